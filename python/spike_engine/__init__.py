@@ -1,0 +1,1 @@
+"""spike_engine: talk with an AI over WebRTC, with the echo and the noise taken out."""
