@@ -1,0 +1,132 @@
+"""The options of a client, checked before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from spike_engine.errors import InvalidOption
+from spike_engine.events import AnyHandler
+
+
+class VideoQuality(StrEnum):
+    """How large and how often pictures are sent."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return {"low": 320, "medium": 640, "high": 1280}[self.value]
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return self.width * 9 // 16
+
+    @property
+    def fps(self) -> int:
+        """Pictures in a second."""
+        return {"low": 15, "medium": 24, "high": 30}[self.value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """Everything that :class:`~spike_engine.SpikeClient` can be told.
+
+    Attributes:
+        conversation_url: ``http://`` or ``https://`` address of the conversation.
+        token: The conversation's token, as its server gave it.
+        audio: Send the microphone.
+        video: Send the camera and receive the AI's picture; False is voice only.
+        audio_source: ``"default"``, the id of a microphone, or an object with the methods of
+            :class:`~spike_engine.devices.AudioSource`.
+        video_source: ``"default"``, the id of a camera, or a :class:`~spike_engine.devices.VideoSource`.
+        audio_output: Where the AI's voice plays: ``"default"``, the id of a loudspeaker, an
+            :class:`~spike_engine.devices.AudioSink`, or None to leave it to the program (``get_ai_audio_track()``).
+        echo_cancellation: Take the AI's voice out of the microphone.
+        noise_suppression: Take noise out of the microphone.
+        video_quality: ``"low"`` 320x180 at 15, ``"medium"`` 640x360 at 24, ``"high"`` 1280x720 at 30 pictures a second.
+        on_connected: Handler of ``connected``.
+        on_disconnected: Handler of ``disconnected``.
+        on_error: Handler of ``error``.
+        transport: ``"smallwebrtc"``, a callable that takes these options and returns a
+            :class:`~spike_engine.transports.base.Transport`, or None to choose by the address.
+        join_timeout_s: How long ``join()`` may take, in seconds.
+
+    Raises:
+        InvalidOption: A value that is not accepted; the message names the option and what it accepts.
+    """
+
+    conversation_url: str
+    token: str
+    audio: bool = True
+    video: bool = True
+    audio_source: Any = "default"
+    video_source: Any = "default"
+    audio_output: Any = "default"
+    echo_cancellation: bool = True
+    noise_suppression: bool = True
+    video_quality: Literal["low", "medium", "high"] | VideoQuality = VideoQuality.HIGH
+    on_connected: AnyHandler | None = None
+    on_disconnected: AnyHandler | None = None
+    on_error: AnyHandler | None = None
+    transport: Literal["smallwebrtc"] | Callable[[ClientOptions], Any] | None = None
+    join_timeout_s: float = 4.5
+
+    def __post_init__(self) -> None:
+        _check_url(self.conversation_url)
+        if not isinstance(self.token, str) or not self.token:
+            raise InvalidOption("token must be a string that is not empty")
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.type == "bool" and not isinstance(value, bool):
+                raise InvalidOption(f"{option.name} must be True or False, not {value!r}")
+            if option.name.startswith("on_") and value is not None and not callable(value):
+                raise InvalidOption(f"{option.name} must be callable or None, not {value!r}")
+        for name, method in (("audio_source", "read"), ("video_source", "read")):
+            _check_endpoint(name, getattr(self, name), method)
+        if self.audio_output is not None:
+            _check_endpoint("audio_output", self.audio_output, "write")
+        object.__setattr__(self, "video_quality", _quality(self.video_quality))
+        if not isinstance(self.join_timeout_s, int | float) or not 0 < self.join_timeout_s < float("inf"):
+            raise InvalidOption(f"join_timeout_s must be a number of seconds above 0, not {self.join_timeout_s!r}")
+        if self.transport not in (None, "smallwebrtc") and not callable(self.transport):
+            raise InvalidOption(f"transport must be None, 'smallwebrtc' or a callable, not {self.transport!r}")
+
+    @property
+    def quality(self) -> VideoQuality:
+        """`video_quality` as the enum that it is after validation."""
+        return VideoQuality(self.video_quality)
+
+
+def _check_url(url: object) -> None:
+    if not isinstance(url, str):
+        raise InvalidOption(f"conversation_url must be a string, not {type(url).__name__}")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InvalidOption(f"conversation_url must be an http:// or https:// address, not {url!r}")
+
+
+def _check_endpoint(name: str, value: object, method: str) -> None:
+    if isinstance(value, str) and value:
+        return
+    if not callable(getattr(value, method, None)):
+        raise InvalidOption(f"{name} must be 'default', a device id or an object with {method}(), not {value!r}")
+
+
+def _quality(value: object) -> VideoQuality:
+    try:
+        return VideoQuality(value)  # type: ignore[arg-type]
+    except ValueError:
+        accepted = ", ".join(repr(str(quality)) for quality in VideoQuality)
+        raise InvalidOption(f"video_quality must be one of {accepted}, not {value!r}") from None

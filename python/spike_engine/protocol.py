@@ -1,0 +1,223 @@
+"""The RTVI 2.2 messages of a conversation, without any input or output of its own.
+
+:class:`ConversationProtocol` takes each text that arrives on the data channel and says which events it means. It opens no
+socket and reads no clock, so every rule of the wire is tested with plain strings.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import platform
+import uuid
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from spike_engine.errors import ConversationEnded, ServerError
+from spike_engine.events import (
+    AIIdle,
+    AISpeaking,
+    AIThinking,
+    Connected,
+    Event,
+    Message,
+    Perception,
+    UserStartedSpeaking,
+    UserStoppedSpeaking,
+    UserTranscript,
+)
+
+logger = logging.getLogger(__name__)
+
+LABEL = "rtvi-ai"
+PROTOCOL_VERSION = "2.2.0"
+
+# Where the AI's words can come from, best first. A server that sends a better one is not listened to on the others, or
+# every word would count twice.
+_TRANSCRIPT_SOURCES = ("bot-output", "tts-raw-text", "bot-tts-text", "bot-transcription")
+
+
+def encode(message_type: str, data: Mapping[str, Any] | None = None, message_id: str | None = None) -> str:
+    """One RTVI message as text for the data channel."""
+    message = {"label": LABEL, "type": message_type, "id": message_id or uuid.uuid4().hex[:8], "data": data or {}}
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+
+
+def encode_signalling(message_type: str, **fields: Any) -> str:
+    """One message of the transport itself, such as ``peerLeft`` or ``trackStatus``."""
+    return json.dumps({"type": "signalling", "message": {"type": message_type, **fields}}, separators=(",", ":"))
+
+
+def token_expiry(token: str) -> float | None:
+    """The ``exp`` claim of a JSON Web Token (RFC 7519) in seconds of the epoch; None where there is none to read."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(claims["exp"])
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        return None
+
+
+class ConversationProtocol:
+    """What the messages of one conversation mean, in order.
+
+    Attributes:
+        malformed: How many texts could not be read as a message. They are logged and otherwise ignored.
+    """
+
+    def __init__(self) -> None:
+        self.malformed = 0
+        self._transcript = _AITranscript()
+        self._speaking = False
+        self._thinking = False
+        self._reports_thinking = False
+        self._last_user_words: tuple[str, bool] | None = None
+
+    def client_ready(self) -> str:
+        """The message that opens the conversation."""
+        about = {
+            "library": "spike_engine",
+            "library_version": metadata.version("spike-engine"),
+            "platform": platform.system(),
+            "platform_version": platform.release(),
+        }
+        return encode("client-ready", {"version": PROTOCOL_VERSION, "about": about})
+
+    def receive(self, text: str) -> list[Event]:
+        """The events that `text` means; an empty list where it means none."""
+        try:
+            message = json.loads(text)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            self.malformed += 1
+            logger.warning("ignored a message that is no JSON object: %.80r", text)
+            return []
+        if message.get("type") == "signalling":
+            return self._signalling(message.get("message"))
+        if message.get("label") != LABEL:
+            return [Message(message)]
+        data = message.get("data")
+        return self._rtvi(str(message.get("type")), data if isinstance(data, dict) else {})
+
+    def _signalling(self, message: object) -> list[Event]:
+        kind = message.get("type") if isinstance(message, dict) else None
+        return [ConversationEnded("the server ended the conversation")] if kind == "peerLeft" else []
+
+    def _rtvi(self, kind: str, data: dict[str, Any]) -> list[Event]:
+        match kind:
+            case "bot-ready":
+                return [Connected()]
+            case "bot-llm-started":
+                self._reports_thinking = True
+                return self._think()
+            case "bot-started-speaking":
+                return self._speak()
+            case "bot-stopped-speaking" | "bot-interrupted":
+                return self._idle(interrupted=kind == "bot-interrupted")
+            case "user-started-speaking":
+                self._last_user_words = None
+                return [UserStartedSpeaking()]
+            case "user-stopped-speaking":
+                return [UserStoppedSpeaking(), *([] if self._reports_thinking else self._think())]
+            case "user-input" | "user-transcription":
+                return self._user_words(data)
+            case "server-message" | "server-response":
+                return [_server_message(data)]
+            case "error" | "error-response":
+                return [_server_error(data)]
+            case _ if kind in _TRANSCRIPT_SOURCES:
+                return self._ai_words(kind, data)
+        return []
+
+    def _think(self) -> list[Event]:
+        if self._thinking or self._speaking:
+            return []
+        self._thinking = True
+        return [AIThinking()]
+
+    def _speak(self) -> list[Event]:
+        if self._speaking:
+            return []
+        self._speaking, self._thinking = True, False
+        return [AISpeaking(self._transcript.text)]
+
+    def _idle(self, *, interrupted: bool) -> list[Event]:
+        if not (self._speaking or self._thinking):
+            return []
+        self._speaking = self._thinking = False
+        self._transcript.end_turn()
+        return [AIIdle(interrupted=interrupted)]
+
+    def _ai_words(self, source: str, data: dict[str, Any]) -> list[Event]:
+        grown = self._transcript.add(source, data)
+        return [AISpeaking(self._transcript.text)] if grown and self._speaking else []
+
+    def _user_words(self, data: dict[str, Any]) -> list[Event]:
+        """Servers send the same words under two types: what was just said once is not said again."""
+        words = (str(data.get("text", "")), bool(data.get("final", True)))
+        if not words[0] or words == self._last_user_words:
+            return []
+        self._last_user_words = words
+        return [UserTranscript(*words)]
+
+
+class _AITranscript:
+    """The words of the answer that the AI is giving, put together from the best source that the server has."""
+
+    def __init__(self) -> None:
+        self._source_rank = len(_TRANSCRIPT_SOURCES)
+        self._segments: dict[str | int, str] = {}
+        self._ended: set[str | int] = set()
+        self._turn_ended = False
+
+    @property
+    def text(self) -> str:
+        """What has been said since the last turn ended."""
+        return "" if self._turn_ended else " ".join(part for part in self._segments.values() if part)
+
+    def add(self, source: str, data: dict[str, Any]) -> bool:
+        """Take in one message; True where the text has changed."""
+        segment, words = _spoken_words(source, data, next_key=len(self._segments))
+        rank = _TRANSCRIPT_SOURCES.index(source)
+        if not words or segment in self._ended or rank > self._source_rank:
+            return False
+        before = self.text
+        if self._turn_ended or rank < self._source_rank:
+            self._segments = {}
+        self._turn_ended, self._source_rank = False, rank
+        self._segments[segment] = words
+        return self.text != before
+
+    def end_turn(self) -> None:
+        """Words that still arrive for a segment of this turn are late: the next turn starts with the next segment."""
+        self._ended.update(key for key in self._segments if isinstance(key, str))
+        self._turn_ended = True
+
+
+def _spoken_words(source: str, data: dict[str, Any], next_key: int) -> tuple[str | int, str]:
+    """The segment that a message belongs to, and its words as far as they have been spoken."""
+    text = str(data.get("text") or "").strip()
+    if source != "bot-output":
+        return next_key, text
+    progress = data.get("spoken_progress")
+    if isinstance(progress, dict):
+        return f"segment {data.get('segment_id')}", str(progress.get("accumulated_text") or "").strip()
+    spoken_word = data.get("spoken") is True and data.get("aggregated_by") == "word"  # servers before spoken_progress
+    return next_key, text if spoken_word else ""
+
+
+def _server_message(data: dict[str, Any]) -> Event:
+    if data.get("type") == "perception":
+        inner = data.get("data") if isinstance(data.get("data"), dict) else data
+        assert isinstance(inner, dict)
+        return Perception(inner.get("emotion"), inner.get("gesture"), data)
+    return Message(data)
+
+
+def _server_error(data: dict[str, Any]) -> Event:
+    text = str(data.get("error") or data.get("message") or "the server reports an error without a text")
+    return ConversationEnded(text) if data.get("fatal") else ServerError(text)
