@@ -141,7 +141,8 @@ class SpikeClient(EventEmitter):
     async def leave(self) -> None:
         """Leave the conversation and free everything; ``disconnected`` follows with reason ``left``.
 
-        A ``join()`` that is under way raises :class:`~spike_engine.InvalidState`. Without a conversation nothing happens.
+        A ``join()`` that is under way raises :class:`~spike_engine.InvalidState`.
+        Without a conversation nothing happens.
         """
         if self._opening:
             self._opening.cancel()

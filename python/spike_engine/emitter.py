@@ -203,7 +203,7 @@ class EventEmitter:
     async def wait_for(self, name: Literal["error"], *, timeout: float | None = None) -> SpikeError: ...
     # fmt: on
 
-    async def wait_for(self, name: EventName, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+    async def wait_for(self, name: EventName, *, timeout: float | None = None) -> Any:
         """The next `name` event, within `timeout` seconds.
 
         Raises:

@@ -60,7 +60,7 @@ class ConversationState:
         return self.status == "connected"
 
 
-def after(state: ConversationState, event: Event) -> ConversationState:  # noqa: PLR0911 (one return an event)
+def after(state: ConversationState, event: Event) -> ConversationState:
     """The state that follows `state` when `event` happens."""
     match event:
         case Connected():
