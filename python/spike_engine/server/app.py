@@ -1,0 +1,267 @@
+"""The HTTP face of the embedded server: create, join and end conversations."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from spike_engine.server.conversation import Conversation
+from spike_engine.server.peer import BadOffer
+from spike_engine.server.persona import Persona
+from spike_engine.server.tokens import TokenIssuer, TokenRejected
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 256 * 1024  # an offer with every codec and candidate has about 10 kB
+ENDED_REMEMBERED = 1024
+
+PersonaFactory = Callable[[], Persona]
+
+
+class TooManyConversations(RuntimeError):
+    """The server has as many conversations as it accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a client needs to join a conversation.
+
+    Attributes:
+        expires_at: When the token expires, in seconds since the epoch.
+    """
+
+    conversation_id: str
+    conversation_url: str
+    token: str
+    expires_at: float
+
+
+class ConversationServer:
+    """Serves conversations on one port; use it as ``async with ConversationServer() as server``.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on, 0 for any that is free.
+        persona: Called once per conversation for the partner in it; without it, the front desk answers.
+        max_conversations: How many may exist at once.
+        token_lifetime_s: How long a token opens its conversation.
+        idle_timeout_s: A conversation that nobody is connected to ends after this time.
+        secret: Key that signs the tokens, at least 32 bytes; random where none is given.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        persona: PersonaFactory | None = None,
+        max_conversations: int = 16,
+        token_lifetime_s: float = 3600.0,
+        idle_timeout_s: float = 60.0,
+        secret: bytes | None = None,
+    ) -> None:
+        self.tokens = TokenIssuer(secret, lifetime_s=token_lifetime_s)
+        self._host = host
+        self._port = port
+        self._persona = persona or Persona
+        self._max_conversations = max_conversations
+        self._idle_timeout_s = idle_timeout_s
+        self._conversations: dict[str, Conversation] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server listens, without a slash at the end.
+
+        Raises:
+            RuntimeError: It does not listen.
+        """
+        if not self._runner or not self._runner.addresses:
+            raise RuntimeError("the server is not running: start() it first")
+        host, port = self._runner.addresses[0][:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: The address cannot be used.
+        """
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors_as_json])
+        app.add_routes(
+            [
+                web.get("/health", self._health),
+                web.post("/conversations", self._create),
+                web.delete("/conversations/{id}", self._delete),
+                web.post("/conversations/{id}/api/offer", self._offer),
+                web.patch("/conversations/{id}/api/offer", self._trickle),
+            ]
+        )
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """End every conversation and stop listening. A server that does not run stays as it is."""
+        runner, self._runner = self._runner, None
+        await asyncio.gather(*(conversation.end() for conversation in tuple(self._conversations.values())))
+        if runner:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def create_conversation(self) -> Invitation:
+        """Open a conversation that one client can join.
+
+        Raises:
+            TooManyConversations: `max_conversations` exist already.
+        """
+        if len(self._conversations) >= self._max_conversations:
+            raise TooManyConversations(f"the server accepts {self._max_conversations} conversations at once")
+        conversation_id = f"conv_{secrets.token_hex(8)}"
+        self._conversations[conversation_id] = Conversation(
+            conversation_id, self._persona(), idle_timeout_s=self._idle_timeout_s, on_end=self._forget
+        )
+        token = self.tokens.issue(conversation_id)
+        return Invitation(conversation_id, f"{self.url}/conversations/{conversation_id}", token.text, token.expires_at)
+
+    async def end_conversation(self, conversation_id: str) -> None:
+        """End a conversation; one that is over stays over."""
+        if conversation := self._conversations.get(conversation_id):
+            await conversation.end()
+
+    def _forget(self, conversation: Conversation) -> None:
+        del self._conversations[conversation.id]
+        self._ended[conversation.id] = None
+        if len(self._ended) > ENDED_REMEMBERED:
+            self._ended.popitem(last=False)
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        counts = {"conversations": len(self._conversations), "max_conversations": self._max_conversations}
+        return web.json_response({"status": "ok", **counts})
+
+    async def _create(self, request: web.Request) -> web.Response:
+        await request.read()  # so that a body that is too large is refused
+        try:
+            invitation = self.create_conversation()
+        except TooManyConversations as error:
+            raise _error(web.HTTPServiceUnavailable, str(error)) from error
+        # The address by which this client reached the server: with 0.0.0.0, `url` would be none.
+        url = f"{request.url.origin()}/conversations/{invitation.conversation_id}"
+        return web.json_response(asdict(invitation) | {"conversation_url": url}, status=201)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        await self._admit(request).end()
+        return web.Response(status=204)
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        body = await _read_json(request)
+        conversation = self._admit(request, body)
+        sdp, sdp_type, peer_id = body.get("sdp"), body.get("type"), body.get("pc_id")
+        if not isinstance(sdp, str) or sdp_type != "offer" or not isinstance(peer_id, str | None):
+            raise _error(web.HTTPBadRequest, 'the body must hold "sdp" (text) and "type": "offer"')
+        try:
+            answer = await conversation.join(sdp, sdp_type, peer_id=peer_id, restart=bool(body.get("restart_pc")))
+        except BadOffer as error:
+            raise _error(web.HTTPBadRequest, str(error)) from error
+        return web.json_response({"sdp": answer.sdp, "type": answer.type, "pc_id": conversation.peer_id})
+
+    async def _trickle(self, request: web.Request) -> web.Response:
+        body = await _read_json(request)
+        conversation = self._admit(request, body)
+        peer_id, candidates = body.get("pc_id"), body.get("candidates")
+        if not isinstance(candidates, list) or not all(
+            isinstance(fields, dict) and "candidate" in fields for fields in candidates
+        ):
+            raise _error(web.HTTPBadRequest, 'the body must hold "pc_id" and a list "candidates"')
+        try:
+            known = await conversation.add_candidates(str(peer_id), candidates)
+        except BadOffer as error:
+            raise _error(web.HTTPBadRequest, str(error)) from error
+        if not known:
+            raise _error(web.HTTPNotFound, f"there is no connection {peer_id!r} in this conversation")
+        return web.json_response({"status": "success"})
+
+    def _admit(self, request: web.Request, body: dict[str, Any] | None = None) -> Conversation:
+        """The conversation of `request`, if it exists, its token is good, and it has not ended."""
+        conversation_id = request.match_info["id"]
+        conversation = self._conversations.get(conversation_id)
+        if not conversation and conversation_id not in self._ended:
+            raise _error(web.HTTPNotFound, "there is no such conversation")
+        try:
+            self.tokens.verify(_token(request, body or {}), conversation_id)
+        except TokenRejected as error:
+            raise _error(web.HTTPUnauthorized, str(error)) from error
+        if not conversation or conversation.ended:
+            raise _error(web.HTTPGone, "the conversation has ended")
+        return conversation
+
+
+async def serve(
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    *,
+    persona: PersonaFactory | None = None,
+    ready: Callable[[str], object] | None = None,
+) -> None:
+    """Serve until cancelled; `ready` is called with the server's URL when it listens."""
+    async with ConversationServer(host, port, persona=persona) as server:
+        if ready:
+            ready(server.url)
+        await asyncio.Event().wait()
+
+
+def _token(request: web.Request, body: dict[str, Any]) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    request_data = body.get("requestData")
+    return str(request_data.get("token", "")) if isinstance(request_data, dict) else ""
+
+
+async def _read_json(request: web.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise _error(web.HTTPBadRequest, "the body is no JSON") from error
+    if not isinstance(body, dict):
+        raise _error(web.HTTPBadRequest, "the body is no JSON object")
+    return body
+
+
+def _error(kind: type[web.HTTPException], message: str) -> web.HTTPException:
+    return kind(text=json.dumps({"error": message}), content_type="application/json")
+
+
+@web.middleware
+async def _errors_as_json(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.content_type == "application/json" or error.status < 400:
+            raise
+        return web.json_response({"error": error.text or error.reason}, status=error.status)

@@ -1,0 +1,169 @@
+"""One WebRTC connection with the user's client: tracks, data channel and the watch over both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.sdp import candidate_from_sdp
+
+from spike_engine.protocol import encode_signalling
+from spike_engine.server.avatar import Avatar
+from spike_engine.server.media import AvatarTrack, VoiceTrack
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 15.0
+# aiortc alone takes 30 s to notice that the other side is gone; a living client pings every second.
+SILENCE_LIMIT_S = 3.0
+WATCH_INTERVAL_S = 0.25
+FLUSH_TIMEOUT_S = 0.3
+MAX_MESSAGE_CHARS = 64 * 1024
+
+
+class BadOffer(ValueError):
+    """The client's offer or candidate makes no connection; the message says why."""
+
+
+class PeerListener(Protocol):
+    """Who wants to know what happens on a connection."""
+
+    def on_message(self, peer: Peer, text: str) -> None:
+        """A text arrived on the data channel, pings excluded."""
+
+    def on_lost(self, peer: Peer) -> None:
+        """The client hung up or has been silent for too long; called at most once, never after `close`."""
+
+
+class Peer:
+    """One peer connection, from offer to close. A conversation that is rejoined gets a new one.
+
+    Attributes:
+        voice: The track on which the AI speaks.
+        tracks: The client's "audio" and "video", as far as it sends them.
+    """
+
+    def __init__(self, peer_id: str, avatar: Avatar, listener: PeerListener) -> None:
+        self.id = peer_id
+        self.voice = VoiceTrack()
+        self.tracks: dict[str, MediaStreamTrack] = {}
+        self._face = AvatarTrack(avatar, self.voice)
+        self._listener = listener
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._pc.on("track", self._on_track)
+        self._pc.on("datachannel", self._on_channel)
+        self._pc.on("connectionstatechange", self._on_state)
+        self._channel: RTCDataChannel | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._last_sign_of_life_s = 0.0
+        self._gone = False
+
+    async def answer(self, sdp: str, sdp_type: str) -> RTCSessionDescription:
+        """Accept the client's offer, the first or a later one, and return the answer with all candidates.
+
+        Raises:
+            BadOffer: It is no offer, or has no audio or no data channel.
+        """
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=sdp_type))
+        except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
+            raise BadOffer(f"the offer cannot be read: {error!r}") from error
+        self._attach_tracks()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._watch_over())
+        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        return self._pc.localDescription
+
+    async def add_candidates(self, candidates: Sequence[dict[str, Any]]) -> None:
+        """Add what the client trickled: ``{candidate, sdp_mid, sdp_mline_index}`` each (RFC 8838)."""
+        for fields in candidates:
+            line = str(fields["candidate"]).removeprefix("candidate:")
+            if not line:  # the end of the candidates
+                continue
+            try:
+                candidate = candidate_from_sdp(line)
+            except (AssertionError, IndexError, ValueError) as error:
+                raise BadOffer(f"this is no ICE candidate: {line[:80]!r}") from error
+            candidate.sdpMid, candidate.sdpMLineIndex = fields.get("sdp_mid"), fields.get("sdp_mline_index")
+            await self._pc.addIceCandidate(candidate)
+
+    def send(self, text: str) -> None:
+        """Send `text` on the data channel; without an open one it is lost, as on any broken connection."""
+        if self._channel and self._channel.readyState == "open":
+            self._channel.send(text)
+
+    def touch(self) -> None:
+        """Note a sign of life of the client."""
+        self._last_sign_of_life_s = asyncio.get_running_loop().time()
+
+    async def close(self, *, say_goodbye: bool = False) -> None:
+        """Close everything; with `say_goodbye` tell the client first that the conversation is over."""
+        self._gone = True
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        if say_goodbye:
+            self.send(encode_signalling("peerLeft"))
+            await self._flush()
+        self.voice.stop()
+        self._face.stop()
+        await self._pc.close()
+
+    def _attach_tracks(self) -> None:
+        kinds = {transceiver.kind for transceiver in self._pc.getTransceivers()}
+        if "audio" not in kinds or self._pc.sctp is None:
+            raise BadOffer("the offer must contain audio and a data channel")
+        attached = {sender.track for sender in self._pc.getSenders()}
+        for track in (self.voice, self._face):
+            if track.kind in kinds and track not in attached:
+                self._pc.addTrack(track)
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        self.tracks[track.kind] = track
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        channel.on("message", self._on_message)
+        channel.on("close", self._lose)
+
+    def _on_message(self, message: str | bytes) -> None:
+        self.touch()
+        if isinstance(message, str) and len(message) <= MAX_MESSAGE_CHARS and not message.startswith("ping"):
+            self._listener.on_message(self, message)
+
+    def _on_state(self) -> None:
+        logger.debug("peer %s is %s", self.id, self._pc.connectionState)
+        if self._pc.connectionState in {"failed", "closed"}:
+            self._lose()
+
+    def _lose(self) -> None:
+        if not self._gone:
+            self._gone = True
+            self._listener.on_lost(self)
+
+    async def _watch_over(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.touch()
+        while not self._gone:
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            limit_s = SILENCE_LIMIT_S if self._channel else CONNECT_TIMEOUT_S
+            if loop.time() - self._last_sign_of_life_s > limit_s:
+                logger.info("peer %s has been silent for %g s", self.id, limit_s)
+                self._lose()
+
+    async def _flush(self) -> None:
+        """Give the last message time to leave."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                while self._channel and self._channel.readyState == "open" and self._channel.bufferedAmount:
+                    await asyncio.sleep(0.005)

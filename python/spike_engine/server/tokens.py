@@ -1,0 +1,60 @@
+"""Signed tokens that let one client into one conversation until they expire."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+
+import jwt
+
+ALGORITHM = "HS256"
+SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of the hash
+
+
+class TokenRejected(Exception):
+    """The token does not open this conversation; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A JSON Web Token (RFC 7519) and when it expires, in seconds since the epoch."""
+
+    text: str
+    expires_at: float
+
+
+class TokenIssuer:
+    """Issues and verifies the tokens of one server.
+
+    Without `secret` the server makes a random one, so that its tokens die with it.
+
+    Raises:
+        ValueError: `secret` is shorter than 32 bytes or `lifetime_s` is not positive.
+    """
+
+    def __init__(self, secret: bytes | None = None, *, lifetime_s: float = 3600.0) -> None:
+        if secret is not None and len(secret) < SECRET_BYTES:
+            raise ValueError(f"secret has {len(secret)} bytes; HS256 needs at least {SECRET_BYTES}")
+        if not lifetime_s > 0:
+            raise ValueError(f"lifetime_s must be positive, not {lifetime_s}")
+        self._secret = secret or secrets.token_bytes(SECRET_BYTES)
+        self._lifetime_s = lifetime_s
+
+    def issue(self, conversation_id: str, *, lifetime_s: float | None = None) -> Token:
+        """A token for `conversation_id`; a `lifetime_s` of zero or less makes one that has expired, for tests."""
+        now_s = time.time()
+        expires_at = now_s + (self._lifetime_s if lifetime_s is None else lifetime_s)
+        claims = {"sub": conversation_id, "iat": int(now_s), "exp": int(expires_at)}
+        return Token(jwt.encode(claims, self._secret, ALGORITHM), float(claims["exp"]))
+
+    def verify(self, text: str, conversation_id: str) -> None:
+        """Raise `TokenRejected` unless `text` is a valid token of `conversation_id`."""
+        try:
+            claims = jwt.decode(text, self._secret, [ALGORITHM], options={"require": ["sub", "exp"]})
+        except jwt.ExpiredSignatureError as error:
+            raise TokenRejected("the token has expired") from error
+        except jwt.InvalidTokenError as error:
+            raise TokenRejected("the token is malformed or was signed by another server") from error
+        if claims["sub"] != conversation_id:
+            raise TokenRejected("the token belongs to another conversation")
