@@ -1,11 +1,15 @@
-"""Microphones, loudspeakers and cameras for tests: arrays in, arrays out, paced by the clock."""
+"""What tests put at the ends of the engine: microphones, loudspeakers, cameras, and a transport's listener."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spike_engine.errors import SpikeError
+from spike_engine.events import DisconnectReason
 
 
 class ArrayMicrophone:
@@ -74,3 +78,21 @@ class ColourCamera:
 
     async def close(self) -> None:
         self.closed += 1
+
+
+class Listener:
+    """Remembers what a transport reports."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[str] = asyncio.Queue()
+        self.tracks: list[Any] = []
+        self.closed: asyncio.Future[tuple[DisconnectReason, SpikeError]] = asyncio.get_running_loop().create_future()
+
+    def on_message(self, text: str) -> None:
+        self.messages.put_nowait(text)
+
+    def on_track(self, track: Any) -> None:
+        self.tracks.append(track)
+
+    def on_closed(self, reason: DisconnectReason, error: SpikeError) -> None:
+        self.closed.set_result((reason, error))

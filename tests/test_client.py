@@ -40,8 +40,7 @@ Record = Callable[[SpikeClient], list[tuple[str, Any]]]
 class Greeter(Persona):
     """Says hello, and agrees with everything."""
 
-    async def greet(self) -> AsyncIterator[str]:
-        yield "Hello and welcome."
+    greeting = "Hello and welcome."
 
     async def think(self, heard: str) -> AsyncIterator[str]:
         yield "Yes, certainly."
@@ -144,6 +143,7 @@ async def test_observe_tells_the_newest_state(server: ConversationServer) -> Non
                 return
 
     watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)  # one turn of the loop, for the watcher to begin
     async with client:
         pass
     await asyncio.wait_for(watching, 5)

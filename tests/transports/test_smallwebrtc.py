@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from endpoints import Listener
 
 from spike_engine.errors import ConnectionFailed, ConversationEnded, ErrorCode, SpikeError, TokenExpired
 from spike_engine.options import ClientOptions
@@ -32,7 +33,7 @@ async def transport_to(handler: Handler) -> AsyncIterator[SmallWebRTCTransport]:
 async def failure_of(handler: Handler) -> SpikeError:
     async with transport_to(handler) as transport:
         with pytest.raises(SpikeError) as failure:
-            await transport.connect(LocalMedia(), None)  # type: ignore[arg-type]
+            await transport.connect(LocalMedia(), Listener())
     return failure.value
 
 
@@ -121,4 +122,4 @@ async def test_an_address_that_names_the_endpoint_is_used_as_it_is() -> None:
     async with TestServer(app) as server:
         url = str(server.make_url("/api/offer"))
         with pytest.raises(ConversationEnded):
-            await SmallWebRTCTransport(ClientOptions(conversation_url=url, token="t")).connect(LocalMedia(), None)  # type: ignore[arg-type]
+            await SmallWebRTCTransport(ClientOptions(conversation_url=url, token="t")).connect(LocalMedia(), Listener())

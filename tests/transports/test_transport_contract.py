@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
+from endpoints import Listener
 
-from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
+from spike_engine.errors import ConnectionFailed, ConversationEnded, TokenExpired
 from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions
 from spike_engine.protocol import ConversationProtocol
@@ -20,24 +20,6 @@ from spike_engine.transports.smallwebrtc import SmallWebRTCTransport
 TRANSPORTS: list[Callable[[ClientOptions], Transport]] = [SmallWebRTCTransport]
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
-
-
-class Listener:
-    """Remembers what a transport reports."""
-
-    def __init__(self) -> None:
-        self.messages: asyncio.Queue[str] = asyncio.Queue()
-        self.tracks: list[Any] = []
-        self.closed: asyncio.Future[tuple[DisconnectReason, SpikeError]] = asyncio.get_running_loop().create_future()
-
-    def on_message(self, text: str) -> None:
-        self.messages.put_nowait(text)
-
-    def on_track(self, track: Any) -> None:
-        self.tracks.append(track)
-
-    def on_closed(self, reason: DisconnectReason, error: SpikeError) -> None:
-        self.closed.set_result((reason, error))
 
 
 @pytest.fixture
