@@ -31,17 +31,17 @@ from spike_engine.events import (
 
 logger = logging.getLogger(__name__)
 
-E = TypeVar("E", contravariant=True)
-Handler = Callable[[E], object] | Callable[[], object]
+E_contra = TypeVar("E_contra", contravariant=True)
+Handler = Callable[[E_contra], object] | Callable[[], object]
 F = TypeVar("F", bound=AnyHandler)
 
 ITERATOR_QUEUE_EVENTS = 256
 
 
-class Registrar(Protocol[E]):
+class Registrar(Protocol[E_contra]):
     """What ``on(name)`` returns: a decorator that registers a handler for that event."""
 
-    def __call__(self, handler: Handler[E], /) -> Handler[E]:
+    def __call__(self, handler: Handler[E_contra], /) -> Handler[E_contra]:
         """Register `handler` and return it unchanged."""
 
 
@@ -100,8 +100,8 @@ class EventStream(AsyncIterator[Any]):
 class EventEmitter:
     """Subscribe with `on`, `once`, `wait_for` or `events`; everything runs on the loop that emits.
 
-    A handler is a plain or an ``async`` function that takes the event, or nothing. One that raises is logged by its name
-    and stops no other.
+    A handler is a plain or an ``async`` function that takes the event, or nothing. One that raises is logged by its
+    name and stops no other.
     """
 
     def __init__(self) -> None:
@@ -139,6 +139,7 @@ class EventEmitter:
 
         Raises:
             InvalidOption: `name` is no event, or `handler` can be called neither with one argument nor with none.
+
         """
         return self._subscribe(name, handler, once=False)
 
@@ -202,11 +203,12 @@ class EventEmitter:
     async def wait_for(self, name: Literal["error"], *, timeout: float | None = None) -> SpikeError: ...
     # fmt: on
 
-    async def wait_for(self, name: EventName, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+    async def wait_for(self, name: EventName, *, timeout: float | None = None) -> Any:
         """The next `name` event, within `timeout` seconds.
 
         Raises:
             TimeoutError: It did not come in time.
+
         """
         stream = self.events(name)
         try:
@@ -275,7 +277,7 @@ def _check_name(name: str) -> None:
 
 
 def _takes_event(handler: object) -> bool:
-    """Whether `handler` wants the event: settled at registration, so that a wrong signature fails where it was written."""
+    """Whether `handler` wants the event: settled at registration, so a wrong signature fails where it is written."""
     if not callable(handler):
         raise InvalidOption(f"a handler must be callable, not {type(handler).__name__}")
     try:

@@ -41,6 +41,7 @@ class SpikeError(Exception):
     Attributes:
         code: The reason, one of :class:`ErrorCode`.
         message: One sentence for a person.
+
     """
 
     code: ClassVar[ErrorCode]

@@ -1,7 +1,7 @@
 """The RTVI 2.2 messages of a conversation, without any input or output of its own.
 
-:class:`ConversationProtocol` takes each text that arrives on the data channel and says which events it means. It opens no
-socket and reads no clock, so every rule of the wire is tested with plain strings.
+:class:`ConversationProtocol` takes each text that arrives on the data channel and says which events it means. It opens
+no socket and reads no clock, so every rule of the wire is tested with plain strings.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class ConversationProtocol:
 
     Attributes:
         malformed: How many texts could not be read as a message. They are logged and otherwise ignored.
+
     """
 
     def __init__(self) -> None:

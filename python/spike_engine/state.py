@@ -38,6 +38,7 @@ class ConversationState:
         ai_audio_track: The AI's voice, an aiortc track; None while there is none.
         ai_video_track: The AI's picture, an aiortc track; None while there is none.
         error: The last error; a successful join clears it.
+
     """
 
     status: Status = "disconnected"
@@ -59,7 +60,7 @@ class ConversationState:
         return self.status == "connected"
 
 
-def after(state: ConversationState, event: Event) -> ConversationState:  # noqa: PLR0911 (one return an event)
+def after(state: ConversationState, event: Event) -> ConversationState:
     """The state that follows `state` when `event` happens."""
     match event:
         case Connected():

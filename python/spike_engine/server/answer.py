@@ -26,6 +26,7 @@ class Answer:
     Attributes:
         said: What has really been said so far.
         speaking: Whether sound of this answer is being sent.
+
     """
 
     _segment_ids = itertools.count(1)

@@ -37,6 +37,7 @@ class Invitation:
 
     Attributes:
         expires_at: When the token expires, in seconds since the epoch.
+
     """
 
     conversation_id: str
@@ -56,6 +57,7 @@ class ConversationServer:
         token_lifetime_s: How long a token opens its conversation.
         idle_timeout_s: A conversation that nobody is connected to ends after this time.
         secret: Key that signs the tokens, at least 32 bytes; random where none is given.
+
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class ConversationServer:
 
         Raises:
             RuntimeError: It does not listen.
+
         """
         if not self._runner or not self._runner.addresses:
             raise RuntimeError("the server is not running: start() it first")
@@ -96,6 +99,7 @@ class ConversationServer:
 
         Raises:
             OSError: The address cannot be used.
+
         """
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors_as_json])
         app.add_routes(
@@ -137,6 +141,7 @@ class ConversationServer:
 
         Raises:
             TooManyConversations: `max_conversations` exist already.
+
         """
         if len(self._conversations) >= self._max_conversations:
             raise TooManyConversations(f"the server accepts {self._max_conversations} conversations at once")

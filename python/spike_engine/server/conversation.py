@@ -64,6 +64,7 @@ class Conversation:
 
         Raises:
             BadOffer: The offer makes no connection; one that is in use stays.
+
         """
         async with self._joining:
             if self._peer and self._peer.id == peer_id and not restart:

@@ -21,6 +21,7 @@ class Word:
     Attributes:
         start_s: Time from the beginning of the sound.
         text_end: Index into the text just after the word.
+
     """
 
     start_s: float

@@ -1,14 +1,14 @@
 """SmallWebRTC with RTVI messages: the transport of pipecat servers and of the embedded one.
 
-One HTTP request carries the offer (JSEP, RFC 8829) and brings the answer; media runs over ICE, DTLS and SRTP, messages over
-the data channel ``chat``.
+One HTTP request carries the offer (JSEP, RFC 8829) and brings the answer; media runs over ICE, DTLS and SRTP, messages
+over the data channel ``chat``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import json
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +22,6 @@ from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions
 from spike_engine.protocol import encode_signalling
 from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
-
-logger = logging.getLogger(__name__)
 
 PING_INTERVAL_S = 1.0
 # A living peer sends RTCP reports at least every 1.5 s, so this long a silence is a dead one. aiortc alone takes 30 s.
@@ -81,10 +79,10 @@ class SmallWebRTCTransport:
         headers = {"Authorization": f"Bearer {self._options.token}"}
         try:
             async with aiohttp.ClientSession() as http, http.post(url, json=body, headers=headers) as response:
-                content = await response.content.read(_MAX_ANSWER_BYTES)
+                content = await _read_limited(response)
                 if response.status != 200:
                     raise _error_of_status(response.status, content)
-                return await _parse_answer(response, content)
+                return _parse_answer(content)
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectionFailed(f"{url} could not be reached: {error or type(error).__name__}") from error
 
@@ -147,9 +145,7 @@ class _Connection:
             elif isinstance(stats, RTCRemoteInboundRtpStreamStats) and stats.roundTripTime is not None:
                 round_trip_s = max(round_trip_s or 0.0, stats.roundTripTime)
         round_trip_ms = None if round_trip_s is None else round_trip_s * 1000
-        return TransportStats(
-            **totals, packets_lost=lost, jitter_ms=jitter_ms, round_trip_time_ms=round_trip_ms
-        )
+        return TransportStats(**totals, packets_lost=lost, jitter_ms=jitter_ms, round_trip_time_ms=round_trip_ms)
 
     async def close(self) -> None:
         self._closing = True
@@ -223,9 +219,18 @@ def _error_of_status(status: int, content: bytes) -> SpikeError:
     return ConversationEnded(message) if status in (404, 410) else ConnectionFailed(message)
 
 
-async def _parse_answer(response: aiohttp.ClientResponse, content: bytes) -> dict[str, Any]:
+async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise ConnectionFailed(f"the server's answer is longer than {_MAX_ANSWER_BYTES} bytes")
+    return bytes(content)
+
+
+def _parse_answer(content: bytes) -> dict[str, Any]:
     try:
-        answer = await response.json(content_type=None)
+        answer = json.loads(content)
     except ValueError as error:
         raise ConnectionFailed(f"the server's answer is no JSON: {content[:80]!r}") from error
     if not isinstance(answer, dict) or not isinstance(answer.get("sdp"), str) or answer.get("type") != "answer":

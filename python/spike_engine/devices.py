@@ -1,0 +1,346 @@
+"""Microphones, loudspeakers and cameras, and what anything that stands in for one must do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spike_engine import dsp, frames
+from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
+
+SAMPLE_RATE_HZ = 48000
+BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
+# Enough for a loop that is held up; more would only be delay.
+_MICROPHONE_RING_SAMPLES = SAMPLE_RATE_HZ // 2
+_LOUDSPEAKER_RING_SAMPLES = SAMPLE_RATE_HZ
+
+
+class AudioSource(Protocol):
+    """Where microphone samples come from: mono float32 in [-1, 1]."""
+
+    sample_rate_hz: int
+
+    async def start(self) -> None:
+        """Open it. Raises a :class:`~spike_engine.errors.MediaError` where that fails."""
+
+    async def read(self, samples: int) -> NDArray[np.float32]:
+        """Exactly `samples` samples, shape ``(samples,)``, as soon as they have been captured."""
+
+    async def close(self) -> None:
+        """Free it; may be called twice."""
+
+
+class AudioSink(Protocol):
+    """Where the AI's voice plays: mono float32 in [-1, 1]."""
+
+    sample_rate_hz: int
+
+    async def start(self) -> None:
+        """Open it. Raises a :class:`~spike_engine.errors.MediaError` where that fails."""
+
+    def write(self, samples: NDArray[np.float32]) -> None:
+        """Queue `samples`, shape ``(n,)``, for playing. Never blocks; what does not fit is dropped."""
+
+    def played(self, samples: int) -> NDArray[np.float32]:
+        """The next `samples` samples that left the loudspeaker, zeros where none did: the echo canceller's far end."""
+
+    def flush(self) -> None:
+        """Drop what is queued, so that the loudspeaker falls silent."""
+
+    async def close(self) -> None:
+        """Free it; may be called twice."""
+
+
+class VideoSource(Protocol):
+    """Where pictures come from."""
+
+    async def start(self) -> None:
+        """Open it. Raises a :class:`~spike_engine.errors.MediaError` where that fails."""
+
+    async def read(self) -> NDArray[np.uint8]:
+        """The next picture as RGB, shape ``(height, width, 3)``."""
+
+    async def close(self) -> None:
+        """Free it; may be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One microphone, loudspeaker or camera.
+
+    Attributes:
+        id: What `audio_source`, `audio_output` and `video_source` accept.
+        name: For a person.
+        is_default: The system's choice.
+        sample_rate_hz: The rate it runs at by itself; 0 for a camera.
+
+    """
+
+    id: str
+    name: str
+    is_default: bool = False
+    sample_rate_hz: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What is plugged in: microphones, cameras and loudspeakers."""
+
+    audio: tuple[Device, ...] = ()
+    video: tuple[Device, ...] = ()
+    audio_output: tuple[Device, ...] = ()
+
+
+def list_devices() -> Devices:
+    """The devices of this machine, empty where there are none. Blocks for some milliseconds."""
+    return Devices(
+        audio=_audio_devices("input"),
+        video=tuple(
+            Device(str(path), path.name, index == 0) for index, path in enumerate(sorted(Path("/dev").glob("video*")))
+        ),
+        audio_output=_audio_devices("output"),
+    )
+
+
+class Microphone:
+    """A microphone through PortAudio. Its callback does one push on a native ring."""
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+
+    def __init__(self, device_id: str = "default") -> None:
+        self._device_id = device_id
+        self._ring = dsp.Ring(_MICROPHONE_RING_SAMPLES)
+        self._stream: Any = None
+        self._captured = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """See :meth:`AudioSource.start`."""
+        loop = self._loop = asyncio.get_running_loop()
+
+        def on_block(block: NDArray[np.float32], *_: object) -> None:
+            self._ring.push(block[:, 0])
+            with contextlib.suppress(RuntimeError):  # the loop is closing
+                loop.call_soon_threadsafe(self._captured.set)
+
+        self._stream = await asyncio.to_thread(_open_stream, "input", self._device_id, on_block)
+
+    async def read(self, samples: int) -> NDArray[np.float32]:
+        """See :meth:`AudioSource.read`."""
+        while self._ring.available < samples:
+            self._captured.clear()
+            await self._captured.wait()
+        block = np.empty(samples, np.float32)
+        self._ring.pop(block)
+        return block
+
+    async def close(self) -> None:
+        """See :meth:`AudioSource.close`."""
+        stream, self._stream = self._stream, None
+        if stream:
+            await asyncio.to_thread(stream.close)
+
+
+class Loudspeaker:
+    """A loudspeaker through PortAudio. Its callback does one pop, which also keeps what was played as the far end."""
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+
+    def __init__(self, device_id: str = "default") -> None:
+        self._device_id = device_id
+        self._queued = dsp.Ring(_LOUDSPEAKER_RING_SAMPLES)
+        self._played = dsp.Ring(_MICROPHONE_RING_SAMPLES)
+        self._flush = threading.Event()
+        self._stream: Any = None
+
+    async def start(self) -> None:
+        """See :meth:`AudioSink.start`."""
+        mono = np.zeros(BLOCK_SAMPLES, np.float32)
+
+        def on_block(block: NDArray[np.float32], *_: object) -> None:
+            if self._flush.is_set():  # the ring's reader is this thread: only it may clear
+                self._queued.clear()
+                self._flush.clear()
+            self._queued.pop(mono, self._played)
+            block[:] = mono[:, None]
+
+        self._stream = await asyncio.to_thread(_open_stream, "output", self._device_id, on_block)
+
+    def write(self, samples: NDArray[np.float32]) -> None:
+        """See :meth:`AudioSink.write`."""
+        self._queued.push(samples)
+
+    def played(self, samples: int) -> NDArray[np.float32]:
+        """See :meth:`AudioSink.played`."""
+        block = np.empty(samples, np.float32)
+        self._played.pop(block)
+        return block
+
+    def flush(self) -> None:
+        """See :meth:`AudioSink.flush`."""
+        self._flush.set()
+
+    async def close(self) -> None:
+        """See :meth:`AudioSink.close`."""
+        stream, self._stream = self._stream, None
+        if stream:
+            await asyncio.to_thread(stream.close)
+
+
+class Silence:
+    """A microphone that hears nothing and a loudspeaker that plays nowhere, paced by the clock.
+
+    Stands in for a device that is not there, so that a conversation can go on without it.
+    """
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+
+    def __init__(self) -> None:
+        self._next_at: float | None = None
+
+    async def start(self) -> None:
+        """See :meth:`AudioSource.start`."""
+
+    async def read(self, samples: int) -> NDArray[np.float32]:
+        """See :meth:`AudioSource.read`."""
+        now = asyncio.get_running_loop().time()
+        due = self._next_at = (self._next_at or now) + samples / self.sample_rate_hz
+        await asyncio.sleep(max(0.0, due - now))
+        return np.zeros(samples, np.float32)
+
+    def write(self, samples: NDArray[np.float32]) -> None:
+        """See :meth:`AudioSink.write`."""
+
+    def played(self, samples: int) -> NDArray[np.float32]:
+        """See :meth:`AudioSink.played`."""
+        return np.zeros(samples, np.float32)
+
+    def flush(self) -> None:
+        """See :meth:`AudioSink.flush`."""
+
+    async def close(self) -> None:
+        """See :meth:`AudioSource.close`."""
+
+
+class Camera:
+    """A camera through PyAV: V4L2 on Linux, AVFoundation on macOS, DirectShow on Windows."""
+
+    def __init__(self, device_id: str, width: int, height: int, fps: int) -> None:
+        self._device_id = device_id
+        self._options = {"video_size": f"{width}x{height}", "framerate": str(fps)}
+        self._container: Any = None
+        self._frames: Iterator[Any] | None = None
+
+    async def start(self) -> None:
+        """See :meth:`VideoSource.start`."""
+        device_id = self._device_id
+        if device_id == "default":
+            cameras = list_devices().video
+            if not cameras:
+                raise DeviceNotFound("there is no camera")
+            device_id = cameras[0].id
+        self._container = await asyncio.to_thread(_open_camera, device_id, self._options)
+        self._frames = self._container.decode(video=0)
+
+    async def read(self) -> NDArray[np.uint8]:
+        """See :meth:`VideoSource.read`."""
+        frame = await asyncio.to_thread(self._next_frame)
+        return frames.to_ndarray(frame, "rgb24")
+
+    async def close(self) -> None:
+        """See :meth:`VideoSource.close`."""
+        container, self._container, self._frames = self._container, None, None
+        if container:
+            await asyncio.to_thread(container.close)
+
+    def _next_frame(self) -> Any:
+        try:
+            assert self._frames is not None
+            return next(self._frames)
+        except (StopIteration, OSError) as error:
+            raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
+
+
+def _open_camera(device_id: str, options: dict[str, str]) -> Any:
+    import platform  # noqa: PLC0415
+
+    import av  # noqa: PLC0415 (only a program that uses a camera pays for it)
+
+    backend = {"Darwin": "avfoundation", "Windows": "dshow"}.get(platform.system(), "v4l2")
+    try:
+        return av.open(device_id, format=backend, options=options)
+    except PermissionError as error:
+        raise MediaPermissionDenied(f"this program may not use the camera {device_id!r}") from error
+    except (FileNotFoundError, av.error.ArgumentError) as error:
+        raise DeviceNotFound(f"there is no camera {device_id!r}") from error
+    except OSError as error:
+        raise _error_of_os(error, f"the camera {device_id!r}") from error
+
+
+def _error_of_os(error: OSError, what: str) -> MediaError:
+    import errno  # noqa: PLC0415
+
+    if error.errno == errno.EBUSY:
+        return DeviceInUse(f"{what} is used by another program")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return MediaPermissionDenied(f"this program may not use {what}")
+    return DeviceNotFound(f"{what} cannot be opened: {error}")
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice  # noqa: PLC0415 (loads PortAudio, which a server or a test has no use for)
+    except OSError as error:
+        raise DeviceNotFound(f"audio devices need PortAudio (Debian: apt install libportaudio2): {error}") from error
+    return sounddevice
+
+
+def _audio_devices(direction: Literal["input", "output"]) -> tuple[Device, ...]:
+    try:
+        sounddevice = _sounddevice()
+        described = sounddevice.query_devices()
+        default = sounddevice.default.device[0 if direction == "input" else 1]
+    except (DeviceNotFound, OSError):
+        return ()
+    return tuple(
+        Device(str(index), info["name"], index == default, round(info["default_samplerate"]))
+        for index, info in enumerate(described)
+        if info[f"max_{direction}_channels"] > 0
+    )
+
+
+def _open_stream(direction: Literal["input", "output"], device_id: str, callback: Any) -> Any:
+    sounddevice = _sounddevice()
+    stream_type = sounddevice.InputStream if direction == "input" else sounddevice.OutputStream
+    device = None if device_id == "default" else int(device_id) if device_id.isdigit() else device_id
+    try:
+        stream = stream_type(
+            device=device,
+            samplerate=SAMPLE_RATE_HZ,
+            blocksize=BLOCK_SAMPLES,
+            channels=1,
+            dtype="float32",
+            latency="low",
+            callback=callback,
+        )
+        stream.start()
+    except (ValueError, sounddevice.PortAudioError) as error:
+        raise _error_of_portaudio(error, f"the {direction} device {device_id!r}") from error
+    return stream
+
+
+def _error_of_portaudio(error: Exception, what: str) -> MediaError:
+    text = str(error)
+    if any(phrase in text for phrase in ("Device unavailable", "busy", "in use")):
+        return DeviceInUse(f"{what} is used by another program: {text}")
+    if any(phrase in text for phrase in ("ermission", "denied", "not authorized")):
+        return MediaPermissionDenied(f"this program may not use {what}: {text}")
+    return DeviceNotFound(f"{what} cannot be opened: {text}")

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the test doubles of endpoints.py
+
+
+def open_sockets() -> set[str]:
+    """The sockets that this process holds, by inode (Linux; elsewhere the check is left to tasks and threads)."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").glob("*"):
+        try:
+            target = os.readlink(descriptor)
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+@pytest.fixture
+async def nothing_left_open() -> AsyncIterator[None]:
+    """Fails a test that leaves a task, thread or socket behind."""
+    tasks, threads, sockets = asyncio.all_tasks(), set(threading.enumerate()), open_sockets()
+    yield
+    deadline = asyncio.get_running_loop().time() + 3.0
+    while True:
+        gc.collect()
+        left = {
+            "tasks": asyncio.all_tasks() - tasks - {asyncio.current_task()},
+            # asyncio keeps its executor's threads for the next call
+            "threads": {t for t in set(threading.enumerate()) - threads if not t.name.startswith("asyncio_")},
+            "sockets": open_sockets() - sockets,
+        }
+        if not any(left.values()):
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            pytest.fail(f"left open: {left}")
+        await asyncio.sleep(0.05)  # sockets close on the loop's next turns: there is no event to wait for
+
+
+@pytest.fixture
+def heard() -> Callable[[Any], list[tuple[str, Any]]]:
+    """Records all events of a client as (name, event)."""
+
+    def record(client: Any) -> list[tuple[str, Any]]:
+        from spike_engine.events import EVENT_TYPES
+
+        events: list[tuple[str, Any]] = []
+        for name in EVENT_TYPES:
+            client.on(name, lambda event, name=name: events.append((name, event)))
+        return events
+
+    return record

@@ -1,0 +1,34 @@
+import pytest
+
+from spike_engine import errors
+from spike_engine.errors import ErrorCode, MediaError, SpikeError
+
+
+def leaves(error_type: type[SpikeError]) -> list[type[SpikeError]]:
+    children = error_type.__subclasses__()
+    return [leaf for child in children for leaf in leaves(child)] if children else [error_type]
+
+
+def test_every_code_has_exactly_one_error() -> None:
+    assert sorted(error_type.code for error_type in leaves(SpikeError)) == sorted(ErrorCode)
+
+
+@pytest.mark.parametrize("error_type", leaves(SpikeError))
+def test_an_error_carries_its_code_and_its_message(error_type: type[SpikeError]) -> None:
+    error = error_type("something was wrong")
+
+    assert error.code == error_type.code.value
+    assert error.message == str(error) == "something was wrong"
+
+
+def test_errors_are_also_what_python_calls_them() -> None:
+    assert issubclass(errors.InvalidOption, ValueError)
+    assert issubclass(errors.InvalidState, RuntimeError)
+
+
+def test_device_errors_are_media_errors() -> None:
+    assert {error.code for error in leaves(MediaError)} == {
+        ErrorCode.MEDIA_PERMISSION_DENIED,
+        ErrorCode.DEVICE_NOT_FOUND,
+        ErrorCode.DEVICE_IN_USE,
+    }

@@ -1,0 +1,88 @@
+from typing import Any
+
+import pytest
+
+from spike_engine.errors import ErrorCode, InvalidOption
+from spike_engine.options import ClientOptions, VideoQuality
+
+URL = "https://spike.example/conv_abc123"
+
+
+def options(**changes: Any) -> ClientOptions:
+    return ClientOptions(**{"conversation_url": URL, "token": "eyJ", **changes})
+
+
+def test_the_defaults_are_those_of_the_spec() -> None:
+    chosen = options()
+
+    assert (chosen.audio, chosen.video) == (True, True)
+    assert (chosen.audio_source, chosen.video_source) == ("default", "default")
+    assert (chosen.echo_cancellation, chosen.noise_suppression) == (True, True)
+    assert chosen.video_quality == "high"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("conversation_url", "spike.example/conv"),
+        ("conversation_url", "ftp://spike.example/conv"),
+        ("conversation_url", "https://"),
+        ("conversation_url", "https://[broken"),
+        ("conversation_url", "http://spike.example:99999/"),
+        ("conversation_url", None),
+        ("token", ""),
+        ("token", None),
+        ("token", b"eyJ"),
+        ("audio", "yes"),
+        ("video", 1),
+        ("echo_cancellation", None),
+        ("noise_suppression", "off"),
+        ("audio_source", 3),
+        ("audio_source", ""),
+        ("video_source", object()),
+        ("audio_output", 0),
+        ("video_quality", "ultra"),
+        ("video_quality", None),
+        ("on_connected", "print"),
+        ("on_disconnected", 1),
+        ("on_error", []),
+        ("transport", "carrier-pigeon"),
+        ("join_timeout_s", 0),
+        ("join_timeout_s", float("inf")),
+        ("join_timeout_s", "5"),
+    ],
+)
+def test_a_bad_value_is_refused_by_the_name_of_its_option(name: str, value: Any) -> None:
+    with pytest.raises(InvalidOption, match=name) as refusal:
+        options(**{name: value})
+
+    assert refusal.value.code == ErrorCode.INVALID_OPTION
+
+
+class Endpoint:
+    """Has what an audio source, a video source and an audio sink are known by."""
+
+    async def read(self) -> None: ...
+
+    def write(self) -> None: ...
+
+
+def test_objects_are_accepted_as_sources_and_sinks() -> None:
+    endpoint = Endpoint()
+    chosen = options(audio_source=endpoint, video_source=endpoint, audio_output=endpoint)
+
+    assert chosen.audio_source is chosen.video_source is chosen.audio_output is endpoint
+
+
+def test_no_audio_output_is_accepted() -> None:
+    assert options(audio_output=None).audio_output is None
+
+
+@pytest.mark.parametrize(
+    ("quality", "size"), [("low", (320, 180, 15)), ("medium", (640, 360, 24)), ("high", (1280, 720, 30))]
+)
+def test_each_video_quality_is_a_size_and_a_rate(quality: Any, size: tuple[int, int, int]) -> None:
+    chosen = options(video_quality=quality).quality
+
+    assert (chosen.width, chosen.height, chosen.fps) == size
+    assert isinstance(chosen, VideoQuality)
