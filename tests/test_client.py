@@ -30,14 +30,14 @@ from spike_engine import (
     SpikeError,
     TokenExpired,
 )
-from spike_engine.server import ConversationServer, Persona
+from spike_engine.server import ConversationServer, HummingPersona
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 Record = Callable[[SpikeClient], list[tuple[str, Any]]]
 
 
-class Greeter(Persona):
+class Greeter(HummingPersona):
     """Says hello, and agrees with everything."""
 
     greeting = "Hello and welcome."

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from spike_engine.server.conversation import Conversation
 from spike_engine.server.peer import BadOffer
+from spike_engine.server.front_desk import FrontDesk
 from spike_engine.server.persona import Persona
 from spike_engine.server.tokens import TokenIssuer, TokenRejected
 
@@ -74,7 +75,7 @@ class ConversationServer:
         self.tokens = TokenIssuer(secret, lifetime_s=token_lifetime_s)
         self._host = host
         self._port = port
-        self._persona = persona or Persona
+        self._persona = persona or FrontDesk
         self._max_conversations = max_conversations
         self._idle_timeout_s = idle_timeout_s
         self._conversations: dict[str, Conversation] = {}

@@ -27,7 +27,7 @@ class Topic:
 TOPICS = (
     Topic(
         "weasels",
-        ("weasels", "weasels have eaten", "eaten our phone system", "beaten our phone system"),
+        ("weasels", "weasels have eaten", "our phone system", "phone system"),
         (
             "Weasels? In the phone system? That is the third time this month. "
             "First they ate the cable to the kitchen, then they moved into the switchboard, "
@@ -65,7 +65,7 @@ TOPICS = (
     ),
     Topic(
         "apology",
-        ("i'm sorry", "i am sorry", "did not understand", "say that again", "try again"),
+        ("i'm sorry", "i am sorry", "did not understand", "try again"),
         ("No harm done. What can I do for you?", "Please, stop apologising. How can I help?"),
     ),
     Topic(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from difflib import SequenceMatcher
 
-SOUNDS_ALIKE = 0.72
-MIN_KEY_LETTERS = 3
+SOUNDS_ALIKE = 0.75
+SHORT_KEY_LETTERS = 5  # so few consonants are found by chance in almost any sentence: they must fit better
+SHORT_SOUNDS_ALIKE = 0.85
 
 # Letters that sound alike where a telephone line is poor; vowels carry least.
 _SPELLINGS = (("ph", "f"), ("th", "t"), ("ck", "k"), ("gh", ""), ("sh", "s"), ("ch", "s"), ("x", "ks"), ("wr", "r"))
@@ -27,12 +28,13 @@ def likeness(phrase: str, heard: str) -> float:
     if f" {phrase} " in f" {' '.join(words)} ":
         return 1.0
     key = sound_key(phrase)
-    if len(key) < MIN_KEY_LETTERS:
+    if not key:
         return 0.0
+    threshold = SHORT_SOUNDS_ALIKE if len(key) <= SHORT_KEY_LETTERS else SOUNDS_ALIKE
     count = len(phrase.split())
     best = 0.0
     for size in range(max(1, count - 1), count + 2):
         for start in range(len(words) - size + 1):
             heard_key = sound_key("".join(words[start : start + size]))
             best = max(best, SequenceMatcher(None, key, heard_key, autojunk=False).ratio())
-    return best if best >= SOUNDS_ALIKE else 0.0
+    return best if best >= threshold else 0.0
