@@ -478,9 +478,9 @@ async def server_process(port: int = 0) -> AsyncIterator[tuple[asyncio.subproces
     program = (
         "import asyncio, json, sys\n"
         "from dataclasses import asdict\n"
-        "from spike_engine.server import ConversationServer, Persona\n"
+        "from spike_engine.server import ConversationServer, HummingPersona\n"
         "async def main():\n"
-        "    async with ConversationServer(port=int(sys.argv[1]), persona=Persona) as server:\n"
+        "    async with ConversationServer(port=int(sys.argv[1]), persona=HummingPersona) as server:\n"
         "        print(json.dumps(asdict(server.create_conversation())), flush=True)\n"
         "        await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"

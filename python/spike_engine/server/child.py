@@ -37,22 +37,29 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: deque[asyncio.Future[Reply]] = deque()
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start the process; `ask` may follow at once."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", str(CHILDREN), self._name, stdin=PIPE, stdout=PIPE, limit=MAX_LINE_BYTES
-        )
-        self._reading = asyncio.create_task(self._read())
+        """Start the process unless it runs; `ask` may follow at once."""
+        async with self._starting:
+            if self._reading and not self._reading.done():
+                return
+            await self.close()
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", str(CHILDREN), self._name, stdin=PIPE, stdout=PIPE, limit=MAX_LINE_BYTES
+            )
+            self._reading = asyncio.create_task(self._read(self._process))
 
     async def ask(self, request: dict[str, Any], payload: bytes = b"") -> Reply:
-        """Send a request and wait for its reply.
+        """Send a request and wait for its reply; a process that has died is started anew.
 
         Raises:
-            ChildFailed: The worker reports an error, or has ended.
+            ChildFailed: The worker reports an error, or ends before it replies.
+
         """
-        if not self._process or not self._process.stdin or not self._reading or self._reading.done():
-            raise ChildFailed(f"the {self._name} process is not running")
+        await self.start()
+        assert self._process is not None
+        assert self._process.stdin is not None
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append(reply)
         self._process.stdin.write(json.dumps(request | {"bytes": len(payload)}).encode() + b"\n" + payload)
@@ -61,37 +68,35 @@ class Child:
         return await reply
 
     async def close(self) -> None:
-        """End the process, by force if it does not go; one that never started is no error."""
-        if not self._process or not self._process.stdin or not self._reading:
+        """End the process, by force if it does not go; one that does not run is no error."""
+        process, self._process = self._process, None
+        reading, self._reading = self._reading, None
+        if not process or not process.stdin or not reading:
             return
-        self._process.stdin.close()
-        try:
-            async with asyncio.timeout(EXIT_TIMEOUT_S):
-                await self._reading
-        except TimeoutError:
-            self._process.kill()
-        await self._process.wait()
+        process.stdin.close()
+        await asyncio.wait([reading], timeout=EXIT_TIMEOUT_S)
+        if not reading.done():
+            process.kill()
+        await reading
+        await process.wait()
 
-    async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        replies = self._process.stdout
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
         try:
-            while line := await replies.readline():
+            while line := await process.stdout.readline():
                 fields = json.loads(line)
-                payload = await replies.readexactly(fields.pop("bytes"))
-                self._settle(self._waiting.popleft(), fields, payload)
+                payload = await process.stdout.readexactly(fields.pop("bytes"))
+                _settle(self._waiting.popleft(), fields, payload)
         except asyncio.IncompleteReadError:
             pass
-        for reply in self._waiting:
-            if not reply.done():
-                reply.set_exception(ChildFailed(f"the {self._name} process has ended"))
+        while self._waiting:
+            _settle(self._waiting.popleft(), {"error": f"the {self._name} process has ended"}, b"")
 
-    @staticmethod
-    def _settle(reply: asyncio.Future[Reply], fields: dict[str, Any], payload: bytes) -> None:
-        if reply.done():  # its caller was cancelled
-            return
-        if "error" in fields:
-            reply.set_exception(ChildFailed(fields["error"]))
-        else:
-            reply.set_result(Reply(fields, payload))
+
+def _settle(reply: asyncio.Future[Reply], fields: dict[str, Any], payload: bytes) -> None:
+    if reply.done():  # its caller was cancelled
+        return
+    if "error" in fields:
+        reply.set_exception(ChildFailed(fields["error"]))
+    else:
+        reply.set_result(Reply(fields, payload))

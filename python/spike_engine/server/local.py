@@ -14,6 +14,7 @@ class LocalPersona(Persona):
 
     Raises:
         MissingExtra: One of them is not installed.
+
     """
 
     def __init__(self) -> None:

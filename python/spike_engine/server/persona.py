@@ -37,22 +37,32 @@ class Speech:
     words: Sequence[Word] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Perceived:
+    """What a persona sees of the user; None where it cannot tell."""
+
+    emotion: str | None = None
+    gesture: str | None = None
+
+
 class Persona(ABC):
     """The partner of one conversation: put a model in by writing this one class.
 
-    The server makes a persona per conversation, so it may remember what was said. A turn runs `hear`, `think` and `speak`
-    in this order, and is cancelled where the user interrupts. What one of them raises is reported to the client as an
-    error, and the conversation goes on.
+    The server makes a persona per conversation, so it may remember what was said. A turn runs `hear`, `think` and
+    `speak` in this order, and is cancelled where the user interrupts. What one of them raises is reported to the client
+    as an error, and the conversation goes on.
 
     :class:`~spike_engine.server.local.LocalPersona` brings ears and a voice: with it, only `think` is left to write.
     """
 
     greeting = ""  # said when the user comes in; empty to let the user begin
 
-    async def start(self) -> None:
+    sees = False  # True to be shown the user
+
+    async def start(self) -> None:  # noqa: B027 (a hook)
         """Get ready: called once, before the first turn. An error here ends the conversation."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 (a hook)
         """Release everything: called once, at the end of the conversation, even where `start` was not."""
 
     @abstractmethod
@@ -70,5 +80,9 @@ class Persona(ABC):
     async def speak(self, text: str) -> Speech:
         """Turn one sentence into sound."""
 
-    def said(self, text: str, *, interrupted: bool) -> None:
+    async def see(self, picture: NDArray[np.uint8]) -> Perceived:
+        """Look at the user: a small picture (height, width, 3) rgb24, twice a second where `sees` is True."""
+        return Perceived()
+
+    def said(self, text: str, *, interrupted: bool) -> None:  # noqa: B027 (a hook)
         """Learn what of the last answer the user really heard."""

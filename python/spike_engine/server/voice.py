@@ -35,6 +35,7 @@ class Voice(Protocol):
 
         Raises:
             ChildFailed: espeak-ng could not do it.
+
         """
 
 
@@ -96,6 +97,7 @@ def open_voice() -> Voice:
 
     Raises:
         MissingExtra: Neither the wheel nor the command is.
+
     """
     if is_installed("espeakng_loader"):
         return EspeakWorker()

@@ -20,7 +20,7 @@ def main() -> None:
         payload = requests.read(request.pop("bytes", 0))
         try:
             reply, data = worker.handle(request, payload)
-        except Exception as error:  # noqa: BLE001 (the parent raises it again)
+        except Exception as error:
             reply, data = {"error": f"{type(error).__name__}: {error}"}, b""
         replies.write(json.dumps(reply | {"bytes": len(data)}).encode() + b"\n" + data)
         replies.flush()

@@ -1,4 +1,4 @@
-"""Speech recognition with pocketsphinx, whose decoder holds the interpreter lock for up to a second at the end of a turn."""
+"""Speech recognition with pocketsphinx, whose decoder keeps the interpreter lock too long to share a process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 from pocketsphinx import Decoder
 
-
 # Cepstral means of recorded telephone speech: without them the decoder needs a sentence or two to find its feet.
 CEPSTRAL_MEANS = "44.7,-0.1,9.3,5.8,-3.9,0.1,-1.5,4.2,1.2,1.9,-1.7,-0.3,0.7"
 SHORT_WORDS = 3
 
 
 class Worker:
-    """Hears one utterance at a time: ``begin``, ``audio`` with mono int16 at 16 kHz, ``end``; replies ``{text}`` so far."""
+    """Hears one utterance at a time.
+
+    Steps are ``begin``, ``audio`` with mono int16 at 16 kHz, and ``end``; each is answered with the ``{text}`` so far.
+    """
 
     def __init__(self) -> None:
         self._decoder = Decoder(loglevel="FATAL")
@@ -38,7 +40,7 @@ class Worker:
         return {"text": hypothesis.hypstr if hypothesis else ""}, b""
 
     def _best(self) -> str:
-        """In a short sentence the language model outweighs the sound; the n-best list, rescored on the lattice, is fairer."""
+        """What was said: of a short sentence the first of the n-best list, where the language model weighs less."""
         hypothesis = self._decoder.hyp()
         if hypothesis is None:
             return ""
