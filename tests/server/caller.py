@@ -1,4 +1,4 @@
-"""A user's client made of plain aiortc, so that the server is tested against the wire and not against our own client."""
+"""A user's client of plain aiortc: the server is tested against the wire, not against our own client."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import av
@@ -49,22 +50,26 @@ class Microphone(MediaStreamTrack):
 class Caller:
     """One peer connection to a conversation; collects the messages, the sound and the pictures that arrive."""
 
-    def __init__(self, invitation: Any, *, video: bool = False) -> None:
+    def __init__(self, invitation: Any, *, video: bool | MediaStreamTrack = False) -> None:
         self.invitation = invitation
         self.microphone = Microphone()
         self.messages: list[tuple[float, dict[str, Any]]] = []
         self.sound: list[tuple[float, np.ndarray]] = []
+        self.signals: list[str] = []
         self.pictures: list[av.VideoFrame] = []
         self.peer_id: str | None = None
+        self.opened = asyncio.Event()
         self.closed = asyncio.Event()
         self._arrived = asyncio.Condition()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.pc.addTransceiver(self.microphone, direction="sendrecv")
-        if video:
+        if isinstance(video, MediaStreamTrack):
+            self.pc.addTransceiver(video, direction="sendrecv")
+        elif video:
             self.pc.addTransceiver("video", direction="recvonly")
         self.channel = self.pc.createDataChannel("chat")
-        self.channel.on("open", lambda: self._spawn(self._ping()))
+        self.channel.on("open", self._on_open)
         self.channel.on("message", self._on_message)
         self.channel.on("close", self.closed.set)
         self.pc.on("track", lambda track: self._spawn(self._collect(track)))
@@ -95,9 +100,13 @@ class Caller:
 
     async def until(self, kind: str, *, count: int = 1, timeout: float = 15) -> dict[str, Any]:
         """Wait for the message number `count` of a kind and return its data."""
-        async with asyncio.timeout(timeout), self._arrived:
-            await self._arrived.wait_for(lambda: len(self.of(kind)) >= count)
+        await self.until_true(lambda: len(self.of(kind)) >= count, timeout=timeout)
         return self.of(kind)[count - 1]
+
+    async def until_true(self, condition: Callable[[], bool], *, timeout: float = 15) -> None:
+        """Wait until a message, a picture or some sound makes `condition` true."""
+        async with asyncio.timeout(timeout), self._arrived:
+            await self._arrived.wait_for(condition)
 
     def stop_pings(self) -> None:
         for task in self._tasks:
@@ -110,19 +119,16 @@ class Caller:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.pc.close()
 
-    async def __aenter__(self) -> Caller:
+    async def __aenter__(self) -> Self:
         await self.join()
-        self.send_when_open = asyncio.create_task(self._greet())
-        await self.send_when_open
+        await self.get_ready()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _greet(self) -> None:
-        async with asyncio.timeout(10):
-            while self.channel.readyState != "open":
-                await asyncio.sleep(0.01)
+    async def get_ready(self) -> None:
+        await asyncio.wait_for(self.opened.wait(), 10)
         self.send("client-ready", {"version": "2.2.0", "about": {"library": "test"}})
         await self.until("bot-ready")
 
@@ -131,8 +137,16 @@ class Caller:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _on_open(self) -> None:
+        self.opened.set()
+        self._spawn(self._ping(), "ping")
+
     def _on_message(self, text: str) -> None:
-        self.messages.append((time.monotonic(), json.loads(text)))
+        message = json.loads(text)
+        if message.get("type") == "signalling":
+            self.signals.append(message["message"]["type"])
+        else:
+            self.messages.append((time.monotonic(), message))
         self._spawn(self._notify())
 
     async def _notify(self) -> None:
@@ -152,3 +166,4 @@ class Caller:
                     self.sound.append((time.monotonic(), frame.to_ndarray()[0, ::2]))
                 else:
                     self.pictures.append(frame)
+                await self._notify()

@@ -93,7 +93,7 @@ class Answer:
         self._avatar.thinking = False
         start = self._voice.play(samples)
         self._report(segment_id, text, 0, "new")
-        await self._voice.sent(start + 1)
+        await self._voice.sent(start + min(1, len(samples)))
         if not self.speaking:
             self.speaking = True
             self._send("bot-started-speaking")

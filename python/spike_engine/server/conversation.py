@@ -134,8 +134,7 @@ class Conversation:
         assert self._persona_start is not None
         try:
             await asyncio.shield(self._persona_start)
-        except Exception as error:
-            logger.exception("the persona of conversation %s did not start", self.id)
+        except Exception as error:  # has been logged where the task ended
             self._send("error", {"error": f"the AI did not start: {error}", "fatal": True})
             await self.end()
             return
@@ -180,8 +179,13 @@ class Conversation:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
         return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("conversation %s: %s failed", self.id, task.get_coro(), exc_info=error)
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -75,11 +75,16 @@ class Dialogue:
     async def watch(self, track: MediaStreamTrack) -> None:
         """Show the user to a persona that sees, until `track` ends."""
         last: Perceived | None = None
-        async for picture in glances(track, GLANCE_INTERVAL_S if self._persona.sees else math.inf):
-            perceived = await self._persona.see(picture)
-            if self._voice and perceived != last:
-                self._send("server-message", {"type": "perception", **asdict(perceived)})
-                last = perceived
+        try:
+            async for picture in glances(track, GLANCE_INTERVAL_S if self._persona.sees else math.inf):
+                perceived = await self._persona.see(picture)
+                if self._voice and perceived != last:
+                    self._send("server-message", {"type": "perception", **asdict(perceived)})
+                    last = perceived
+        except Exception as error:
+            self._report_failure(error)
+        async for _ in glances(track, math.inf):  # nobody looks any more, but the pictures still have to go
+            pass
 
     def read(self, text: str) -> None:
         """Take a turn of the user that was typed."""
@@ -107,8 +112,7 @@ class Dialogue:
                 await asyncio.wait([before])
             await turn
         except Exception as error:
-            logger.exception("the persona failed")
-            self._send("error", {"error": f"the AI failed: {error}", "fatal": False})
+            self._report_failure(error)
         finally:
             turn.close()
 
@@ -130,6 +134,10 @@ class Dialogue:
         finally:
             self._answer = None
         self._unanswered = ""
+
+    def _report_failure(self, error: Exception) -> None:
+        logger.error("the persona failed", exc_info=error)
+        self._send("error", {"error": f"the AI failed: {error}", "fatal": False})
 
     def _report_user(self, text: str, *, final: bool) -> None:
         if text:

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from spike_engine.server.avatar import Avatar
+from spike_engine.server.face import BOB_ROWS, paint_face
+
+WIDTH, HEIGHT = 320, 180
+
+
+@pytest.fixture
+def avatar() -> Avatar:
+    return Avatar(paint_face(WIDTH, HEIGHT))
+
+
+def mouth(picture: np.ndarray) -> np.ndarray:
+    return picture[110:138, 140:180]
+
+
+def dark_pixels(picture: np.ndarray) -> int:
+    return int((mouth(picture).astype(int).sum(axis=2) < 200).sum())
+
+
+def test_a_picture_has_the_size_of_the_video(avatar: Avatar) -> None:
+    picture = avatar.draw(0.0)
+
+    assert picture.shape == (HEIGHT, WIDTH, 3)
+    assert picture.dtype == np.uint8
+
+
+def test_the_mouth_opens_with_the_voice() -> None:
+    openings = [dark_pixels(Avatar(paint_face(WIDTH, HEIGHT)).draw(level)) for level in (0.0, 0.02, 0.06, 0.2)]
+
+    assert openings == sorted(openings)
+    assert openings[0] < openings[1] < openings[3]
+
+
+def test_the_mouth_closes_within_half_a_second(avatar: Avatar) -> None:
+    closed = dark_pixels(avatar.draw(0.0))
+    opened = dark_pixels(avatar.draw(0.2))
+    after = [dark_pixels(avatar.draw(0.0)) for _ in range(8)]
+
+    assert opened > closed
+    assert after[0] > closed
+    assert after[-1] == closed
+
+
+def test_it_blinks_and_breathes(avatar: Avatar) -> None:
+    pictures = [avatar.draw(0.0).copy() for _ in range(15 * 8)]
+
+    changes = [np.count_nonzero(np.any(a != b, axis=2)) for a, b in pairwise(pictures)]
+    assert min(changes) == 0
+    assert any(0 < change < 3000 for change in changes)  # eyelids
+    assert any(change > 3000 for change in changes)  # the head moves
+
+
+def test_thinking_shows(avatar: Avatar) -> None:
+    calm = avatar.draw(0.0).copy()
+    avatar.thinking = True
+    for _ in range(7):
+        pondering = avatar.draw(0.0)
+
+    assert np.any(calm[50:90, 120:200] != pondering[50:90, 120:200])  # the eyes look up
+    assert np.any(calm[:50, 220:] != pondering[:50, 220:])  # dots
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    first, second = (Avatar(paint_face(WIDTH, HEIGHT), seed=5) for _ in range(2))
+
+    assert all(np.array_equal(first.draw(0.1), second.draw(0.1)) for _ in range(100))
+
+
+def test_conversations_share_the_painted_face_and_cannot_change_it() -> None:
+    face = paint_face(WIDTH, HEIGHT)
+
+    assert paint_face(WIDTH, HEIGHT) is face
+    assert face.base.shape == (HEIGHT + 2 * BOB_ROWS, WIDTH, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        face.base[0, 0] = 0

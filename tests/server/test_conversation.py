@@ -1,0 +1,325 @@
+"""Conversations as a client sees them on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from aiortc import VideoStreamTrack
+from caller import Caller
+from host import Host
+
+from spike_engine.server import ConversationServer
+from spike_engine.server.peer import SILENCE_LIMIT_S
+from spike_engine.server.persona import Perceived
+
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
+
+Recording = Callable[[str], np.ndarray]
+
+ANSWER = ["bot-llm-started", "bot-tts-started", "bot-started-speaking", "bot-stopped-speaking"]
+
+
+def in_order(kinds: list[str], expected: list[str]) -> bool:
+    rest = iter(kinds)
+    return all(kind in rest for kind in expected)
+
+
+async def test_the_client_is_welcomed(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation(), video=True) as caller:
+        await caller.until("bot-stopped-speaking")
+        await caller.until_true(lambda: len(caller.pictures) > 3)
+
+    first = caller.messages[0][1]
+    assert (first["label"], first["type"], first["id"]) == ("rtvi-ai", "bot-ready", "1")
+    assert first["data"]["version"] == "2.2.0"
+    assert in_order(caller.kinds, ["bot-ready", *ANSWER])
+    assert max(np.abs(block).max() for _, block in caller.sound) > 3000
+    assert (caller.pictures[0].width, caller.pictures[0].height) == (640, 360)
+    assert Host.all[0].spoken == [("Welcome.", False)]
+
+
+async def test_the_words_are_reported_while_they_are_sent(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        await caller.until("bot-stopped-speaking")
+        caller.messages.clear()
+        caller.send("send-text", {"content": "one two"})
+        await caller.until("bot-stopped-speaking")
+
+    reports = caller.of("bot-output")
+    assert [report["spoken_status"] for report in reports[:5]] == ["new", *["in-progress"] * 4]
+    assert [report["spoken_progress"]["accumulated_text"] for report in reports[1:6]] == [
+        "You",
+        "You said",
+        "You said one",
+        "You said one two.",
+        "You said one two.",
+    ]
+    assert reports[2]["spoken_progress"]["remaining_text"] == "one two."
+    assert len({report["segment_id"] for report in reports}) == 2
+    spoken_s = next(t for t, m in caller.messages if m["type"] == "bot-stopped-speaking") - next(
+        t for t, m in caller.messages if m["type"] == "bot-started-speaking"
+    )
+    assert spoken_s == pytest.approx(0.06 * len("You said one two.I see."), abs=0.3)
+
+
+async def test_a_spoken_turn(server: ConversationServer, recording: Recording) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        await caller.until("bot-stopped-speaking")
+        caller.messages.clear()
+        caller.microphone.say(recording("hello"))
+        await caller.until("bot-stopped-speaking")
+
+    assert in_order(caller.kinds, ["user-started-speaking", "user-stopped-speaking", "user-transcription", *ANSWER])
+    words = caller.of("user-input")[-1]
+    assert (words["text"], words["final"], words["input_type"]) == ("something", True, "transcription")
+    assert caller.of("user-transcription")[-1].keys() == {"text", "user_id", "timestamp", "final"}
+    assert Host.all[0].heard == ["something"]
+
+
+async def test_typed_text_is_a_turn(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        caller.send("send-text", {"content": "hi"})
+        await caller.until("bot-stopped-speaking", count=2)
+
+    assert caller.of("user-input")[0]["input_type"] == "chat"
+    assert Host.all[0].heard == ["hi"]
+
+
+async def test_the_user_interrupts(server: ConversationServer, recording: Recording) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        caller.send("send-text", {"content": "a long story that goes on and on and on for ever and ever and a day"})
+        await caller.until("bot-started-speaking", count=1)
+        caller.messages.clear()
+        caller.microphone.say(recording("hello"))
+        await caller.until("user-started-speaking")
+        kinds, said = caller.kinds, Host.all[0].spoken[-1]
+        progress = caller.of("bot-output")[-1]["spoken_progress"]
+        await caller.until_true(lambda: loudest(caller, last_s=0.04) < 300, timeout=0.5)
+        await caller.until("bot-llm-started")
+
+    assert in_order(kinds, ["bot-output", "bot-interrupted", "bot-stopped-speaking", "user-started-speaking"])
+    assert said == (progress["accumulated_text"], True)
+    assert progress["remaining_text"]
+
+
+def loudest(caller: Caller, *, last_s: float) -> int:
+    return max(int(np.abs(block.astype(int)).max()) for _, block in caller.sound[-int(last_s / 0.02) :])
+
+
+async def test_what_was_said_before_an_answer_belongs_to_the_same_thought(recording: Recording) -> None:
+    class Slow(Host):
+        async def hear(self, speech: AsyncIterator[np.ndarray]) -> AsyncIterator[str]:
+            async for text in super().hear(speech):
+                yield text
+            await asyncio.sleep(0.6)
+
+    async with ConversationServer(persona=Slow) as server, Caller(server.create_conversation()) as caller:
+        caller.microphone.say(np.concatenate([recording("hello"), np.zeros(8000, np.int16), recording("hello")]))
+        await caller.until("user-stopped-speaking", count=2)
+        await caller.until("bot-started-speaking", count=2)
+
+    assert Slow.all[-1].heard == ["something something"]
+
+
+async def test_a_persona_that_fails_is_told_and_the_conversation_goes_on() -> None:
+    class Moody(Host):
+        async def think(self, heard: str) -> AsyncIterator[str]:
+            yield "Well."
+            if heard == "fail":
+                raise RuntimeError("no mood")
+
+    async with ConversationServer(persona=Moody) as server, Caller(server.create_conversation()) as caller:
+        caller.send("send-text", {"content": "fail"})
+        assert await caller.until("error") == {"error": "the AI failed: no mood", "fatal": False}
+        caller.messages.clear()
+        caller.send("send-text", {"content": "again"})
+        await caller.until("bot-stopped-speaking")
+
+
+async def test_a_persona_that_thinks_of_nothing_leaves_the_client_idle() -> None:
+    class Silent(Host):
+        greeting = ""
+
+        async def think(self, heard: str) -> AsyncIterator[str]:
+            for word in ():
+                yield word
+
+    async with ConversationServer(persona=Silent) as server, Caller(server.create_conversation()) as caller:
+        caller.send("send-text", {"content": "hi"})
+        await caller.until("bot-stopped-speaking")
+
+    assert "bot-started-speaking" not in caller.kinds
+
+
+async def test_a_persona_that_cannot_start_ends_the_conversation() -> None:
+    class Broken(Host):
+        async def start(self) -> None:
+            raise RuntimeError("no model")
+
+        async def close(self) -> None:
+            raise RuntimeError("no model either")
+
+    async with ConversationServer(persona=Broken) as server:
+        invitation = server.create_conversation()
+        caller = Caller(invitation)
+        await caller.join()
+        await caller.opened.wait()
+        caller.send("client-ready")
+        assert await caller.until("error") == {"error": "the AI did not start: no model", "fatal": True}
+        await asyncio.wait_for(caller.closed.wait(), 5)
+        assert caller.signals == ["peerLeft"]
+        assert (await caller.request("POST", "/api/offer", {"sdp": "", "type": "offer"}))[0] == 410
+        await caller.close()
+
+
+async def test_messages_that_mean_nothing(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        for text in ("garbage", "[]", "[" * 5000, '{"label": "other"}', "x" * 70_000):
+            caller.channel.send(text)
+        caller.channel.send(b"bytes")
+        caller.send("send-text", "no dictionary")
+        caller.send("dance")
+        await caller.until("error-response", count=2)
+
+    assert "'dance'" in caller.of("error-response")[1]["error"]
+
+
+async def test_the_server_says_good_bye(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        await server.stop()
+        await asyncio.wait_for(caller.closed.wait(), 5)
+
+    assert caller.signals == ["peerLeft"]
+    assert Host.all[0].closed == 1
+
+
+async def test_the_client_ends_the_conversation(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        caller.send("disconnect-bot")
+        await asyncio.wait_for(caller.closed.wait(), 5)
+        assert (await caller.request("DELETE", ""))[0] == 410
+
+
+async def test_a_client_that_hangs_up_may_come_back(server: ConversationServer) -> None:
+    invitation = server.create_conversation()
+    async with Caller(invitation) as first:
+        await first.until("bot-stopped-speaking")
+    async with Caller(invitation) as second:
+        second.send("send-text", {"content": "me again"})
+        await second.until("bot-stopped-speaking")
+
+    assert [host.heard for host in Host.all] == [["me again"]]
+    assert Host.all[0].started == 1
+    assert Host.all[0].spoken[0] == ("Welcome.", False)  # greeted once
+    assert len(Host.all[0].spoken) == 2
+
+
+async def test_a_restart_takes_the_place_of_the_old_connection(server: ConversationServer) -> None:
+    invitation = server.create_conversation()
+    async with Caller(invitation) as first:
+        second = Caller(invitation)
+        await second.join(pc_id=first.peer_id, restart_pc=True)
+        await second.get_ready()
+        await asyncio.wait_for(first.closed.wait(), 5)
+        assert second.peer_id != first.peer_id
+        await second.close()
+
+
+async def test_a_bad_offer_leaves_the_connection_in_use(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        status, _ = await caller.request("POST", "/api/offer", {"sdp": "garbage", "type": "offer"})
+        assert status == 400
+        caller.send("send-text", {"content": "still here"})
+        await caller.until("user-input")
+
+
+async def test_an_offer_for_the_same_connection_renegotiates(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        before = caller.peer_id
+        await caller.join(pc_id=before)
+        assert caller.peer_id == before
+        caller.send("send-text", {"content": "still here"})
+        await caller.until("user-input")
+
+
+async def test_a_client_that_vanishes_is_noticed(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        caller.stop_pings()
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        await asyncio.wait_for(caller.closed.wait(), SILENCE_LIMIT_S + 2)
+        assert SILENCE_LIMIT_S - 1 < loop.time() - start_s < SILENCE_LIMIT_S + 1
+
+
+async def test_several_conversations_at_once(server: ConversationServer) -> None:
+    async def talk(word: str) -> list[str]:
+        async with Caller(server.create_conversation()) as caller:
+            caller.send("send-text", {"content": word})
+            await caller.until("bot-stopped-speaking", count=2)
+            return [report["text"] for report in caller.of("bot-output")]
+
+    spoken = await asyncio.gather(*(talk(word) for word in ("one", "two", "three")))
+
+    for word, texts in zip(("one", "two", "three"), spoken, strict=True):
+        assert f"You said {word}." in texts
+    assert sorted(host.heard for host in Host.all) == [["one"], ["three"], ["two"]]
+
+
+class Camera(VideoStreamTrack):
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        frame = av.VideoFrame.from_ndarray(np.full((96, 128, 3), 200, np.uint8), format="rgb24")
+        frame.pts, frame.time_base = pts, Fraction(time_base)
+        return frame
+
+
+async def test_perception_is_sent_when_it_changes() -> None:
+    class Watcher(Host):
+        sees = True
+        looks = 0
+
+        async def see(self, picture: np.ndarray) -> Perceived:
+            self.looks += 1
+            assert picture.shape == (90, 160, 3)
+            return Perceived("happy" if picture.mean() > 150 else "sad", None)
+
+    async with (
+        ConversationServer(persona=Watcher) as server,
+        Caller(server.create_conversation(), video=Camera()) as caller,
+    ):
+        seen = await caller.until("server-message")
+        await caller.until_true(lambda: Watcher.all[-1].looks > 3)
+
+    assert seen == {"type": "perception", "emotion": "happy", "gesture": None}
+    assert len(caller.of("server-message")) == 1
+
+
+async def test_a_persona_that_fails_to_see_looks_no_more() -> None:
+    class Blind(Host):
+        sees = True
+        looks = 0
+
+        async def see(self, picture: np.ndarray) -> Perceived:
+            self.looks += 1
+            raise RuntimeError("no eyes")
+
+    async with (
+        ConversationServer(persona=Blind) as server,
+        Caller(server.create_conversation(), video=Camera()) as caller,
+    ):
+        assert (await caller.until("error"))["error"] == "the AI failed: no eyes"
+        await caller.until_true(lambda: len(caller.pictures) > 15)
+
+    assert Blind.all[-1].looks == 1
+
+
+async def test_a_user_is_not_looked_at_unless_wished(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation(), video=Camera()) as caller:
+        await caller.until("bot-stopped-speaking")
+
+    assert "server-message" not in caller.kinds

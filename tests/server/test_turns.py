@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spike_engine.server.turns import (
+    WINDOW_SAMPLES,
+    SpeechContinued,
+    SpeechEnded,
+    SpeechStarted,
+    TurnConfig,
+    TurnDetector,
+    TurnEvent,
+    Utterance,
+)
+
+
+def loudness(window: np.ndarray) -> float:
+    """The voice probability of these tests: what the samples say."""
+    return float(window.max())
+
+
+def windows(*probabilities_and_counts: tuple[float, int]) -> np.ndarray:
+    return np.concatenate(
+        [np.full(count * WINDOW_SAMPLES, probability, np.float32) for probability, count in probabilities_and_counts]
+    )
+
+
+def detect(sound: np.ndarray, **config: float) -> list[TurnEvent]:
+    return list(TurnDetector(loudness, TurnConfig(**config)).process(sound))
+
+
+def test_a_turn_begins_after_enough_speech_and_ends_after_enough_silence() -> None:
+    events = detect(windows((0, 20), (0.9, 30), (0, 30)))
+
+    assert [type(event) for event in events] == [SpeechStarted, *[SpeechContinued] * 39, SpeechEnded]
+
+
+def test_the_sound_before_the_first_word_belongs_to_the_turn() -> None:
+    first = detect(windows((0.1, 20), (0.9, 10)))[0]
+
+    assert isinstance(first, SpeechStarted)
+    quiet = np.count_nonzero(first.samples < 0.5) / 16
+    assert 260 <= quiet <= 300  # of 300 ms
+
+
+@pytest.mark.parametrize("speech_windows", [1, 6])
+def test_a_short_sound_is_no_turn(speech_windows: int) -> None:
+    assert detect(windows((0, 20), (0.9, speech_windows), (0, 30)) if speech_windows else windows((0, 1))) == []
+
+
+def test_coughs_do_not_add_up() -> None:
+    assert detect(np.tile(windows((0.9, 3), (0, 5)), 20)) == []
+
+
+def test_the_gap_between_two_syllables_does_not_start_again() -> None:
+    events = detect(windows((0.9, 4), (0, 2), (0.9, 4)))
+
+    assert isinstance(events[0], SpeechStarted)
+
+
+def test_a_pause_within_a_turn_does_not_end_it() -> None:
+    events = detect(windows((0.9, 20), (0, 10), (0.9, 20)))
+
+    assert sum(isinstance(event, SpeechStarted) for event in events) == 1
+    assert not any(isinstance(event, SpeechEnded) for event in events)
+
+
+def test_between_the_thresholds_nothing_changes() -> None:
+    assert detect(windows((0.4, 100))) == []
+    assert not any(isinstance(event, SpeechEnded) for event in detect(windows((0.9, 10), (0.4, 100))))
+
+
+def test_the_end_silence_is_tunable() -> None:
+    events = detect(windows((0.9, 10), (0, 7)), end_silence_ms=200)
+
+    assert isinstance(events[-1], SpeechEnded)
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=30))
+def test_blocks_of_any_length_give_the_same_events(lengths: list[int]) -> None:
+    sound = windows((0, 10), (0.9, 20), (0, 20), (0.9, 10))
+    detector = TurnDetector(loudness)
+    edges = [0, *np.cumsum(lengths).tolist(), len(sound)]
+    pieces = [detector.process(sound[start:end]) for start, end in pairwise(edges) if end > start]
+
+    assert [type(event) for piece in pieces for event in piece] == [
+        type(event) for event in TurnDetector(loudness).process(sound)
+    ]
+
+
+async def test_an_utterance_is_read_while_it_grows() -> None:
+    utterance = Utterance(np.zeros(1, np.float32))
+    assert len(await anext(utterance)) == 1
+    utterance.put(np.zeros(2, np.float32))
+    utterance.end()
+
+    assert [len(block) async for block in utterance] == [2]
+    assert [block async for block in utterance] == []
