@@ -10,6 +10,8 @@ void bind_detectors(pybind11::module_& m);
 void bind_echo_canceller(pybind11::module_& m);
 void bind_noise_suppressor(pybind11::module_& m);
 void bind_pipelines(pybind11::module_& m);
+void bind_pixels(pybind11::module_& m);
+void bind_samples(pybind11::module_& m);
 void bind_resampler(pybind11::module_& m);
 void bind_ring(pybind11::module_& m);
 
