@@ -30,14 +30,14 @@ from spike_engine import (
     SpikeError,
     TokenExpired,
 )
-from spike_engine.server import ConversationServer, Persona
+from spike_engine.server import ConversationServer, HummingPersona
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 Record = Callable[[SpikeClient], list[tuple[str, Any]]]
 
 
-class Greeter(Persona):
+class Greeter(HummingPersona):
     """Says hello, and agrees with everything."""
 
     greeting = "Hello and welcome."
@@ -478,9 +478,9 @@ async def server_process(port: int = 0) -> AsyncIterator[tuple[asyncio.subproces
     program = (
         "import asyncio, json, sys\n"
         "from dataclasses import asdict\n"
-        "from spike_engine.server import ConversationServer, Persona\n"
+        "from spike_engine.server import ConversationServer, HummingPersona\n"
         "async def main():\n"
-        "    async with ConversationServer(port=int(sys.argv[1]), persona=Persona) as server:\n"
+        "    async with ConversationServer(port=int(sys.argv[1]), persona=HummingPersona) as server:\n"
         "        print(json.dumps(asdict(server.create_conversation())), flush=True)\n"
         "        await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"

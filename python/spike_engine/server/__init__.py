@@ -1,6 +1,22 @@
 """The embedded conversation server: a partner to talk with in demos, tests and development."""
 
 from spike_engine.server.app import ConversationServer, Invitation, TooManyConversations, serve
+from spike_engine.server.extras import MissingExtra
+from spike_engine.server.front_desk import FrontDesk
+from spike_engine.server.humming import HummingPersona
+from spike_engine.server.local import LocalPersona
 from spike_engine.server.persona import Persona, Speech, Word
 
-__all__ = ["ConversationServer", "Invitation", "Persona", "Speech", "TooManyConversations", "Word", "serve"]
+__all__ = [
+    "ConversationServer",
+    "FrontDesk",
+    "HummingPersona",
+    "Invitation",
+    "LocalPersona",
+    "MissingExtra",
+    "Persona",
+    "Speech",
+    "TooManyConversations",
+    "Word",
+    "serve",
+]

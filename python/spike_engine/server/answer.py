@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
+from spike_engine.server.avatar import Avatar
 from spike_engine.server.media import OPUS_RATE_HZ, VoiceTrack, at_opus_rate
 from spike_engine.server.persona import Persona, Speech, Word
 
@@ -31,21 +32,24 @@ class Answer:
 
     _segment_ids = itertools.count(1)
 
-    def __init__(self, persona: Persona, voice: VoiceTrack, send: Send) -> None:
+    def __init__(self, persona: Persona, voice: VoiceTrack, avatar: Avatar, send: Send) -> None:
         self.said = ""
         self.speaking = False
         self._over = False
         self._persona = persona
         self._voice = voice
+        self._avatar = avatar
         self._send = send
 
     async def run(self, thoughts: AsyncIterator[str]) -> None:
-        """Say the sentences of `thoughts`, until the last word has been sent."""
+        """Say the sentences of `thoughts`, until the last word has been sent; what the persona raises comes out."""
         sentences: asyncio.Queue[tuple[str, Speech] | None] = asyncio.Queue(SENTENCES_AHEAD)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._prepare(thoughts, sentences))
                 group.create_task(self._deliver(sentences))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
         finally:
             self._finish()
 
@@ -60,12 +64,13 @@ class Answer:
         if self._over:
             return
         self._over = True
-        self.speaking = False
+        self.speaking = self._avatar.thinking = False
         self._send("bot-stopped-speaking")  # also where nothing was said: the client must not wait for ever
         self._persona.said(self.said, interrupted=interrupted)
 
     async def _prepare(self, thoughts: AsyncIterator[str], sentences: asyncio.Queue[tuple[str, Speech] | None]) -> None:
         self._send("bot-llm-started")
+        self._avatar.thinking = True
         spoken = False
         async for text in thoughts:
             if not spoken:
@@ -85,6 +90,7 @@ class Answer:
         segment_id = next(self._segment_ids)
         before = f"{self.said} " if self.said else ""
         samples = at_opus_rate(speech.samples, speech.sample_rate_hz)
+        self._avatar.thinking = False
         start = self._voice.play(samples)
         self._report(segment_id, text, 0, "new")
         await self._voice.sent(start + 1)

@@ -14,7 +14,9 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from spike_engine.server.conversation import Conversation
+from spike_engine.server.conversation import Conversation, ConversationOver
+from spike_engine.server.face import paint_face
+from spike_engine.server.front_desk import FrontDesk
 from spike_engine.server.peer import BadOffer
 from spike_engine.server.persona import Persona
 from spike_engine.server.tokens import TokenIssuer, TokenRejected
@@ -74,7 +76,7 @@ class ConversationServer:
         self.tokens = TokenIssuer(secret, lifetime_s=token_lifetime_s)
         self._host = host
         self._port = port
-        self._persona = persona or Persona
+        self._persona = persona or FrontDesk
         self._max_conversations = max_conversations
         self._idle_timeout_s = idle_timeout_s
         self._conversations: dict[str, Conversation] = {}
@@ -101,6 +103,7 @@ class ConversationServer:
             OSError: The address cannot be used.
 
         """
+        paint_face()  # some 0.2 s, before anybody waits for it
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors_as_json])
         app.add_routes(
             [
@@ -145,12 +148,13 @@ class ConversationServer:
         """
         if len(self._conversations) >= self._max_conversations:
             raise TooManyConversations(f"the server accepts {self._max_conversations} conversations at once")
+        url = self.url
         conversation_id = f"conv_{secrets.token_hex(8)}"
         self._conversations[conversation_id] = Conversation(
             conversation_id, self._persona(), idle_timeout_s=self._idle_timeout_s, on_end=self._forget
         )
         token = self.tokens.issue(conversation_id)
-        return Invitation(conversation_id, f"{self.url}/conversations/{conversation_id}", token.text, token.expires_at)
+        return Invitation(conversation_id, f"{url}/conversations/{conversation_id}", token.text, token.expires_at)
 
     async def end_conversation(self, conversation_id: str) -> None:
         """End a conversation; one that is over stays over."""
@@ -191,6 +195,8 @@ class ConversationServer:
             answer = await conversation.join(sdp, sdp_type, peer_id=peer_id, restart=bool(body.get("restart_pc")))
         except BadOffer as error:
             raise _error(web.HTTPBadRequest, str(error)) from error
+        except ConversationOver as error:
+            raise _error(web.HTTPGone, str(error)) from error
         return web.json_response({"sdp": answer.sdp, "type": answer.type, "pc_id": conversation.peer_id})
 
     async def _trickle(self, request: web.Request) -> web.Response:
@@ -220,7 +226,7 @@ class ConversationServer:
         except TokenRejected as error:
             raise _error(web.HTTPUnauthorized, str(error)) from error
         if not conversation or conversation.ended:
-            raise _error(web.HTTPGone, "the conversation has ended")
+            raise _error(web.HTTPGone, str(ConversationOver()))
         return conversation
 
 

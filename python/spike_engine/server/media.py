@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
+from spike_engine import dsp, frames
 from spike_engine.server.avatar import Avatar
 
 OPUS_RATE_HZ = 48_000
@@ -19,6 +21,7 @@ FRAME_SAMPLES = 960  # 20 ms, the usual Opus packet
 FADE_SAMPLES = 240  # 5 ms: short enough to stop at once, long enough not to click
 VIDEO_CLOCK_HZ = 90_000
 LATE_S = 0.2
+GLANCE_WIDTH, GLANCE_HEIGHT = 160, 90
 SILENCE_AFTER_S = 0.2  # packets that stay away so long mean that the user is silent
 
 Samples = NDArray[np.float32]
@@ -69,7 +72,8 @@ class VoiceTrack(MediaStreamTrack):
 
     def cut(self) -> None:
         """Drop what is queued: the voice fades within 5 ms of the next packet."""
-        self._pending = self._pending[:FADE_SAMPLES] * np.linspace(1, 0, len(self._pending[:FADE_SAMPLES]), dtype="f4")
+        tail = self._pending[:FADE_SAMPLES]
+        self._pending = tail * np.linspace(1, 0, len(tail), dtype=np.float32)
 
     async def sent(self, position_samples: float) -> None:
         """Wait until the speech up to `position_samples` has left."""
@@ -86,7 +90,10 @@ class VoiceTrack(MediaStreamTrack):
         self.level = float(np.sqrt(np.mean(np.square(block))))
         self.position_samples += len(speech)
         self._sent.set()
-        return _audio_frame(block, tick * FRAME_SAMPLES)
+        frame = frames.audio_from_ndarray(block, format="s16", sample_rate_hz=OPUS_RATE_HZ)
+        frame.pts = tick * FRAME_SAMPLES
+        frame.time_base = Fraction(1, OPUS_RATE_HZ)
+        return frame
 
 
 class AvatarTrack(MediaStreamTrack):
@@ -104,9 +111,7 @@ class AvatarTrack(MediaStreamTrack):
     async def recv(self) -> av.VideoFrame:
         """The next picture, when its time has come."""
         tick = await self._pacer.tick()
-        frame = av.VideoFrame.from_ndarray(self._avatar.draw(self._voice.level), format="rgb24").reformat(
-            format="yuv420p"
-        )
+        frame = frames.from_ndarray(self._avatar.draw(self._voice.level), "rgb24", to="yuv420p")
         frame.pts = tick * self._ticks_per_frame
         frame.time_base = Fraction(1, VIDEO_CLOCK_HZ)
         return frame
@@ -114,39 +119,36 @@ class AvatarTrack(MediaStreamTrack):
 
 def at_opus_rate(samples: Samples, from_hz: int) -> Samples:
     """Mono float32 `samples` brought to the rate of Opus."""
-    return (
-        samples
-        if from_hz == OPUS_RATE_HZ
-        else np.interp(
-            np.arange(len(samples) * OPUS_RATE_HZ // from_hz) * (from_hz / OPUS_RATE_HZ),
-            np.arange(len(samples)),
-            samples,
-        ).astype(np.float32)
-    )
+    return samples if from_hz == OPUS_RATE_HZ else dsp.resample(samples, from_hz, OPUS_RATE_HZ)
 
 
 async def mono_at(rate_hz: int, track: MediaStreamTrack) -> AsyncIterator[Samples]:
-    """The sound of a remote `track` as mono float32 at `rate_hz`; silence where nothing arrives, until the track ends."""
+    """The sound of a remote `track` as mono float32 at `rate_hz`, until it ends; silence where nothing arrives."""
+    resampler = dsp.Resampler(OPUS_RATE_HZ, rate_hz)
     while True:
         try:
             async with asyncio.timeout(SILENCE_AFTER_S):
-                samples = mono(await track.recv())
+                samples = frames.audio_to_ndarray(await track.recv(), dtype="float32", channels=1)
         except TimeoutError:
             samples = np.zeros(int(SILENCE_AFTER_S * OPUS_RATE_HZ), np.float32)
         except MediaStreamError:
             return
-        yield samples.reshape(-1, OPUS_RATE_HZ // rate_hz).mean(axis=1)
+        yield resampler.process(samples)
 
 
-def mono(frame: av.AudioFrame) -> Samples:
-    pcm = frame.to_ndarray().reshape(-1, len(frame.layout.channels))
-    return (pcm.mean(axis=1) / 32768).astype(np.float32)
+async def glances(track: MediaStreamTrack, interval_s: float) -> AsyncIterator[NDArray[np.uint8]]:
+    """A small rgb24 picture of a remote `track` every `interval_s`, until it ends.
 
-
-def _audio_frame(block: Samples, pts: int) -> av.AudioFrame:
-    pcm = np.rint(np.clip(block, -1, 1) * 32767).astype(np.int16)
-    frame = av.AudioFrame.from_ndarray(pcm[np.newaxis], format="s16", layout="mono")
-    frame.sample_rate = OPUS_RATE_HZ
-    frame.pts = pts
-    frame.time_base = Fraction(1, OPUS_RATE_HZ)
-    return frame
+    All other frames are dropped here: a track that nobody reads keeps every one of them.
+    """
+    next_s = 0.0
+    while True:
+        try:
+            frame = await track.recv()
+        except MediaStreamError:
+            return
+        assert isinstance(frame, av.VideoFrame)
+        now_s = frame.time or 0.0
+        if now_s >= next_s and interval_s < math.inf:
+            next_s = now_s + interval_s
+            yield frames.to_ndarray(frame, "rgb24", width=GLANCE_WIDTH, height=GLANCE_HEIGHT)

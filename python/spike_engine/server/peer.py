@@ -165,7 +165,10 @@ class Peer:
 
     async def _flush(self) -> None:
         """Give the last message time to leave."""
+        if not self._channel or self._channel.readyState != "open" or not self._channel.bufferedAmount:
+            return
+        sent = asyncio.Event()
+        self._channel.once("bufferedamountlow", sent.set)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                while self._channel and self._channel.readyState == "open" and self._channel.bufferedAmount:
-                    await asyncio.sleep(0.005)
+                await sent.wait()

@@ -1,7 +1,8 @@
-"""Who the user talks with: hear, think, speak."""
+"""Who the user talks with: a persona hears, thinks and speaks."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -29,45 +30,59 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A spoken text: mono float32 samples at any rate, and its words where the voice knows their times."""
+    """A spoken text: mono float32 samples in [-1, 1] at any rate, and its words where the voice knows their times."""
 
     samples: Samples
     sample_rate_hz: int
     words: Sequence[Word] = ()
 
 
-class Persona:
-    """The partner of one conversation. Override `think` to put a model in; `hear` and `speak` to replace ears and voice.
+@dataclass(frozen=True, slots=True)
+class Perceived:
+    """What a persona sees of the user; None where it cannot tell."""
 
-    The server makes one persona per conversation, so it may remember what was said.
+    emotion: str | None = None
+    gesture: str | None = None
+
+
+class Persona(ABC):
+    """The partner of one conversation: put a model in by writing this one class.
+
+    The server makes a persona per conversation, so it may remember what was said. A turn runs `hear`, `think` and
+    `speak` in this order, and is cancelled where the user interrupts. What one of them raises is reported to the client
+    as an error, and the conversation goes on.
+
+    :class:`~spike_engine.server.local.LocalPersona` brings ears and a voice: with it, only `think` is left to write.
     """
 
     greeting = ""  # said when the user comes in; empty to let the user begin
 
-    async def start(self) -> None:
-        """Get ready: called once, before the first turn."""
+    sees = False  # True to be shown the user
 
-    async def close(self) -> None:
-        """Release everything: called once, at the end of the conversation."""
+    async def start(self) -> None:  # noqa: B027 (a hook)
+        """Get ready: called once, before the first turn. An error here ends the conversation."""
 
-    async def hear(self, speech: AsyncIterator[Samples]) -> AsyncIterator[str]:
-        """Yield the words understood so far of one user turn; the last ones yielded count.
+    async def close(self) -> None:  # noqa: B027 (a hook)
+        """Release everything: called once, at the end of the conversation, even where `start` was not."""
 
-        `speech` gives mono float32 samples at 16 kHz while the user speaks and ends with the turn.
+    @abstractmethod
+    def hear(self, speech: AsyncIterator[Samples]) -> AsyncIterator[str]:
+        """Yield the words of one turn of the user as far as they are understood; the last text yielded counts.
+
+        `speech` gives mono float32 samples at 16 kHz while the user speaks, and ends with the turn.
         """
-        async for _ in speech:
-            pass
-        yield "something"
 
-    async def think(self, heard: str) -> AsyncIterator[str]:
-        """Yield the answer to `heard`, sentence by sentence."""
-        yield f"You said {heard}."
+    @abstractmethod
+    def think(self, heard: str) -> AsyncIterator[str]:
+        """Yield the answer to `heard`, sentence by sentence; `heard` is empty where no word was understood."""
 
+    @abstractmethod
     async def speak(self, text: str) -> Speech:
         """Turn one sentence into sound."""
-        time_s = np.arange(int(0.06 * len(text) * 48_000), dtype=np.float32) / 48_000
-        hum = 0.2 * np.sin(2 * np.pi * 180 * time_s) * np.sin(2 * np.pi * 2 * time_s)
-        return Speech(hum.astype(np.float32), 48_000)
 
-    def said(self, text: str, *, interrupted: bool) -> None:
-        """Learn what the user really heard of the answer."""
+    async def see(self, picture: NDArray[np.uint8]) -> Perceived:
+        """Look at the user: a small picture (height, width, 3) rgb24, twice a second where `sees` is True."""
+        return Perceived()
+
+    def said(self, text: str, *, interrupted: bool) -> None:  # noqa: B027 (a hook)
+        """Learn what of the last answer the user really heard."""

@@ -47,7 +47,7 @@ class TokenIssuer:
         now_s = time.time()
         expires_at = now_s + (self._lifetime_s if lifetime_s is None else lifetime_s)
         claims = {"sub": conversation_id, "iat": int(now_s), "exp": int(expires_at)}
-        return Token(jwt.encode(claims, self._secret, ALGORITHM), float(claims["exp"]))
+        return Token(jwt.encode(claims, self._secret, ALGORITHM), float(int(expires_at)))
 
     def verify(self, text: str, conversation_id: str) -> None:
         """Raise `TokenRejected` unless `text` is a valid token of `conversation_id`."""

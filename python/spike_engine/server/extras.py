@@ -1,0 +1,20 @@
+"""What the optional parts of the server need."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+
+class MissingExtra(ImportError):
+    """A package of the ``demo`` extra is not installed; the message says how to install it."""
+
+
+def is_installed(module: str) -> bool:
+    """Whether `module` could be imported, without importing it."""
+    return find_spec(module) is not None
+
+
+def require(module: str, purpose: str) -> None:
+    """Raise `MissingExtra` unless `module` is installed."""
+    if not is_installed(module):
+        raise MissingExtra(f'{purpose} needs {module}: pip install "spike-engine[demo]"', name=module)
