@@ -12,14 +12,10 @@ std::uint8_t clamped(std::int32_t value) noexcept {
     return static_cast<std::uint8_t>(std::clamp(value, 0, 255));
 }
 
-void to_rgb(const Row& yuv, const Row& rgb, std::size_t width, const ToRgb& matrix) noexcept {
-    const std::uint8_t* __restrict y = yuv.first;
-    const std::uint8_t* __restrict u = yuv.second;
-    const std::uint8_t* __restrict v = yuv.third;
-    std::uint8_t* __restrict red = rgb.first;
-    std::uint8_t* __restrict green = rgb.second;
-    std::uint8_t* __restrict blue = rgb.third;
-    const ToRgb m = matrix;
+// The compiler believes __restrict on parameters only, hence the loops in functions of their own.
+void colours(const std::uint8_t* __restrict y, const std::uint8_t* __restrict u, const std::uint8_t* __restrict v,
+             std::uint8_t* __restrict red, std::uint8_t* __restrict green, std::uint8_t* __restrict blue,
+             std::size_t width, ToRgb m) noexcept {
     for (std::size_t n = 0; n < width; ++n) {
         const std::int32_t luma = m.luma * (y[n] - m.luma_offset) + half;
         const std::int32_t cu = u[n] - 128, cv = v[n] - 128;
@@ -27,6 +23,10 @@ void to_rgb(const Row& yuv, const Row& rgb, std::size_t width, const ToRgb& matr
         green[n] = clamped((luma + m.green_u * cu + m.green_v * cv) >> colour_bits);
         blue[n] = clamped((luma + m.blue_u * cu) >> colour_bits);
     }
+}
+
+void to_rgb(const Row& yuv, const Row& rgb, std::size_t width, const ToRgb& matrix) noexcept {
+    colours(yuv.first, yuv.second, yuv.third, rgb.first, rgb.second, rgb.third, width, matrix);
 }
 
 void to_luma(const Row& rgb, std::uint8_t* luma, std::size_t width, const ToYuv& matrix) noexcept {
