@@ -6,5 +6,13 @@
 namespace spike::bindings {
 
 void bind_base(pybind11::module_& m);
+void bind_detectors(pybind11::module_& m);
+void bind_echo_canceller(pybind11::module_& m);
+void bind_noise_suppressor(pybind11::module_& m);
+void bind_pipelines(pybind11::module_& m);
+void bind_pixels(pybind11::module_& m);
+void bind_samples(pybind11::module_& m);
+void bind_resampler(pybind11::module_& m);
+void bind_ring(pybind11::module_& m);
 
 }  // namespace spike::bindings

@@ -1,0 +1,43 @@
+// The discrete Fourier transform of real blocks: plan in the constructor, transform without allocation.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace spike {
+
+// A transform of `size` real samples to size/2 + 1 bins and back. Spectra are planar (real parts, imaginary parts), the
+// form in which loops over bins vectorise. The forward transform is not scaled, the inverse by 1/size.
+//
+// Method: the samples are packed into size/2 complex values, transformed by a mixed-radix Stockham algorithm, and
+// unpacked by symmetry (Press et al., Numerical Recipes, 12.3).
+class RealFft {
+  public:
+    // size: even, and without a prime factor above 7. Throws std::invalid_argument.
+    explicit RealFft(std::size_t size);
+
+    std::size_t size() const noexcept { return size_; }
+    std::size_t bins() const noexcept { return size_ / 2 + 1; }
+
+    void forward(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept;
+    void inverse(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept;
+
+  private:
+    struct Stage {
+        std::size_t radix;
+        std::size_t count;   // butterflies of one stride: the remaining length over the radix
+        std::size_t stride;  // the product of the radices before
+        std::size_t twiddle; // where this stage's factors begin
+    };
+
+    void transform() noexcept;  // work_ to work_, natural order on both sides
+
+    std::size_t size_;
+    std::vector<Stage> stages_;
+    std::vector<float> twiddle_real_, twiddle_imag_;
+    std::vector<float> unpack_real_, unpack_imag_;
+    std::vector<float> work_real_, work_imag_, next_real_, next_imag_;
+};
+
+}  // namespace spike

@@ -1,0 +1,37 @@
+#include <pybind11/stl.h>
+
+#include "bindings/bindings.hpp"
+#include "bindings/framer.hpp"
+#include "dsp/echo_canceller.hpp"
+
+namespace py = pybind11;
+
+namespace spike::bindings {
+
+void bind_echo_canceller(py::module_& m) {
+    py::class_<EchoStats>(m, "EchoStats", "By-products of the echo canceller, as of the last frame.")
+        .def_readonly("erle_db", &EchoStats::erle_db, "Echo return loss enhancement, in dB.")
+        .def_readonly("delay_ms", &EchoStats::delay_ms, "From far end to microphone; 0 until it is found.")
+        .def_readonly("drift_ppm", &EchoStats::drift_ppm, "Of the two clocks; not measured yet, always 0.")
+        .def_readonly("converged", &EchoStats::converged, "The linear model takes at least 10 dB off.")
+        .def_readonly("double_talk", &EchoStats::double_talk, "Probability that the near end talks too.");
+
+    using Stage = Framed<EchoCanceller>;
+    py::class_<Stage>(m, "EchoCanceller")
+        .def(py::init([](int sample_rate_hz, std::size_t far_channels) {
+                 return std::make_unique<Stage>(
+                     far_channels,
+                     EchoCanceller::Config{.sample_rate_hz = sample_rate_hz, .far_channels = far_channels});
+             }),
+             py::arg("sample_rate_hz") = 48000, py::arg("far_channels") = 1)
+        .def("process", &process_with_far<float, EchoCanceller>, py::arg("microphone").noconvert(),
+             py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
+        .def("process", &process_with_far<std::int16_t, EchoCanceller>, py::arg("microphone").noconvert(),
+             py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
+        .def("reset", &Stage::reset)
+        .def_property_readonly("stats", [](const Stage& self) { return self.stage.stats(); })
+        .def_property_readonly("frame_samples", [](const Stage& self) { return self.stage.frame_samples(); })
+        .def_property_readonly("latency_samples", [](const Stage& self) { return self.stage.latency_samples(); });
+}
+
+}  // namespace spike::bindings

@@ -1,0 +1,39 @@
+#include <pybind11/numpy.h>
+
+#include "base/ring.hpp"
+#include "bindings/bindings.hpp"
+
+namespace py = pybind11;
+
+namespace spike::bindings {
+namespace {
+
+using Block = py::array_t<float, py::array::c_style>;
+
+std::span<const float> as_span(const Block& block) { return {block.data(), static_cast<std::size_t>(block.size())}; }
+
+std::size_t pop(Ring& self, Block& out, Ring* tee) {
+    const std::span<float> samples{out.mutable_data(), static_cast<std::size_t>(out.size())};
+    const std::size_t count = self.pop(samples);
+    if (tee) tee->push(samples);
+    return count;
+}
+
+}  // namespace
+
+void bind_ring(py::module_& m) {
+    py::class_<Ring>(m, "Ring", "A queue of mono float32 samples between two threads: one pushes, one pops.")
+        .def(py::init<std::size_t>(), py::arg("capacity_samples"))
+        .def(
+            "push", [](Ring& self, const Block& samples) { return self.push(as_span(samples)); },
+            py::arg("samples").noconvert(), "Queue what fits; returns how many samples did.")
+        .def("pop", &pop, py::arg("out").noconvert(), py::arg("tee") = nullptr,
+             "Fill `out`, with zeros behind what was there, and queue the same in `tee`; returns how many were there.")
+        .def("clear", &Ring::clear, "Drop what is queued; only the thread that pops may.")
+        .def_property_readonly("available", &Ring::available, "Samples queued.")
+        .def_property_readonly("capacity", &Ring::capacity)
+        .def_property_readonly("overruns", &Ring::overruns, "Samples that did not fit, since construction.")
+        .def_property_readonly("underruns", &Ring::underruns, "Zeros that `pop` filled in, since construction.");
+}
+
+}  // namespace spike::bindings

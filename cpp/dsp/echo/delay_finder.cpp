@@ -1,0 +1,139 @@
+#include "dsp/echo/delay_finder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace spike {
+namespace {
+
+constexpr int decimated_rate_hz = 4000;
+constexpr std::size_t window_samples = 1024;   // 256 ms
+constexpr std::size_t hop_samples = 512;       // 128 ms between two correlations
+constexpr float forgetting = 0.8f;             // of the averaged spectrum, a hop: about 0.6 s
+constexpr float sure_ratio = 9.0f;             // peak over the mean magnitude of all lags
+constexpr std::size_t same_samples = 6;        // 1.5 ms: two peaks this near are one
+constexpr float silence_power = 1e-7f;
+
+std::size_t power_of_two_from(std::size_t least) {
+    std::size_t size = 1;
+    while (size < least) size *= 2;
+    return size;
+}
+
+float mean_power(std::span<const float> samples) noexcept {
+    float sum = 0.0f;
+    for (const float sample : samples) sum += sample * sample;
+    return sum / static_cast<float>(samples.size());
+}
+
+}  // namespace
+
+DelayFinder::Decimator::Decimator(std::size_t factor) : factor_(factor), taps_(8 * factor), history_(8 * factor) {
+    const auto length = static_cast<double>(taps_.size());
+    const double cutoff = 0.4 / static_cast<double>(factor);  // of the sampling rate: leaves room for the short filter
+    double sum = 0.0;
+    for (std::size_t n = 0; n < taps_.size(); ++n) {
+        const double t = static_cast<double>(n) - (length - 1.0) / 2.0;
+        const double x = 2.0 * std::numbers::pi * cutoff * t;
+        const double sinc = std::abs(x) < 1e-9 ? 1.0 : std::sin(x) / x;
+        const double hann = 0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * (static_cast<double>(n) + 0.5) / length);
+        taps_[n] = static_cast<float>(sinc * hann);
+        sum += sinc * hann;
+    }
+    for (float& tap : taps_) tap /= static_cast<float>(sum);
+}
+
+std::size_t DelayFinder::Decimator::process(std::span<const float> samples, std::span<float> kept) noexcept {
+    std::size_t count = 0;
+    for (const float sample : samples) {
+        history_[at_] = sample;
+        at_ = (at_ + 1) % history_.size();
+        if (++phase_ < factor_) continue;
+        phase_ = 0;
+        float sum = 0.0f;
+        const std::size_t tail = history_.size() - at_;
+        for (std::size_t n = 0; n < tail; ++n) sum += taps_[n] * history_[at_ + n];
+        for (std::size_t n = 0; n < at_; ++n) sum += taps_[tail + n] * history_[n];
+        kept[count++] = sum;
+    }
+    return count;
+}
+
+void DelayFinder::Decimator::reset() noexcept {
+    std::fill(history_.begin(), history_.end(), 0.0f);
+    phase_ = at_ = 0;
+}
+
+DelayFinder::DelayFinder(const Config& config)
+    : factor_(static_cast<std::size_t>(std::max(1, config.sample_rate_hz / decimated_rate_hz))),
+      window_(window_samples),
+      max_lag_(config.max_delay_ms * static_cast<std::size_t>(config.sample_rate_hz) / factor_ / 1000),
+      fft_(power_of_two_from(2 * window_samples + max_lag_)),
+      microphone_decimator_(factor_),
+      far_decimator_(factor_),
+      kept_(static_cast<std::size_t>(config.sample_rate_hz) / 100 / factor_ + 2),
+      microphone_(window_),
+      far_(window_ + max_lag_),
+      time_(fft_.size()) {
+    for (auto* spectrum :
+         {&far_real_, &far_imag_, &microphone_real_, &microphone_imag_, &cross_real_, &cross_imag_})
+        spectrum->resize(fft_.bins());
+}
+
+void DelayFinder::reset() noexcept {
+    microphone_decimator_.reset();
+    far_decimator_.reset();
+    for (auto* buffer : {&microphone_, &far_, &cross_real_, &cross_imag_})
+        std::fill(buffer->begin(), buffer->end(), 0.0f);
+    filled_ = 0;
+    candidate_.reset();
+}
+
+std::optional<std::size_t> DelayFinder::process(std::span<const float> microphone,
+                                                std::span<const float> far) noexcept {
+    const auto append = [this](Decimator& decimator, std::span<const float> samples, std::vector<float>& history) {
+        const std::size_t count = decimator.process(samples, kept_);
+        std::move(history.begin() + static_cast<std::ptrdiff_t>(count), history.end(), history.begin());
+        std::copy_n(kept_.begin(), count, history.end() - static_cast<std::ptrdiff_t>(count));
+        return count;
+    };
+    append(far_decimator_, far, far_);
+    filled_ += append(microphone_decimator_, microphone, microphone_);
+    if (filled_ < hop_samples) return std::nullopt;
+    filled_ = 0;
+    return correlate();
+}
+
+std::optional<std::size_t> DelayFinder::correlate() noexcept {
+    if (mean_power(far_) < silence_power || mean_power(microphone_) < silence_power) return std::nullopt;
+    std::fill(time_.begin(), time_.end(), 0.0f);
+    std::copy(far_.begin(), far_.end(), time_.begin());
+    fft_.forward(time_, far_real_, far_imag_);
+    std::fill(time_.begin(), time_.end(), 0.0f);
+    std::copy(microphone_.begin(), microphone_.end(), time_.begin());
+    fft_.forward(time_, microphone_real_, microphone_imag_);
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        const float real = far_real_[k] * microphone_real_[k] + far_imag_[k] * microphone_imag_[k];
+        const float imag = far_imag_[k] * microphone_real_[k] - far_real_[k] * microphone_imag_[k];
+        const float magnitude = std::sqrt(real * real + imag * imag) + 1e-12f;
+        cross_real_[k] = forgetting * cross_real_[k] + (1.0f - forgetting) * real / magnitude;
+        cross_imag_[k] = forgetting * cross_imag_[k] + (1.0f - forgetting) * imag / magnitude;
+    }
+    fft_.inverse(cross_real_, cross_imag_, time_);
+
+    // The microphone's window lies at the end of the far history: position max_lag is delay 0, position 0 max_lag.
+    std::size_t best = 0;
+    float sum = 0.0f;
+    for (std::size_t lag = 0; lag <= max_lag_; ++lag) {
+        sum += std::abs(time_[max_lag_ - lag]);
+        if (time_[max_lag_ - lag] > time_[max_lag_ - best]) best = lag;
+    }
+    const float mean = sum / static_cast<float>(max_lag_ + 1);
+    if (time_[max_lag_ - best] < sure_ratio * mean) return std::nullopt;
+    const bool again = candidate_ && (best > *candidate_ ? best - *candidate_ : *candidate_ - best) <= same_samples;
+    candidate_ = best;
+    return again ? std::optional(best * factor_) : std::nullopt;
+}
+
+}  // namespace spike

@@ -1,0 +1,57 @@
+// Finds how long the far end takes to come back through the microphone.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/fft.hpp"
+
+namespace spike {
+
+// Generalised cross-correlation with phase transform over about a second, on signals decimated to some 4 kHz.
+//
+// Method: C. Knapp and G. Carter, "The generalized correlation method for estimation of time delay", IEEE Transactions on
+// Acoustics, Speech, and Signal Processing 24 (1976).
+class DelayFinder {
+  public:
+    struct Config {
+        int sample_rate_hz = 48000;
+        std::size_t max_delay_ms = 1000;
+    };
+
+    explicit DelayFinder(const Config& config);
+
+    // Takes one block of both signals. Now and then returns a delay in samples, when it is sure of it.
+    std::optional<std::size_t> process(std::span<const float> microphone, std::span<const float> far) noexcept;
+
+    void reset() noexcept;
+
+  private:
+    // A low-pass filter that keeps every `factor`-th sample.
+    class Decimator {
+      public:
+        explicit Decimator(std::size_t factor);
+        std::size_t process(std::span<const float> samples, std::span<float> kept) noexcept;
+        void reset() noexcept;
+
+      private:
+        std::size_t factor_, phase_ = 0, at_ = 0;
+        std::vector<float> taps_, history_;
+    };
+
+    std::optional<std::size_t> correlate() noexcept;
+
+    std::size_t factor_;
+    std::size_t window_;      // microphone samples a correlation, decimated
+    std::size_t max_lag_;     // decimated
+    RealFft fft_;
+    Decimator microphone_decimator_, far_decimator_;
+    std::vector<float> kept_, microphone_, far_, time_;
+    std::vector<float> far_real_, far_imag_, microphone_real_, microphone_imag_, cross_real_, cross_imag_;
+    std::size_t filled_ = 0;
+    std::optional<std::size_t> candidate_;
+};
+
+}  // namespace spike

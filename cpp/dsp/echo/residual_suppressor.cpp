@@ -1,0 +1,127 @@
+#include "dsp/echo/residual_suppressor.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/window.hpp"
+
+namespace spike {
+namespace {
+
+constexpr float mean_smoothing = 0.95f;
+constexpr float variation_smoothing = 0.98f;
+constexpr float least_leakage = 0.002f;
+constexpr float most_leakage = 1.0f;
+constexpr float tail_decay = 0.7f;          // a block: what the room still rings with after the model's end
+constexpr float overestimation = 2.0f;
+constexpr float uncertainty_weight = 0.5f;  // the sqrt-Hann window's mean square, against the filter's rectangle
+constexpr float decision_smoothing = 0.9f;
+constexpr float least_gain = 0.003f;
+constexpr float noise_rise = 1.005f;        // a block: the noise floor rises by about 2 dB a second at most
+constexpr float power_floor = 1e-9f;
+constexpr std::size_t learning_blocks = 20;
+
+}  // namespace
+
+ResidualSuppressor::ResidualSuppressor(std::size_t block_samples, int sample_rate_hz)
+    : block_(block_samples), fft_(2 * block_samples), window_(sqrt_hann(2 * block_samples)) {
+    const auto bin_of = [&](int frequency_hz) {
+        return std::min(fft_.bins() - 1,
+                        static_cast<std::size_t>(frequency_hz) * 2 * block_samples / static_cast<std::size_t>(sample_rate_hz));
+    };
+    speech_from_ = bin_of(200);
+    speech_to_ = bin_of(4000);
+    time_.resize(2 * block_);
+    for (auto* buffer : {&overlap_, &previous_error_, &previous_echo_}) buffer->resize(block_);
+    for (auto* buffer : {&error_real_, &error_imag_, &echo_real_, &echo_imag_, &error_power_, &echo_power_,
+                         &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_, &echo_tail_, &residual_,
+                         &noise_, &clean_, &gain_})
+        buffer->resize(fft_.bins());
+    reset();
+}
+
+void ResidualSuppressor::reset() noexcept {
+    for (auto* buffer : {&overlap_, &previous_error_, &previous_echo_, &error_mean_, &echo_mean_, &cross_variation_,
+                         &echo_variation_, &echo_tail_, &residual_, &noise_, &clean_})
+        std::fill(buffer->begin(), buffer->end(), 0.0f);
+    std::fill(gain_.begin(), gain_.end(), 1.0f);
+    near_end_probability_ = 0.0f;
+    blocks_ = 0;
+}
+
+void ResidualSuppressor::analyse(std::span<const float> samples, std::span<float> previous, std::span<float> real,
+                                 std::span<float> imag) noexcept {
+    for (std::size_t n = 0; n < block_; ++n) {
+        time_[n] = previous[n] * window_[n];
+        time_[block_ + n] = samples[n] * window_[block_ + n];
+        previous[n] = samples[n];
+    }
+    fft_.forward(time_, real, imag);
+}
+
+void ResidualSuppressor::update_leakage() noexcept {
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        const float error_variation = error_power_[k] - error_mean_[k];
+        const float echo_variation = echo_power_[k] - echo_mean_[k];
+        error_mean_[k] += (1.0f - mean_smoothing) * error_variation;
+        echo_mean_[k] += (1.0f - mean_smoothing) * echo_variation;
+        cross_variation_[k] = variation_smoothing * cross_variation_[k] +
+                              (1.0f - variation_smoothing) * error_variation * echo_variation;
+        echo_variation_[k] = variation_smoothing * echo_variation_[k] +
+                             (1.0f - variation_smoothing) * echo_variation * echo_variation;
+    }
+}
+
+void ResidualSuppressor::update_gains(std::span<const float> uncertainty) noexcept {
+    const bool learning = blocks_ < learning_blocks;
+    float near_power = 0.0f, total_power = power_floor;
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        const float leakage =
+            std::clamp(cross_variation_[k] / (echo_variation_[k] + 1e-12f), least_leakage, most_leakage);
+        echo_tail_[k] = std::max(echo_power_[k], tail_decay * echo_tail_[k]);
+        const float echo =
+            overestimation * std::max(leakage * echo_tail_[k], uncertainty_weight * uncertainty[k]);
+        residual_[k] = std::max(echo, 0.5f * residual_[k]);
+        const float power = error_power_[k];
+        noise_[k] = learning || power < noise_[k] ? std::max(0.9f * noise_[k] + 0.1f * power, power_floor)
+                                                  : noise_[k] * noise_rise;
+        const float ratio = power / (residual_[k] + power_floor);
+        const float prior = decision_smoothing * clean_[k] / (residual_[k] + power_floor) +
+                            (1.0f - decision_smoothing) * std::max(ratio - 1.0f, 0.0f);
+        const float wiener = prior / (1.0f + prior);
+        // Never below the room's own noise: a hole in it is heard as pumping.
+        const float fill = std::sqrt(std::min(1.0f, noise_[k] / (power + power_floor)));
+        gain_[k] = std::max({wiener, residual_[k] < noise_[k] ? fill : 0.5f * fill, least_gain});
+        clean_[k] = wiener * wiener * power;
+        if (k >= speech_from_ && k <= speech_to_) {
+            near_power += std::max(power - residual_[k] - 2.0f * noise_[k], 0.0f);
+            total_power += power;
+        }
+    }
+    const float presence = near_power / total_power;
+    near_end_probability_ += 0.3f * (presence - near_end_probability_);
+    ++blocks_;
+}
+
+void ResidualSuppressor::process(std::span<const float> error, std::span<const float> echo,
+                                 std::span<const float> uncertainty, std::span<float> out) noexcept {
+    analyse(echo, previous_echo_, echo_real_, echo_imag_);
+    analyse(error, previous_error_, error_real_, error_imag_);
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        error_power_[k] = error_real_[k] * error_real_[k] + error_imag_[k] * error_imag_[k];
+        echo_power_[k] = echo_real_[k] * echo_real_[k] + echo_imag_[k] * echo_imag_[k];
+    }
+    update_leakage();
+    update_gains(uncertainty);
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        error_real_[k] *= gain_[k];
+        error_imag_[k] *= gain_[k];
+    }
+    fft_.inverse(error_real_, error_imag_, time_);
+    for (std::size_t n = 0; n < block_; ++n) {
+        out[n] = overlap_[n] + time_[n] * window_[n];
+        overlap_[n] = time_[block_ + n] * window_[block_ + n];
+    }
+}
+
+}  // namespace spike

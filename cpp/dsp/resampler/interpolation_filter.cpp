@@ -1,0 +1,68 @@
+#include "dsp/resampler/interpolation_filter.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace spike {
+namespace {
+
+struct Profile {
+    double stopband_db;
+    double passband, stopband;  // edges as shares of the lower rate
+};
+
+constexpr Profile profile_of(ResamplerQuality quality) {
+    switch (quality) {
+        case ResamplerQuality::mastering: return {158.0, 0.46, 0.54};
+        case ResamplerQuality::fast: return {86.0, 0.42, 0.58};
+        case ResamplerQuality::voice: break;
+    }
+    return {126.0, 0.45, 0.55};
+}
+
+// The modified Bessel function of the first kind and order 0, by its power series.
+double bessel_i0(double x) {
+    double sum = 1.0, term = 1.0;
+    for (int n = 1; term > 1e-18 * sum; ++n) {
+        term *= (x / (2.0 * n)) * (x / (2.0 * n));
+        sum += term;
+    }
+    return sum;
+}
+
+}  // namespace
+
+InterpolationFilter::InterpolationFilter(int from_hz, int to_hz, ResamplerQuality quality) {
+    const Profile profile = profile_of(quality);
+    const double lower = static_cast<double>(std::min(from_hz, to_hz)) / static_cast<double>(from_hz);
+    cutoff_ = 0.5 * (profile.passband + profile.stopband) * lower;
+    beta_ = 0.1102 * (profile.stopband_db - 8.7);
+    const double transition = 2.0 * std::numbers::pi * (profile.stopband - profile.passband) * lower;
+    half_width_ = 0.5 * (profile.stopband_db - 8.0) / (2.285 * transition);
+    half_taps_ = static_cast<std::size_t>(std::ceil(half_width_));
+}
+
+double InterpolationFilter::response(double time) const {
+    const double edge = time / half_width_;
+    if (std::abs(edge) >= 1.0) return 0.0;
+    const double x = 2.0 * std::numbers::pi * cutoff_ * time;
+    const double sinc = std::abs(x) < 1e-12 ? 1.0 : std::sin(x) / x;
+    return sinc * bessel_i0(beta_ * std::sqrt(1.0 - edge * edge));
+}
+
+std::vector<float> InterpolationFilter::row(std::size_t phase, std::size_t phases) const {
+    std::vector<double> values(2 * half_taps_);
+    const double moment = static_cast<double>(phase) / static_cast<double>(phases);
+    double sum = 0.0;
+    for (std::size_t tap = 0; tap < values.size(); ++tap) {
+        values[tap] = response(moment + static_cast<double>(half_taps_) - 1.0 - static_cast<double>(tap));
+        sum += values[tap];
+    }
+    std::vector<float> row(values.size());
+    std::transform(values.begin(), values.end(), row.begin(),
+                   [sum](double value) { return static_cast<float>(value / sum); });
+    return row;
+}
+
+}  // namespace spike

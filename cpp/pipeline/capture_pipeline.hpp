@@ -1,0 +1,60 @@
+// Everything that happens to a microphone's samples before they are sent, in one call.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "dsp/echo_canceller.hpp"
+#include "dsp/high_pass.hpp"
+#include "dsp/level_meter.hpp"
+#include "dsp/noise_suppressor.hpp"
+#include "dsp/voice_detector.hpp"
+
+namespace spike {
+
+struct CaptureStats {
+    EchoStats echo;
+    float speech_probability = 0.0f;  // in the cleaned signal
+    bool voice_active = false;        // the near end talks; the own loudspeaker does not count
+    float input_level_dbfs = LevelMeter::floor_dbfs;
+    float output_level_dbfs = LevelMeter::floor_dbfs;
+};
+
+// High-pass, echo canceller, noise suppressor, voice detector and meters, in this fixed order.
+class CapturePipeline {
+  public:
+    struct Config {
+        int sample_rate_hz = 48000;
+        bool echo_cancellation = true;
+        bool noise_suppression = true;
+        std::size_t far_channels = 1;
+    };
+
+    // Throws std::invalid_argument as its stages do.
+    explicit CapturePipeline(const Config& config);
+
+    std::size_t frame_samples() const noexcept { return frame_; }
+    std::size_t far_channels() const noexcept { return config_.far_channels; }
+    std::size_t latency_samples() const noexcept;
+
+    // One frame of 10 ms. `far` holds the far end's channels after one another. `out` may be `microphone`.
+    void process(std::span<const float> microphone, std::span<const float> far, std::span<float> out) noexcept;
+
+    const CaptureStats& stats() const noexcept { return stats_; }
+    void reset() noexcept;
+
+  private:
+    Config config_;
+    std::size_t frame_;
+    HighPass high_pass_;
+    EchoCanceller echo_canceller_;
+    NoiseSuppressor noise_suppressor_;
+    VoiceDetector voice_detector_;
+    LevelMeter input_meter_, output_meter_;
+    std::vector<float> work_;
+    CaptureStats stats_;
+};
+
+}  // namespace spike
