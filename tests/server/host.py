@@ -12,6 +12,7 @@ class Host(HummingPersona):
     """Greets, hums its answers, and notes what it learns."""
 
     greeting = "Welcome."
+    seconds_per_letter = 0.03
     all: ClassVar[list[Self]] = []
 
     def __init__(self) -> None:

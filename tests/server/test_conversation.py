@@ -64,7 +64,7 @@ async def test_the_words_are_reported_while_they_are_sent(server: ConversationSe
     spoken_s = next(t for t, m in caller.messages if m["type"] == "bot-stopped-speaking") - next(
         t for t, m in caller.messages if m["type"] == "bot-started-speaking"
     )
-    assert spoken_s == pytest.approx(0.06 * len("You said one two.I see."), abs=0.3)
+    assert spoken_s == pytest.approx(Host.seconds_per_letter * len("You said one two.I see."), abs=0.3)
 
 
 async def test_a_spoken_turn(server: ConversationServer, recording: Recording) -> None:

@@ -9,13 +9,14 @@ import numpy as np
 from spike_engine.server.persona import Persona, Samples, Speech
 
 RATE_HZ = 48_000
-SECONDS_PER_LETTER = 0.06
 HUM_HZ = 180
 SYLLABLES_HZ = 2
 
 
 class HummingPersona(Persona):
-    """Notices that the user speaks, understands "something", and hums its answers, 60 ms per letter."""
+    """Notices that the user speaks, understands "something", and hums its answers."""
+
+    seconds_per_letter = 0.06
 
     async def hear(self, speech: AsyncIterator[Samples]) -> AsyncIterator[str]:
         """Listen to the end."""
@@ -29,6 +30,6 @@ class HummingPersona(Persona):
 
     async def speak(self, text: str) -> Speech:
         """Hum."""
-        time_s = np.arange(int(SECONDS_PER_LETTER * len(text) * RATE_HZ)) / RATE_HZ
+        time_s = np.arange(int(self.seconds_per_letter * len(text) * RATE_HZ)) / RATE_HZ
         hum = 0.2 * np.sin(2 * np.pi * HUM_HZ * time_s) * np.sin(2 * np.pi * SYLLABLES_HZ * time_s)
         return Speech(hum.astype(np.float32), RATE_HZ)

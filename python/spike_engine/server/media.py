@@ -128,7 +128,9 @@ async def mono_at(rate_hz: int, track: MediaStreamTrack) -> AsyncIterator[Sample
     while True:
         try:
             async with asyncio.timeout(SILENCE_AFTER_S):
-                samples = frames.audio_to_ndarray(await track.recv(), dtype="float32", channels=1)
+                frame = await track.recv()
+            assert isinstance(frame, av.AudioFrame)
+            samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)
         except TimeoutError:
             samples = np.zeros(int(SILENCE_AFTER_S * OPUS_RATE_HZ), np.float32)
         except MediaStreamError:
