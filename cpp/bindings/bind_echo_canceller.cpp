@@ -13,7 +13,7 @@ void bind_echo_canceller(py::module_& m) {
         .def_readonly("erle_db", &EchoStats::erle_db, "Echo return loss enhancement, in dB.")
         .def_readonly("delay_ms", &EchoStats::delay_ms, "From far end to microphone; 0 until it is found.")
         .def_readonly("drift_ppm", &EchoStats::drift_ppm, "Of the two clocks; not measured yet, always 0.")
-        .def_readonly("converged", &EchoStats::converged, "The linear model takes at least 10 dB off.")
+        .def_readonly("converged", &EchoStats::converged, "The linear model takes at least 6 dB off.")
         .def_readonly("double_talk", &EchoStats::double_talk, "Probability that the near end talks too.");
 
     using Stage = Framed<EchoCanceller>;

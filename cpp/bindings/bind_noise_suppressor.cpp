@@ -29,7 +29,7 @@ void bind_noise_suppressor(py::module_& m) {
                  return std::make_unique<Stage>(0u, NoiseSuppressor::Config{.sample_rate_hz = sample_rate_hz,
                                                                             .attenuation_db = attenuation_db});
              }),
-             py::arg("sample_rate_hz") = 48000, py::arg("attenuation_db") = 18.0f)
+             py::arg("sample_rate_hz") = 48000, py::arg("attenuation_db") = 12.0f)
         .def("process", &process<float>, py::arg("samples").noconvert(), py::arg("out").noconvert() = py::none())
         .def("process", &process<std::int16_t>, py::arg("samples").noconvert(),
              py::arg("out").noconvert() = py::none())

@@ -12,11 +12,13 @@ namespace {
 constexpr std::array supported_rates_hz{16000, 24000, 32000, 44100, 48000};
 constexpr float far_active_power = 1e-7f;  // -70 dBFS
 constexpr float power_smoothing = 0.99f;   // one second
-constexpr float converged_db = 10.0f;
+constexpr float converged_db = 6.0f;
 // The model begins this much before the delay that was found: the correlation's peak is not always the first path.
 constexpr std::size_t lead_blocks = 2;
 // A delay that the model covers with room to spare is left alone: moving it costs what the moved parts have learned.
 constexpr std::size_t covered_blocks = 12;
+constexpr int proofs_against_a_model = 8;  // about a second
+constexpr float far_end_alone = 0.15f;     // probability of a near end below which the echo can be measured
 
 EchoCanceller::Config validated(const EchoCanceller::Config& config) {
     if (std::find(supported_rates_hz.begin(), supported_rates_hz.end(), config.sample_rate_hz) ==
@@ -55,6 +57,9 @@ void EchoCanceller::reset() noexcept {
     suppressor_.reset();
     std::fill(delayed_microphone_.begin(), delayed_microphone_.end(), 0.0f);
     microphone_power_ = error_power_ = out_power_ = 0.0f;
+    proposed_ = 0;
+    proofs_ = 0;
+    has_worked_ = false;
     stats_ = {};
 }
 
@@ -66,10 +71,19 @@ void EchoCanceller::follow_delay(std::span<const float> microphone, std::span<co
     }
     const auto delay = delay_finder_.process(microphone, far_mono_);
     if (!delay) return;
-    stats_.delay_ms = 1000.0f * static_cast<float>(*delay) / static_cast<float>(config_.sample_rate_hz);
     const std::size_t block = *delay / frame_, first = filter_.delay_blocks();
-    if (block < first || block > first + covered_blocks)
-        filter_.set_delay_blocks(block > lead_blocks ? block - lead_blocks : 0);
+    const bool covered = block >= first && block <= first + covered_blocks;
+    // A model that has worked is given up only for one delay that is seen again and again: a near end that talks makes the
+    // finder see many.
+    const bool again = std::max(block, proposed_) - std::min(block, proposed_) <= 1;
+    proofs_ = covered ? 0 : again ? proofs_ + 1 : 1;
+    proposed_ = block;
+    if (!covered && proofs_ < (has_worked_ ? proofs_against_a_model : 1)) return;
+    stats_.delay_ms = 1000.0f * static_cast<float>(*delay) / static_cast<float>(config_.sample_rate_hz);
+    if (covered) return;
+    proofs_ = 0;
+    has_worked_ = false;
+    filter_.set_delay_blocks(block > lead_blocks ? block - lead_blocks : 0);
 }
 
 void EchoCanceller::process(std::span<const float> microphone, std::span<const float> far,
@@ -89,13 +103,14 @@ void EchoCanceller::update_stats(std::span<const float> microphone, std::span<co
     const bool far_active = far_power > far_active_power;
     const float near_end = suppressor_.near_end_probability();
     stats_.double_talk = far_active ? near_end : 0.0f;
-    if (!far_active || near_end > 0.5f) return;
+    if (!far_active || near_end > far_end_alone) return;
     const auto follow = [](float& mean, float power) { mean += (1.0f - power_smoothing) * (power - mean); };
     follow(microphone_power_, mean_power(microphone));
     follow(error_power_, mean_power(error_));
     follow(out_power_, mean_power(out));
     stats_.erle_db = ratio_db(microphone_power_, out_power_);
     stats_.converged = ratio_db(microphone_power_, error_power_) > converged_db;
+    has_worked_ = has_worked_ || stats_.converged;
 }
 
 }  // namespace spike

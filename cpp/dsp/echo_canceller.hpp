@@ -15,7 +15,7 @@ struct EchoStats {
     float erle_db = 0.0f;      // echo return loss enhancement while the far end is heard
     float delay_ms = 0.0f;     // from far end to microphone
     float drift_ppm = 0.0f;    // of the two clocks; not measured yet, always 0
-    bool converged = false;    // the model takes at least 10 dB off
+    bool converged = false;    // the model takes at least 6 dB off
     float double_talk = 0.0f;  // probability that the near end talks, 0 to 1
 };
 
@@ -51,6 +51,9 @@ class EchoCanceller {
     DelayFinder delay_finder_;
     ResidualSuppressor suppressor_;
     std::vector<float> far_mono_, error_, echo_, delayed_microphone_;
+    std::size_t proposed_ = 0;  // the last delay that the model does not cover, in blocks
+    int proofs_ = 0;            // how often in a row it was found
+    bool has_worked_ = false;   // the model has converged since it was placed
     float microphone_power_ = 0.0f, error_power_ = 0.0f, out_power_ = 0.0f;
     EchoStats stats_;
 };

@@ -20,7 +20,7 @@ class NoiseSuppressor {
   public:
     struct Config {
         int sample_rate_hz = 48000;
-        float attenuation_db = 18.0f;  // the most that noise is turned down by
+        float attenuation_db = 12.0f;  // the most that noise is turned down by
     };
 
     // Throws std::invalid_argument for a rate outside 8000 to 48000 or not divisible by 100, or an attenuation outside

@@ -36,7 +36,7 @@ __all__ = [
 Samples: TypeAlias = NDArray[np.float32] | NDArray[np.int16]
 S = TypeVar("S", NDArray[np.float32], NDArray[np.int16])
 
-DEFAULT_ATTENUATION_DB = 18.0
+DEFAULT_ATTENUATION_DB = 12.0
 
 
 class EchoCanceller:
@@ -49,6 +49,7 @@ class EchoCanceller:
     Args:
         sample_rate_hz: 16000, 24000, 32000, 44100 or 48000.
         far_channels: 1, or 2 for a stereo loudspeaker.
+
     """
 
     def __init__(self, sample_rate_hz: int = 48000, *, far_channels: int = 1) -> None:
@@ -86,7 +87,8 @@ class NoiseSuppressor:
     Args:
         sample_rate_hz: A multiple of 100 from 8000 to 48000.
         mode: ``"neural"`` or ``"log-mmse"``.
-        attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 18 dB.
+        attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 12 dB.
+
     """
 
     def __init__(
@@ -142,6 +144,7 @@ class CapturePipeline:
         echo_cancellation: Run the echo canceller.
         noise_suppression: Run the noise suppressor.
         far_channels: 1, or 2 for a stereo loudspeaker.
+
     """
 
     def __init__(
@@ -188,6 +191,7 @@ class RenderPipeline:
 
     Args:
         sample_rate_hz: 8000 to 192000.
+
     """
 
     def __init__(self, sample_rate_hz: int = 48000) -> None:
@@ -227,6 +231,7 @@ class VoiceDetector:
     Args:
         sample_rate_hz: A multiple of 100 from 8000 to 48000.
         hangover_ms: How long a pause still counts as speech.
+
     """
 
     def __init__(self, sample_rate_hz: int = 48000, *, hangover_ms: int = 200) -> None:
@@ -264,6 +269,7 @@ class Resampler:
         dtype: ``"float32"`` or ``"int16"``, of both sides.
         quality: ``"voice"`` (flat to 0.45 of the lower rate, 120 dB down from 0.56), ``"mastering"`` (150 dB) or
             ``"fast"`` (80 dB, a third of the delay).
+
     """
 
     def __init__(
@@ -318,7 +324,9 @@ def resample(x: S, from_hz: int, to_hz: int, quality: Literal["voice", "masterin
     x = _contiguous("x", x)
     if x.ndim not in (1, 2):
         raise ValueError(f"x must have shape (n,) or (n, channels), not {x.shape}")
-    resampler = Resampler(from_hz, to_hz, channels=1 if x.ndim == 1 else x.shape[1], dtype=x.dtype.name, quality=quality)
+    resampler = Resampler(
+        from_hz, to_hz, channels=1 if x.ndim == 1 else x.shape[1], dtype=x.dtype.name, quality=quality
+    )
     length = (2 * len(x) * to_hz + from_hz) // (2 * from_hz)
     delay = resampler.latency_samples
     behind = -(-(delay + 1) * from_hz // to_hz)  # silence that pushes the end out of the delay

@@ -10,10 +10,12 @@ namespace {
 constexpr int decimated_rate_hz = 4000;
 constexpr std::size_t window_samples = 1024;   // 256 ms
 constexpr std::size_t hop_samples = 512;       // 128 ms between two correlations
-constexpr float forgetting = 0.8f;             // of the averaged spectrum, a hop: about 0.6 s
-constexpr float sure_ratio = 9.0f;             // peak over the mean magnitude of all lags
+constexpr float forgetting = 0.85f;            // of the averaged spectra, a hop: about 0.8 s
+constexpr float sure_ratio = 8.0f;             // peak over the mean magnitude of all lags
+constexpr float regularisation = 0.03f;        // of the mean far power: bins that the far end does not excite say nothing
+constexpr int agreements = 2;                  // correlations in a row that must repeat a peak
 constexpr std::size_t same_samples = 6;        // 1.5 ms: two peaks this near are one
-constexpr float silence_power = 1e-7f;
+constexpr float silence_power = 1e-6f;
 
 std::size_t power_of_two_from(std::size_t least) {
     std::size_t size = 1;
@@ -21,7 +23,7 @@ std::size_t power_of_two_from(std::size_t least) {
     return size;
 }
 
-float mean_power(std::span<const float> samples) noexcept {
+float mean_power_of(std::span<const float> samples) noexcept {
     float sum = 0.0f;
     for (const float sample : samples) sum += sample * sample;
     return sum / static_cast<float>(samples.size());
@@ -77,17 +79,19 @@ DelayFinder::DelayFinder(const Config& config)
       far_(window_ + max_lag_),
       time_(fft_.size()) {
     for (auto* spectrum :
-         {&far_real_, &far_imag_, &microphone_real_, &microphone_imag_, &cross_real_, &cross_imag_})
+         {&far_real_, &far_imag_, &microphone_real_, &microphone_imag_, &cross_real_, &cross_imag_,
+          &far_power_})
         spectrum->resize(fft_.bins());
 }
 
 void DelayFinder::reset() noexcept {
     microphone_decimator_.reset();
     far_decimator_.reset();
-    for (auto* buffer : {&microphone_, &far_, &cross_real_, &cross_imag_})
+    for (auto* buffer : {&microphone_, &far_, &cross_real_, &cross_imag_, &far_power_})
         std::fill(buffer->begin(), buffer->end(), 0.0f);
     filled_ = 0;
-    candidate_.reset();
+    candidate_ = 0;
+    agreed_ = 0;
 }
 
 std::optional<std::size_t> DelayFinder::process(std::span<const float> microphone,
@@ -106,34 +110,45 @@ std::optional<std::size_t> DelayFinder::process(std::span<const float> microphon
 }
 
 std::optional<std::size_t> DelayFinder::correlate() noexcept {
-    if (mean_power(far_) < silence_power || mean_power(microphone_) < silence_power) return std::nullopt;
+    // While the far end is silent there is nothing to learn, and a near end that talks would be taken for a late echo.
+    const auto recent_far = std::span(far_).last(window_);
+    if (mean_power_of(recent_far) < silence_power || mean_power_of(microphone_) < silence_power) return std::nullopt;
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(far_.begin(), far_.end(), time_.begin());
     fft_.forward(time_, far_real_, far_imag_);
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(microphone_.begin(), microphone_.end(), time_.begin());
     fft_.forward(time_, microphone_real_, microphone_imag_);
+    float mean_power = 0.0f;
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float real = far_real_[k] * microphone_real_[k] + far_imag_[k] * microphone_imag_[k];
         const float imag = far_imag_[k] * microphone_real_[k] - far_real_[k] * microphone_imag_[k];
-        const float magnitude = std::sqrt(real * real + imag * imag) + 1e-12f;
-        cross_real_[k] = forgetting * cross_real_[k] + (1.0f - forgetting) * real / magnitude;
-        cross_imag_[k] = forgetting * cross_imag_[k] + (1.0f - forgetting) * imag / magnitude;
+        const float power = far_real_[k] * far_real_[k] + far_imag_[k] * far_imag_[k];
+        cross_real_[k] = forgetting * cross_real_[k] + (1.0f - forgetting) * real;
+        cross_imag_[k] = forgetting * cross_imag_[k] + (1.0f - forgetting) * imag;
+        far_power_[k] = forgetting * far_power_[k] + (1.0f - forgetting) * power;
+        mean_power += far_power_[k] / static_cast<float>(fft_.bins());
     }
-    fft_.inverse(cross_real_, cross_imag_, time_);
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        const float scale = 1.0f / (far_power_[k] + regularisation * mean_power);
+        far_real_[k] = cross_real_[k] * scale;
+        far_imag_[k] = cross_imag_[k] * scale;
+    }
+    fft_.inverse(far_real_, far_imag_, time_);
 
     // The microphone's window lies at the end of the far history: position max_lag is delay 0, position 0 max_lag.
     std::size_t best = 0;
     float sum = 0.0f;
+    const auto magnitude = [this](std::size_t lag) { return std::abs(time_[max_lag_ - lag]); };
     for (std::size_t lag = 0; lag <= max_lag_; ++lag) {
-        sum += std::abs(time_[max_lag_ - lag]);
-        if (time_[max_lag_ - lag] > time_[max_lag_ - best]) best = lag;
+        sum += magnitude(lag);
+        if (magnitude(lag) > magnitude(best)) best = lag;
     }
-    const float mean = sum / static_cast<float>(max_lag_ + 1);
-    if (time_[max_lag_ - best] < sure_ratio * mean) return std::nullopt;
-    const bool again = candidate_ && (best > *candidate_ ? best - *candidate_ : *candidate_ - best) <= same_samples;
+    const bool sure = magnitude(best) * static_cast<float>(max_lag_ + 1) > sure_ratio * sum;
+    const std::size_t apart = best > candidate_ ? best - candidate_ : candidate_ - best;
+    agreed_ = sure && apart <= same_samples ? agreed_ + 1 : 0;
     candidate_ = best;
-    return again ? std::optional(best * factor_) : std::nullopt;
+    return agreed_ >= agreements ? std::optional(best * factor_) : std::nullopt;
 }
 
 }  // namespace spike

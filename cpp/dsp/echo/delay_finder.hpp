@@ -10,7 +10,8 @@
 
 namespace spike {
 
-// Generalised cross-correlation with phase transform over about a second, on signals decimated to some 4 kHz.
+// Generalised cross-correlation over about a second, on signals decimated to some 4 kHz, weighted by the far end's power
+// (the Roth processor), so that speech's own spectrum does not blur the peak.
 //
 // Method: C. Knapp and G. Carter, "The generalized correlation method for estimation of time delay", IEEE Transactions on
 // Acoustics, Speech, and Signal Processing 24 (1976).
@@ -49,9 +50,10 @@ class DelayFinder {
     RealFft fft_;
     Decimator microphone_decimator_, far_decimator_;
     std::vector<float> kept_, microphone_, far_, time_;
-    std::vector<float> far_real_, far_imag_, microphone_real_, microphone_imag_, cross_real_, cross_imag_;
+    std::vector<float> far_real_, far_imag_, microphone_real_, microphone_imag_, cross_real_, cross_imag_, far_power_;
     std::size_t filled_ = 0;
-    std::optional<std::size_t> candidate_;
+    std::size_t candidate_ = 0;
+    int agreed_ = 0;
 };
 
 }  // namespace spike

@@ -1,0 +1,1 @@
+"""The demo: a whole conversation in a simulated room, with its recordings, figures and picture."""

@@ -1,0 +1,105 @@
+"""Keeps everything of a conversation that the report needs: sounds, pictures, events, all on one clock."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spike_engine.demo.acoustics import Samples
+from spike_engine.demo.room import SAMPLE_RATE_HZ
+from spike_engine.events import Event
+
+Kind = Literal["microphone", "processed", "ai"]
+
+_HEARD_LEVEL = 0.01  # root mean square of a block that holds a voice
+_BLOCK_SAMPLES = SAMPLE_RATE_HZ // 50
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """What became of one thing that the user said, in seconds since the recording began."""
+
+    text: str
+    began_at: float
+    ended_at: float
+    interrupted: bool = False
+    answered_at: float | None = None
+    heard_as: str = ""
+
+    @property
+    def response_s(self) -> float | None:
+        """From the end of the user's speech to the AI's first sound."""
+        return None if self.answered_at is None else self.answered_at - self.ended_at
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects; `started_at` is the loop's time of second 0."""
+
+    started_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    events: list[tuple[float, str, Event]] = field(default_factory=list)
+    turns: list[TurnRecord] = field(default_factory=list)
+    picture: NDArray[np.uint8] | None = None
+    _blocks: dict[str, list[tuple[float, Samples]]] = field(default_factory=dict)
+
+    def now(self) -> float:
+        """Seconds since the recording began."""
+        return asyncio.get_running_loop().time() - self.started_at
+
+    def tap(self, kind: Kind, samples: Samples) -> None:
+        """Take one block; for :meth:`~spike_engine.SpikeClient.add_audio_tap`."""
+        self._blocks.setdefault(kind, []).append((self.now(), samples.copy()))
+
+    def note(self, name: str, event: Any) -> None:
+        """Take one event."""
+        self.events.append((self.now(), name, event))
+
+    def track(self, kind: Kind) -> Samples:
+        """All of one kind on the recording's clock, each stretch at the time when it began."""
+        blocks = self._blocks.get(kind, [])
+        if not blocks:
+            return np.zeros(0, np.float32)
+        end = blocks[-1][0] + len(blocks[-1][1]) / SAMPLE_RATE_HZ + 0.1
+        track = np.zeros(int(end * SAMPLE_RATE_HZ), np.float32)
+        at = 0
+        for time_s, samples in blocks:
+            arrived = int(time_s * SAMPLE_RATE_HZ) - len(samples)
+            if arrived - at > SAMPLE_RATE_HZ // 5:  # a gap; smaller ones are the loop's jitter, not the sound's
+                at = arrived
+            at = max(at, 0)
+            track[at : at + len(samples)] = samples[: max(0, len(track) - at)]
+            at += len(samples)
+        return track
+
+    def first_ai_sound_after(self, time_s: float) -> float | None:
+        """When the AI's voice was first heard after `time_s`."""
+        for arrived_at, samples in self._blocks.get("ai", []):
+            if arrived_at >= time_s and float(np.sqrt(np.mean(samples**2))) > _HEARD_LEVEL:
+                return arrived_at
+        return None
+
+    def echo_reduction_db(self, latency_samples: int) -> float | None:
+        """How much quieter the microphone leaves the engine while only the AI talks, in dB; None if it never did.
+
+        Args:
+            latency_samples: The delay of the processed microphone against the raw one.
+
+        """
+        raw, processed, ai = self.track("microphone"), self.track("processed"), self.track("ai")
+        processed = processed[latency_samples:]
+        count = min(len(raw), len(processed), len(ai)) // _BLOCK_SAMPLES
+        if not count:
+            return None
+        power = [track[: count * _BLOCK_SAMPLES].reshape(count, -1) ** 2 for track in (raw, processed, ai)]
+        raw_power, processed_power, ai_power = (block.mean(axis=1) for block in power)
+        times = (np.arange(count) + 0.5) * _BLOCK_SAMPLES / SAMPLE_RATE_HZ
+        alone = (ai_power > _HEARD_LEVEL**2) & (np.roll(ai_power, 10) > _HEARD_LEVEL**2)
+        for turn in self.turns:
+            alone &= (times < turn.began_at - 0.2) | (times > turn.ended_at + 0.6)
+        if not alone.any():
+            return None
+        return float(10 * np.log10(raw_power[alone].sum() / max(processed_power[alone].sum(), 1e-12)))
