@@ -107,6 +107,7 @@ void butterfly(Planar in, std::size_t step, PlanarOut out, std::size_t stride, c
 
 std::vector<std::size_t> factors_of(std::size_t length) {
     std::vector<std::size_t> factors;
+    if (length == 0) return factors;
     for (const std::size_t radix : {7u, 5u, 3u, 4u, 2u}) {
         while (length % radix == 0) {
             factors.push_back(radix);
@@ -122,7 +123,7 @@ std::vector<std::size_t> factors_of(std::size_t length) {
 RealFft::RealFft(std::size_t size) : size_(size) {
     const std::size_t half = size / 2;
     const auto factors = factors_of(half);
-    if (size < 4 || size % 2 != 0 || factors.empty())
+    if (size % 2 != 0 || factors.empty())
         throw std::invalid_argument("the FFT size must be even and without a prime factor above 7, not " +
                                     std::to_string(size));
     std::size_t length = half, stride = 1;

@@ -1,0 +1,61 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <numbers>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include "base/fft.hpp"
+
+namespace {
+
+std::vector<float> noise(std::size_t count) {
+    std::mt19937 random(7);
+    std::normal_distribution<float> normal;
+    std::vector<float> samples(count);
+    for (float& sample : samples) sample = normal(random);
+    return samples;
+}
+
+}  // namespace
+
+TEST_CASE("the FFT agrees with the definition of the transform") {
+    for (const std::size_t size : {4u, 6u, 10u, 14u, 16u, 320u, 640u, 882u, 960u, 1024u}) {
+        CAPTURE(size);
+        spike::RealFft fft(size);
+        const auto time = noise(size);
+        std::vector<float> real(fft.bins()), imag(fft.bins());
+        fft.forward(time, real, imag);
+        for (std::size_t k = 0; k < fft.bins(); ++k) {
+            double expected_real = 0.0, expected_imag = 0.0;
+            for (std::size_t n = 0; n < size; ++n) {
+                const double angle = -2.0 * std::numbers::pi * static_cast<double>(k * n % size) / static_cast<double>(size);
+                expected_real += time[n] * std::cos(angle);
+                expected_imag += time[n] * std::sin(angle);
+            }
+            const double tolerance = 3e-6 * static_cast<double>(size);
+            CHECK(std::abs(real[k] - expected_real) < tolerance);
+            CHECK(std::abs(imag[k] - expected_imag) < tolerance);
+        }
+    }
+}
+
+TEST_CASE("the inverse FFT brings the samples back") {
+    for (const std::size_t size : {320u, 882u, 960u}) {
+        CAPTURE(size);
+        spike::RealFft fft(size);
+        const auto time = noise(size);
+        std::vector<float> real(fft.bins()), imag(fft.bins()), back(size);
+        fft.forward(time, real, imag);
+        fft.inverse(real, imag, back);
+        for (std::size_t n = 0; n < size; ++n) CHECK(std::abs(back[n] - time[n]) < 2e-5f);
+    }
+}
+
+TEST_CASE("sizes that the FFT cannot do are refused") {
+    for (const std::size_t size : {0u, 2u, 7u, 22u, 961u}) {
+        CAPTURE(size);
+        CHECK_THROWS_AS(spike::RealFft{size}, std::invalid_argument);
+    }
+}

@@ -1,0 +1,101 @@
+// No stage may allocate in process(): operator new is replaced and counts.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "base/ring.hpp"
+#include "dsp/resampler.hpp"
+#include "pipeline/capture_pipeline.hpp"
+#include "pipeline/render_pipeline.hpp"
+
+namespace {
+
+std::atomic<std::size_t> allocations{0};
+
+std::vector<float> tone(std::size_t count, float frequency) {
+    std::vector<float> samples(count);
+    for (std::size_t n = 0; n < count; ++n) samples[n] = 0.3f * std::sin(frequency * static_cast<float>(n));
+    return samples;
+}
+
+// Allocations that `work` makes.
+template <typename Work>
+std::size_t allocations_of(Work&& work) {
+    const std::size_t before = allocations.load();
+    work();
+    return allocations.load() - before;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+    ++allocations;
+    if (void* memory = std::malloc(size)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+TEST_CASE("the counter sees an allocation") {
+    CHECK(allocations_of([] { std::vector<float> samples(1000); }) > 0);
+}
+
+TEST_CASE("the capture pipeline allocates nothing while it runs") {
+    for (const int rate_hz : {16000, 44100, 48000}) {
+        for (const std::size_t far_channels : {1u, 2u}) {
+            spike::CapturePipeline pipeline({rate_hz, true, true, far_channels});
+            const auto microphone = tone(pipeline.frame_samples(), 0.05f);
+            const auto far = tone(pipeline.frame_samples() * far_channels, 0.03f);
+            std::vector<float> out(pipeline.frame_samples());
+            CHECK(allocations_of([&] {
+                      for (int frame = 0; frame < 300; ++frame) pipeline.process(microphone, far, out);
+                      pipeline.reset();
+                  }) == 0);
+        }
+    }
+}
+
+TEST_CASE("the render pipeline allocates nothing while it runs") {
+    spike::RenderPipeline pipeline(48000);
+    auto samples = tone(960, 0.05f);
+    CHECK(allocations_of([&] {
+              pipeline.set_gain(0.5f);
+              pipeline.process(samples);
+          }) == 0);
+}
+
+TEST_CASE("the resampler allocates nothing while it runs") {
+    for (const std::size_t channels : {1u, 2u}) {
+        spike::Resampler resampler({.from_hz = 44100, .to_hz = 48000, .channels = channels});
+        const auto in = tone(441 * channels, 0.05f);
+        std::vector<float> out(600 * channels);
+        CHECK(allocations_of([&] {
+                  for (int push = 0; push < 100; ++push) resampler.process(in.data(), 441, out.data());
+                  resampler.process(in.data(), 441, out.data(), true);
+              }) == 0);
+    }
+}
+
+TEST_CASE("the resampler with a ratio that varies allocates nothing while it runs") {
+    spike::Resampler resampler({.from_hz = 48000, .to_hz = 48000});
+    resampler.set_ratio(1.001);
+    const auto in = tone(480, 0.05f);
+    std::vector<float> out(600);
+    CHECK(allocations_of([&] {
+              resampler.set_ratio(1.002);
+              resampler.process(in.data(), 480, out.data());
+          }) == 0);
+}
+
+TEST_CASE("a ring allocates nothing after its construction") {
+    spike::Ring ring(4800);
+    std::vector<float> block(480);
+    CHECK(allocations_of([&] {
+              ring.push(block);
+              ring.pop(block);
+          }) == 0);
+}
