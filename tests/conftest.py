@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # the test doubles of endpoints.py
+for _folder in ("", "dsp"):  # the test doubles of endpoints.py, the rooms of dsp/rooms.py
+    sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 
 def open_sockets() -> set[str]:

@@ -1,12 +1,12 @@
 """The engine's signal processing, usable alone: echo canceller, noise suppressor, the capture chain, meters.
 
-Every stage takes mono float32 (in [-1, 1]) or int16 arrays of shape ``(n,)`` and returns the same dtype. A stage works in
-frames of 10 ms: it keeps an unfinished frame and returns the frames that are due, delayed by ``latency_samples``. How a
-stream is cut into calls changes nothing in what comes out. ``out=`` takes an array of the length that is due, so that
-nothing is allocated. Samples that are NaN or infinite count as silence.
+Every stage takes mono float32 (in [-1, 1]) or int16 arrays of shape ``(n,)`` and returns the same dtype. A stage
+works in frames of 10 ms: it keeps an unfinished frame and returns the frames that are due, delayed by
+``latency_samples``. How a stream is cut into calls changes nothing in what comes out. ``out=`` takes an array of the
+length that is due, so that nothing is allocated. Samples that are NaN or infinite count as silence.
 
-Raises, in all stages: TypeError for anything but a float32 or int16 array, ValueError for a shape or a setting that is not
-accepted; both say what is.
+Raises, in all stages: TypeError for anything but a float32 or int16 array, ValueError for a shape or a setting that
+is not accepted; both say what is.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ DEFAULT_ATTENUATION_DB = 12.0
 class EchoCanceller:
     """Removes the loudspeaker's sound from the microphone and leaves the person who talks over it.
 
-    A partitioned-block frequency-domain Kalman filter (Enzner and Vary 2006; Kuech, Mabande and Enzner 2014) models 260 ms
-    of the room behind a bulk delay of up to 1 s, which generalised cross-correlation finds (Knapp and Carter 1976). What
-    is left of the echo is suppressed in proportion to the filter's uncertainty and to the leakage (Valin 2007).
+    A partitioned-block frequency-domain Kalman filter (Enzner and Vary 2006; Kuech, Mabande and Enzner 2014) models
+    260 ms of the room behind a bulk delay of up to 1 s, which generalised cross-correlation finds (Knapp and Carter
+    1976). What is left of the echo is suppressed in proportion to the filter's uncertainty and to the leakage (Valin
+    2007).
 
     Args:
         sample_rate_hz: 16000, 24000, 32000, 44100 or 48000.
@@ -57,9 +58,10 @@ class EchoCanceller:
         self.sample_rate_hz = sample_rate_hz
 
     def process(self, mic: S, far: S | None, *, out: S | None = None) -> S:
-        """Clean `mic`, shape ``(n,)``, of `far`, what the loudspeaker played meanwhile: ``(n,)``, or ``(n, 2)`` for stereo.
+        """Take out of `mic`, shape ``(n,)``, what the loudspeaker played meanwhile.
 
-        None for `far` is a silent loudspeaker. Both have the same dtype.
+        `far` has shape ``(n,)``, or ``(n, 2)`` for stereo; None for `far` is a silent loudspeaker. Both have the same
+        dtype.
         """
         return _process_with_far(self._core, mic, far, out)
 
@@ -81,8 +83,8 @@ class EchoCanceller:
 class NoiseSuppressor:
     """Turns down what is not speech.
 
-    ``"log-mmse"`` is the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise tracker of Gerkmann
-    and Hendriks (2012). No network ships with this version: ``"neural"`` uses the same, and `mode` says so.
+    ``"log-mmse"`` is the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise tracker of
+    Gerkmann and Hendriks (2012). No network ships with this version: ``"neural"`` uses the same, and `mode` says so.
 
     Args:
         sample_rate_hz: A multiple of 100 from 8000 to 48000.
@@ -171,8 +173,8 @@ class CapturePipeline:
     def stats(self) -> CaptureStats:
         """By-products of the last frame.
 
-        Those of the echo canceller, and ``speech_probability``, ``voice_active`` (the near end talks; the own loudspeaker
-        does not count), ``input_level_dbfs`` and ``output_level_dbfs``.
+        Those of the echo canceller, and ``speech_probability``, ``voice_active`` (the near end talks; the own
+        loudspeaker does not count), ``input_level_dbfs`` and ``output_level_dbfs``.
         """
         return self._core.stats
 
@@ -259,8 +261,8 @@ class VoiceDetector:
 class Resampler:
     """Changes the sampling rate of a stream.
 
-    A polyphase Kaiser-windowed sinc (Crochiere and Rabiner 1983). After n samples exactly ``floor(n * to_hz / from_hz)``
-    have come out, so 10 ms in are 10 ms out; they are delayed by `latency_samples`.
+    A polyphase Kaiser-windowed sinc (Crochiere and Rabiner 1983). After n samples exactly ``floor(n * to_hz /
+    from_hz)`` have come out, so 10 ms in are 10 ms out; they are delayed by `latency_samples`.
 
     Args:
         from_hz: Rate of what goes in, 8000 to 192000 Hz.
@@ -290,15 +292,15 @@ class Resampler:
     def process(self, x: S, *, last: bool = False, out: S | None = None) -> S:
         """Resample `x`, shape ``(n,)`` for mono, else ``(n, channels)``.
 
-        `last` ends the stream: ``round(n * to_hz / from_hz)`` samples have come out in all, and the next call begins a new
-        stream. What the delay still holds then is lost: a recording is best resampled by :func:`resample`.
+        `last` ends the stream: ``round(n * to_hz / from_hz)`` samples have come out in all, and the next call begins
+        a new stream. What the delay still holds then is lost: a recording is best resampled by :func:`resample`.
         """
         x = _contiguous("x", x, (self.dtype.type,))
         result: S = self._core.process(x, last, _contiguous_output(out, self.dtype))
         return result
 
     def set_ratio(self, ratio: float) -> None:
-        """Move to another ratio of `to_hz` over `from_hz`, up to 5 % away, without a click: to follow a drifting clock."""
+        """Move to another ratio of `to_hz` over `from_hz`, up to 5 % away, without a click."""
         self._core.set_ratio(ratio)
 
     @property

@@ -1,15 +1,16 @@
 """Pictures and samples between devices, codecs and NumPy.
 
 Pictures are uint8 arrays: ``(height, width, 3)`` for rgb24 and bgr24, ``(height, width, 4)`` for rgba, bgra and argb,
-``(height, width)`` for gray8, ``(height, width, 2)`` for yuyv422, and ``(height * 3 / 2, width)`` for yuv420p and nv12, whose
-width and height are then even. Rows may lie anywhere: slices and pictures upside down are read in place. The planes of
-``av`` frames are read and written in place as well.
+``(height, width)`` for gray8, ``(height, width, 2)`` for yuyv422, and ``(height * 3 / 2, width)`` for yuv420p and
+nv12, whose width and height are then even. Rows may lie anywhere: slices and pictures upside down are read in place.
+The planes of ``av`` frames are read and written in place as well.
 
-Sizes change in the same call: pictures shrink by area averaging and grow by bilinear interpolation. Colours follow ITU-R
-BT.601 or BT.709 in limited or full range, computed in integers of 16 fractional bits, with the same bytes on every processor.
+Sizes change in the same call: pictures shrink by area averaging and grow by bilinear interpolation. Colours follow
+ITU-R BT.601 or BT.709 in limited or full range, computed in integers of 16 fractional bits, with the same bytes on
+every processor.
 
-Raises, in all functions: TypeError for what is no picture or no samples, ValueError for a format, shape or size that does
-not fit; both say what does, before a byte is touched.
+Raises, in all functions: TypeError for what is no picture or no samples, ValueError for a format, shape or size that
+does not fit; both say what does, before a byte is touched.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ ColorRange: TypeAlias = Literal["limited", "full"]
 
 _CHANNELS = {"rgb24": 3, "bgr24": 3, "rgba": 4, "bgra": 4, "argb": 4, "gray8": 1, "gray": 1, "yuyv422": 2}
 _PLANAR = ("yuv420p", "nv12")
-# What av's frames say of their colours (AVColorSpace, AVColorRange). Frames that say nothing are BT.601 in limited range,
-# as WebRTC's codecs make them.
+# What av's frames say of their colours (AVColorSpace, AVColorRange). Frames that say nothing are BT.601 in limited
+# range, as WebRTC's codecs make them.
 _BT709 = 1
 _FULL_RANGE = 2
 
@@ -75,8 +76,8 @@ def from_ndarray(
 ) -> av.VideoFrame:
     """An ``av.VideoFrame`` in the format `to` of the picture `a`, scaled to `width` and `height` where they are given.
 
-    Colours are written as BT.601 in limited range, what WebRTC's codecs take. `out` takes a frame of the right format and
-    size, which is written in place.
+    Colours are written as BT.601 in limited range, what WebRTC's codecs take. `out` takes a frame of the right format
+    and size, which is written in place.
     """
     import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
 
@@ -179,7 +180,8 @@ def audio_from_ndarray(
 ) -> av.AudioFrame:
     """An ``av.AudioFrame`` of `a`, float32 in [-1, 1] or int16, shape ``(n,)`` for mono or ``(n, 2)`` for stereo.
 
-    `format` is ``"s16"`` (what is out of range saturates) or ``"flt"``. `out` takes a frame of the right format and size.
+    `format` is ``"s16"`` (what is out of range saturates) or ``"flt"``. `out` takes a frame of the right format and
+    size.
     """
     import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -45,6 +46,7 @@ class Recorder:
     turns: list[TurnRecord] = field(default_factory=list)
     picture: NDArray[np.uint8] | None = None
     _blocks: dict[str, list[tuple[float, Samples]]] = field(default_factory=dict)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now(self) -> float:
         """Seconds since the recording began."""
@@ -53,6 +55,7 @@ class Recorder:
     def tap(self, kind: Kind, samples: Samples) -> None:
         """Take one block; for :meth:`~spike_engine.SpikeClient.add_audio_tap`."""
         self._blocks.setdefault(kind, []).append((self.now(), samples.copy()))
+        self._arrived.set()
 
     def note(self, name: str, event: Any) -> None:
         """Take one event."""
@@ -75,8 +78,17 @@ class Recorder:
             at += len(samples)
         return track
 
-    def first_ai_sound_after(self, time_s: float) -> float | None:
-        """When the AI's voice was first heard after `time_s`."""
+    async def ai_sound_after(self, time_s: float, timeout_s: float = 1.0) -> float | None:
+        """When the AI's voice was first heard after `time_s`; None where that is not within `timeout_s` from now."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while (heard_at := self._first_ai_sound(time_s)) is None:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                return heard_at
+        return None
+
+    def _first_ai_sound(self, time_s: float) -> float | None:
         for arrived_at, samples in self._blocks.get("ai", []):
             if arrived_at >= time_s and float(np.sqrt(np.mean(samples**2))) > _HEARD_LEVEL:
                 return arrived_at

@@ -187,10 +187,7 @@ async def _take_turn(
     answered = await _until(client, lambda state: state.is_ai_speaking and not state.is_user_speaking, ANSWER_TIMEOUT_S)
     if answered:
         record.heard_as = client.state.user_transcript
-        async with asyncio.timeout(1.0):
-            while (heard_at := recorder.first_ai_sound_after(record.ended_at)) is None:
-                await asyncio.sleep(0.02)
-        record.answered_at = heard_at
+        record.answered_at = await recorder.ai_sound_after(record.ended_at)
     return answered
 
 

@@ -1,0 +1,146 @@
+"""The echo canceller on real speech in simulated rooms. Thresholds leave some 3 dB to what is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rooms import FAR, NEAR, Samples, echo_of, gain_db, impulse_response, level_db, si_sdr_db, speech
+
+from spike_engine.dsp import EchoCanceller
+
+SECONDS = 10.0
+
+
+def cancelled(canceller: EchoCanceller, microphone: Samples, far: Samples) -> Samples:
+    """The output, in time with the microphone."""
+    out = canceller.process(microphone, far)
+    return np.concatenate([out[canceller.latency_samples :], np.zeros(canceller.latency_samples, np.float32)])
+
+
+def noise(count: int, level_dbfs: float) -> Samples:
+    return (10 ** (level_dbfs / 20) * np.random.default_rng(5).standard_normal(count)).astype(np.float32)
+
+
+@pytest.mark.quality
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+@pytest.mark.parametrize("delay_ms", [0, 40, 120, 300])
+def test_echo_alone_is_removed_whatever_its_delay(rate_hz: int, delay_ms: int) -> None:
+    far = 0.7 * speech(FAR, rate_hz, SECONDS)
+    microphone = echo_of(far, impulse_response(rate_hz, 0.3, delay_ms, -6.0, seed=1)) + noise(len(far), -70)
+    canceller = EchoCanceller(rate_hz)
+    out = cancelled(canceller, microphone, far)
+    converged = slice(5 * rate_hz, 9 * rate_hz)
+
+    assert level_db(microphone[converged]) - level_db(out[converged]) >= 25.0
+    assert canceller.stats.delay_ms == pytest.approx(delay_ms, abs=5.0)
+    assert canceller.stats.erle_db > 15.0
+
+
+@pytest.mark.quality
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+def test_echo_is_quiet_within_two_seconds(rate_hz: int) -> None:
+    far = 0.7 * speech(FAR, rate_hz, 4.0)
+    microphone = echo_of(far, impulse_response(rate_hz, 0.3, 40, -6.0, seed=2))
+    out = cancelled(EchoCanceller(rate_hz), microphone, far)
+    first = slice(rate_hz // 5, 2 * rate_hz)
+
+    assert level_db(microphone[first]) - level_db(out[first]) >= 20.0
+
+
+@pytest.mark.quality
+@pytest.mark.parametrize(("ser_db", "least_gain_db"), [(0, -4.0), (10, -2.0)])
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+def test_who_talks_over_the_echo_is_kept(rate_hz: int, ser_db: float, least_gain_db: float) -> None:
+    far = 0.7 * speech(FAR, rate_hz, SECONDS)
+    echo = echo_of(far, impulse_response(rate_hz, 0.3, 40, -6.0, seed=1))
+    near = np.zeros_like(far)
+    begin = 4 * rate_hz
+    near[begin:] = speech(NEAR, rate_hz, SECONDS)[: len(near) - begin]
+    near *= 10 ** ((level_db(echo) + ser_db - level_db(near[begin:])) / 20)
+    out = cancelled(EchoCanceller(rate_hz), echo + near + noise(len(far), -70), far)
+    talking = slice(5 * rate_hz, 9 * rate_hz)
+
+    assert gain_db(out[talking], near[talking]) >= least_gain_db
+    assert si_sdr_db(out[talking], near[talking]) >= si_sdr_db((echo + near)[talking], near[talking]) + 3.0
+
+
+@pytest.mark.quality
+def test_the_near_end_alone_passes_unchanged() -> None:
+    near = 0.5 * speech(NEAR, 16000, 6.0)
+    out = cancelled(EchoCanceller(16000), near, np.zeros_like(near))
+
+    assert gain_db(out[16000:-1600], near[16000:-1600]) == pytest.approx(0.0, abs=0.5)
+    assert si_sdr_db(out[16000:-1600], near[16000:-1600]) >= 20.0
+
+
+@pytest.mark.quality
+def test_a_change_of_the_room_is_learned() -> None:
+    rate_hz = 16000
+    far = 0.7 * speech(FAR, rate_hz, 14.0)
+    before, after = (echo_of(far, impulse_response(rate_hz, 0.3, 40, -6.0, seed=seed)) for seed in (1, 9))
+    microphone = np.concatenate([before[: 6 * rate_hz], after[6 * rate_hz :]])
+    out = cancelled(EchoCanceller(rate_hz), microphone, far)
+    relearned = slice(10 * rate_hz, 13 * rate_hz)
+
+    assert level_db(microphone[relearned]) - level_db(out[relearned]) >= 20.0
+
+
+@pytest.mark.quality
+def test_a_stereo_far_end_is_removed() -> None:
+    rate_hz = 16000
+    left, right = 0.5 * speech(FAR, rate_hz, SECONDS), 0.3 * speech(NEAR, rate_hz, SECONDS)
+    microphone = echo_of(left, impulse_response(rate_hz, 0.25, 30, -6.0, seed=3))
+    microphone += echo_of(right, impulse_response(rate_hz, 0.25, 30, -6.0, seed=4))
+    out = cancelled(EchoCanceller(rate_hz, far_channels=2), microphone, np.stack([left, right], axis=1))
+    converged = slice(5 * rate_hz, 9 * rate_hz)
+
+    assert level_db(microphone[converged]) - level_db(out[converged]) >= 15.0
+
+
+@pytest.mark.quality
+def test_double_talk_is_told_from_echo() -> None:
+    rate_hz = 16000
+    far = 0.7 * speech(FAR, rate_hz, 8.0)
+    echo = echo_of(far, impulse_response(rate_hz, 0.3, 40, -6.0, seed=1))
+    canceller = EchoCanceller(rate_hz)
+    begin = 5 * rate_hz
+    canceller.process(echo[:begin], far[:begin])
+    assert canceller.stats.converged
+    assert canceller.stats.double_talk < 0.2
+
+    near = 0.5 * speech(NEAR, rate_hz, 4.0)
+    probabilities = []
+    for at in range(begin, 8 * rate_hz, 160):
+        block = slice(at, at + 160)
+        canceller.process(echo[block] + near[at - begin :][:160], far[block])
+        probabilities.append(canceller.stats.double_talk)
+    assert max(probabilities) > 0.8
+
+
+def test_full_scale_clipping_and_direct_current_stay_finite() -> None:
+    far = np.clip(5.0 * speech(FAR, 16000, 3.0), -1.0, 1.0).astype(np.float32)
+    microphone = np.clip(echo_of(far, impulse_response(16000, 0.2, 20, 12.0, seed=1)) + 0.5, -1.0, 1.0)
+    out = EchoCanceller(16000).process(microphone.astype(np.float32), far)
+
+    assert np.isfinite(out).all()
+    assert np.abs(out).max() <= 2.0
+
+
+def test_a_far_end_that_never_comes_changes_nothing_but_the_delay() -> None:
+    near = 0.5 * speech(NEAR, 16000, 2.0)
+    with_silence = EchoCanceller(16000).process(near, np.zeros_like(near))
+    without = EchoCanceller(16000).process(near, None)
+
+    np.testing.assert_array_equal(with_silence, without)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 96000, 0, -1])
+def test_other_rates_are_refused(rate_hz: int) -> None:
+    with pytest.raises(ValueError, match="16000, 24000, 32000, 44100 or 48000"):
+        EchoCanceller(rate_hz)
+
+
+@pytest.mark.parametrize("far_channels", [0, 3])
+def test_other_channel_counts_are_refused(far_channels: int) -> None:
+    with pytest.raises(ValueError, match="far_channels must be 1 or 2"):
+        EchoCanceller(16000, far_channels=far_channels)
