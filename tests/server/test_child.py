@@ -83,6 +83,14 @@ async def test_a_child_that_does_not_go_is_killed(echo: Child, monkeypatch: pyte
         await stuck
 
 
+async def test_what_was_asked_before_the_close_is_answered(echo: Child) -> None:
+    asking = asyncio.create_task(echo.ask({"number": 1}))
+    await asyncio.sleep(0)
+    await echo.close()
+
+    assert (await asyncio.wait_for(asking, 5)).fields["got"]["number"] == 1
+
+
 async def test_closing_what_never_started() -> None:
     await Child("espeak").close()
 

@@ -24,6 +24,14 @@ Recording = Callable[[str], np.ndarray]
 ANSWER = ["bot-llm-started", "bot-tts-started", "bot-started-speaking", "bot-stopped-speaking"]
 
 
+class Camera(VideoStreamTrack):
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        frame = av.VideoFrame.from_ndarray(np.full((96, 128, 3), 200, np.uint8), format="rgb24")
+        frame.pts, frame.time_base = pts, Fraction(time_base)
+        return frame
+
+
 def in_order(kinds: list[str], expected: list[str]) -> bool:
     rest = iter(kinds)
     return all(kind in rest for kind in expected)
@@ -238,11 +246,20 @@ async def test_a_bad_offer_leaves_the_connection_in_use(server: ConversationServ
         await caller.until("user-input")
 
 
-async def test_an_offer_for_the_same_connection_renegotiates(server: ConversationServer) -> None:
-    async with Caller(server.create_conversation()) as caller:
+async def test_an_offer_for_the_same_connection_may_add_video() -> None:
+    class Watcher(Host):
+        sees = True
+
+        async def see(self, picture: np.ndarray) -> Perceived:
+            return Perceived("happy")
+
+    async with ConversationServer(persona=Watcher) as server, Caller(server.create_conversation()) as caller:
         before = caller.peer_id
+        caller.pc.addTransceiver(Camera(), direction="sendrecv")
         await caller.join(pc_id=before)
         assert caller.peer_id == before
+        await caller.until_true(lambda: bool(caller.pictures))
+        await caller.until("server-message")
         caller.send("send-text", {"content": "still here"})
         await caller.until("user-input")
 
@@ -268,14 +285,6 @@ async def test_several_conversations_at_once(server: ConversationServer) -> None
     for word, texts in zip(("one", "two", "three"), spoken, strict=True):
         assert f"You said {word}." in texts
     assert sorted(host.heard for host in Host.all) == [["one"], ["three"], ["two"]]
-
-
-class Camera(VideoStreamTrack):
-    async def recv(self) -> av.VideoFrame:
-        pts, time_base = await self.next_timestamp()
-        frame = av.VideoFrame.from_ndarray(np.full((96, 128, 3), 200, np.uint8), format="rgb24")
-        frame.pts, frame.time_base = pts, Fraction(time_base)
-        return frame
 
 
 async def test_perception_is_sent_when_it_changes() -> None:

@@ -34,17 +34,17 @@ class Child:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._changing = asyncio.Lock()  # held while the process starts or ends
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: deque[asyncio.Future[Reply]] = deque()
-        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the process unless it runs; `ask` may follow at once."""
-        async with self._starting:
+        async with self._changing:
             if self._reading and not self._reading.done():
                 return
-            await self.close()
+            await self._end()
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", str(CHILDREN), self._name, stdin=PIPE, stdout=PIPE, limit=MAX_LINE_BYTES
             )
@@ -58,8 +58,8 @@ class Child:
 
         """
         await self.start()
-        assert self._process is not None
-        assert self._process.stdin is not None
+        if not self._process or not self._process.stdin:
+            raise ChildFailed(f"the {self._name} process was closed")
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append(reply)
         self._process.stdin.write(json.dumps(request | {"bytes": len(payload)}).encode() + b"\n" + payload)
@@ -69,6 +69,10 @@ class Child:
 
     async def close(self) -> None:
         """End the process, by force if it does not go; one that does not run is no error."""
+        async with self._changing:
+            await self._end()
+
+    async def _end(self) -> None:
         process, self._process = self._process, None
         reading, self._reading = self._reading, None
         if not process or not process.stdin or not reading:

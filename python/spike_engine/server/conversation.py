@@ -46,7 +46,7 @@ class Conversation:
         self._dialogue = Dialogue(persona, self._avatar, self._send)
         self._membership = asyncio.Lock()  # held while a connection comes or goes
         self._peer: Peer | None = None
-        self._peer_tasks: set[asyncio.Task[None]] = set()
+        self._peer_tasks: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._persona_start: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -74,7 +74,9 @@ class Conversation:
             if self.ended:
                 raise ConversationOver
             if self._peer and self._peer.id == peer_id and not restart:
-                return await self._peer.answer(sdp, sdp_type)
+                answer = await self._peer.answer(sdp, sdp_type)
+                self._take_tracks(self._peer)
+                return answer
             peer = Peer(uuid.uuid4().hex, self._avatar, self)
             try:
                 answer = await peer.answer(sdp, sdp_type)
@@ -127,8 +129,14 @@ class Conversation:
         self._idle.cancel()
         if self._persona_start is None:
             self._persona_start = self._spawn(self._persona.start())
+        self._peer_tasks = {}
+        self._take_tracks(peer)
+
+    def _take_tracks(self, peer: Peer) -> None:
+        """Listen and look to what the client sends; a later offer may have added to it."""
         consumers = {"audio": self._dialogue.listen, "video": self._dialogue.watch}
-        self._peer_tasks = {self._spawn(consumers[kind](track)) for kind, track in peer.tracks.items()}
+        for kind in peer.tracks.keys() - self._peer_tasks.keys():
+            self._peer_tasks[kind] = self._spawn(consumers[kind](peer.tracks[kind]))
 
     async def _welcome(self, peer: Peer, message_id: str | None) -> None:
         assert self._persona_start is not None
@@ -154,7 +162,7 @@ class Conversation:
             return
         await self._dialogue.pause()
         peer, self._peer = self._peer, None
-        await _cancel(self._peer_tasks)
+        await _cancel(self._peer_tasks.values())
         await peer.close(say_goodbye=say_goodbye)
 
     async def _end_when_idle(self) -> None:

@@ -56,7 +56,8 @@ class Dialogue:
 
     async def listen(self, track: MediaStreamTrack) -> None:
         """Take the user's turns from `track` until it ends."""
-        detector = TurnDetector(VoiceDetector())
+        # Its model takes some 50 ms to load, which every other conversation would hear as a gap.
+        detector = TurnDetector(await asyncio.to_thread(VoiceDetector))
         utterance: Utterance | None = None
         async for samples in mono_at(HEARING_RATE_HZ, track):
             for event in detector.process(samples) if self._voice else ():

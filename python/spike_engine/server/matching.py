@@ -7,7 +7,8 @@ from difflib import SequenceMatcher
 
 SOUNDS_ALIKE = 0.75
 SHORT_KEY_LETTERS = 5  # so few consonants are found by chance in almost any sentence: they must fit better
-SHORT_SOUNDS_ALIKE = 0.85
+SHORT_SOUNDS_ALIKE = 0.88
+MIN_KEY_LETTERS = 3
 
 # Letters that sound alike where a telephone line is poor; vowels carry least.
 _SPELLINGS = (("ph", "f"), ("th", "t"), ("ck", "k"), ("gh", ""), ("sh", "s"), ("ch", "s"), ("x", "ks"), ("wr", "r"))
@@ -28,7 +29,7 @@ def likeness(phrase: str, heard: str) -> float:
     if f" {phrase} " in f" {' '.join(words)} ":
         return 1.0
     key = sound_key(phrase)
-    if not key:
+    if len(key) < MIN_KEY_LETTERS:
         return 0.0
     threshold = SHORT_SOUNDS_ALIKE if len(key) <= SHORT_KEY_LETTERS else SOUNDS_ALIKE
     count = len(phrase.split())
