@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import wave
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ _INK = "#1c2733"
 _USER, _AI, _THINKING, _CUT = "#c2468a", "#1f8fa3", "#e0a72e", "#d03b2f"
 _SPECTROGRAM_DB = (-95, -25)
 _SPECTROGRAM_TOP_HZ = 8000
+_CHARACTERS_ACROSS = 245  # of a caption, from the first second to the last
+_CAPTION_LINES = 3
 
 
 def write_report(recorder: Recorder, directory: Path) -> list[tuple[Path, str]]:
@@ -48,7 +51,7 @@ def draw_conversation(recorder: Recorder, path: Path) -> None:
     raw, processed, ai = (recorder.track(kind) for kind in ("microphone", "processed", "ai"))
     duration_s = max(len(raw), len(ai), SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     figure = Figure(figsize=(16, 10), dpi=100, facecolor="white")
-    rows = figure.subplots(6, 1, sharex=True, height_ratios=[1.7, 1, 1, 1, 1.35, 1.35])
+    rows = figure.subplots(6, 1, sharex=True, height_ratios=[2.3, 1, 1, 1, 1.35, 1.35])
     figure.subplots_adjust(left=0.085, right=0.985, top=0.925, bottom=0.055, hspace=0.16)
     figure.text(0.015, 0.965, "A conversation over WebRTC, its echo cancelled", fontsize=19, weight="bold", color=_INK)
     figure.text(0.985, 0.967, "spike_engine demo", fontsize=13, color="#7b8794", ha="right")
@@ -68,39 +71,34 @@ def draw_conversation(recorder: Recorder, path: Path) -> None:
 
 
 def _draw_events(axes: Any, recorder: Recorder, duration_s: float) -> None:
-    for row, (label, colour, spans) in enumerate(
-        [
-            ("AI speaks", _AI, _spans(recorder, "ai-speaking", ("ai-idle", "disconnected"), duration_s)),
-            ("AI thinks", _THINKING, _spans(recorder, "ai-thinking", ("ai-speaking", "ai-idle"), duration_s)),
-            ("user speaks", _USER, [(turn.began_at, turn.ended_at) for turn in recorder.turns]),
-        ]
-    ):
-        axes.broken_barh([(begin, end - begin) for begin, end in spans], (row - 0.17, 0.34), color=colour, lw=0)
-        axes.text(
-            -0.006, row, label, transform=axes.get_yaxis_transform(), ha="right", va="center", color=colour, fontsize=11
-        )
-    for turn in recorder.turns:
-        _caption(axes, turn.began_at, 2.3, turn.heard_as or "(not heard)", _USER, duration_s)
-    for begin, transcript in _answers(recorder):
-        _caption(axes, begin, -0.3, transcript, _AI, duration_s)
-    axes.set_ylim(2.95, -1.0)
+    rows = [
+        ("AI speaks", _AI, _spans(recorder, "ai-speaking", ("ai-idle", "disconnected"), duration_s)),
+        ("AI thinks", _THINKING, _spans(recorder, "ai-thinking", ("ai-speaking", "ai-idle"), duration_s)),
+        ("user speaks", _USER, [(turn.began_at, turn.ended_at) for turn in recorder.turns]),
+    ]
+    for row, (label, colour, spans) in enumerate(rows):
+        bars = [(begin, max(end - begin, 0.002 * duration_s)) for begin, end in spans]
+        axes.broken_barh(bars, (row - 0.17, 0.34), color=colour, lw=0)
+        place = axes.get_yaxis_transform()
+        axes.text(-0.006, row, label, transform=place, ha="right", va="center", color=colour, fontsize=11)
+    _draw_captions(axes, _answers(recorder), duration_s, row=-0.25, colour=_AI, align="bottom")
+    heard = [(turn.began_at, turn.heard_as or "(not understood)") for turn in recorder.turns]
+    _draw_captions(axes, heard, duration_s, row=2.25, colour=_USER, align="top")
+    axes.set_ylim(3.6, -1.6)
     axes.set_yticks([])
 
 
-def _caption(axes: Any, at_s: float, row: float, text: str, colour: str, duration_s: float) -> None:
-    most = 46 if at_s < 0.8 * duration_s else 28
-    short = text if len(text) <= most else text[: most - 1].rstrip() + "…"
-    below = row > 1
-    axes.text(
-        at_s,
-        row + (0.12 if below else -0.05),
-        short,
-        fontsize=8.5,
-        color=colour,
-        va="top" if below else "bottom",
-        rotation=0 if below else 8,
-        clip_on=True,
-    )
+def _draw_captions(
+    axes: Any, captions: list[tuple[float, str]], duration_s: float, *, row: float, colour: str, align: str
+) -> None:
+    """Each text at its time, in as many lines as fit before the next."""
+    begins = [begin for begin, _ in captions]
+    for (begin, text), end in zip(captions, [*begins[1:], duration_s], strict=True):
+        width = max(10, int((end - begin) / duration_s * _CHARACTERS_ACROSS))
+        lines = textwrap.wrap(text, width)
+        if len(lines) > _CAPTION_LINES:
+            lines = [*lines[: _CAPTION_LINES - 1], lines[_CAPTION_LINES - 1] + " …"]
+        axes.text(begin, row, "\n".join(lines), fontsize=8, color=colour, va=align, linespacing=1.15)
 
 
 def _draw_wave(axes: Any, samples: Samples, colour: str, label: str) -> None:

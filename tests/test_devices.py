@@ -1,0 +1,200 @@
+"""Devices through a stand-in for sounddevice: no sound card can be plugged in and out here, so PortAudio is mocked."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from spike_engine import DeviceInUse, DeviceNotFound, MediaPermissionDenied, devices
+from spike_engine.devices import BLOCK_SAMPLES, Camera, Loudspeaker, Microphone, Silence, list_devices
+
+
+class PortAudioError(Exception):
+    pass
+
+
+class Stream:
+    """A stream whose callbacks the test makes."""
+
+    opened: list[Stream] = []
+    failure: Exception | None = None
+
+    def __init__(self, **settings: Any) -> None:
+        if Stream.failure:
+            raise Stream.failure
+        self.settings = settings
+        self.running = False
+        Stream.opened.append(self)
+
+    def start(self) -> None:
+        self.running = True
+
+    def close(self) -> None:
+        self.running = False
+
+    def call(self, block: np.ndarray) -> np.ndarray:
+        self.settings["callback"](block, len(block), None, None)
+        return block
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> type[Stream]:
+    described = [
+        {"name": "Desk", "max_input_channels": 1, "max_output_channels": 0, "default_samplerate": 44100.0},
+        {"name": "Headset", "max_input_channels": 1, "max_output_channels": 2, "default_samplerate": 48000.0},
+    ]
+    module = ModuleType("sounddevice")
+    parts = {"InputStream": Stream, "OutputStream": Stream, "PortAudioError": PortAudioError}
+    parts |= {"query_devices": lambda: described, "default": SimpleNamespace(device=(0, 1))}
+    for name, part in parts.items():
+        setattr(module, name, part)
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    monkeypatch.setattr(Stream, "opened", [])
+    monkeypatch.setattr(Stream, "failure", None)
+    return Stream
+
+
+@pytest.mark.usefixtures("portaudio")
+def test_devices_are_listed_by_what_they_can_do() -> None:
+    found = list_devices()
+
+    assert [(d.id, d.name, d.is_default) for d in found.audio] == [("0", "Desk", True), ("1", "Headset", False)]
+    assert [(d.id, d.sample_rate_hz, d.is_default) for d in found.audio_output] == [("1", 48000, True)]
+
+
+def test_without_portaudio_there_are_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)  # importing it raises
+
+    def missing() -> Any:
+        raise DeviceNotFound("no PortAudio")
+
+    monkeypatch.setattr(devices, "_sounddevice", missing)
+
+    assert list_devices().audio == ()
+
+
+async def test_what_the_microphone_captures_is_read(portaudio: type[Stream]) -> None:
+    microphone = Microphone()
+    await microphone.start()
+    reading = asyncio.create_task(microphone.read(960))
+    await asyncio.sleep(0)
+    for value in (0.25, 0.5):
+        portaudio.opened[0].call(np.full((BLOCK_SAMPLES, 1), value, np.float32))
+    samples = await asyncio.wait_for(reading, 1)
+    await microphone.close()
+    await microphone.close()
+
+    np.testing.assert_array_equal(samples, np.repeat(np.float32([0.25, 0.5]), BLOCK_SAMPLES))
+    assert not portaudio.opened[0].running
+    assert portaudio.opened[0].settings["device"] is None
+
+
+async def test_what_is_written_is_played_and_is_the_far_end(portaudio: type[Stream]) -> None:
+    loudspeaker = Loudspeaker("1")
+    await loudspeaker.start()
+    loudspeaker.write(np.full(BLOCK_SAMPLES // 2, 0.5, np.float32))
+    played = portaudio.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
+    far_end = loudspeaker.played(BLOCK_SAMPLES)
+    await loudspeaker.close()
+
+    expected = np.repeat(np.float32([0.5, 0.0]), BLOCK_SAMPLES // 2)
+    np.testing.assert_array_equal(played[:, 0], expected)
+    np.testing.assert_array_equal(far_end, expected)
+    assert portaudio.opened[0].settings["device"] == 1
+
+
+async def test_flush_silences_the_loudspeaker(portaudio: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    loudspeaker.write(np.ones(4800, np.float32))
+    loudspeaker.flush()
+    played = portaudio.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
+    await loudspeaker.close()
+
+    assert not played.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Device unavailable [PaErrorCode -9985]", DeviceInUse),
+        ("Permission denied", MediaPermissionDenied),
+        ("Error querying device -1", DeviceNotFound),
+    ],
+)
+async def test_each_failure_of_portaudio_is_its_error(portaudio: type[Stream], text: str, error: type) -> None:
+    portaudio.failure = PortAudioError(text)
+
+    with pytest.raises(error, match="input device 'Desk'"):
+        await Microphone("Desk").start()
+
+
+async def test_silence_keeps_time_and_plays_nowhere() -> None:
+    silence = Silence()
+    loop = asyncio.get_running_loop()
+    await silence.start()
+    began_at = loop.time()
+    for _ in range(5):
+        assert not (await silence.read(480)).any()
+    silence.write(np.ones(480, np.float32))
+    silence.flush()
+    await silence.close()
+
+    assert loop.time() - began_at >= 0.045
+    assert not silence.played(480).any()
+
+
+async def test_a_camera_gives_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generated picture stands in for the driver; the rest of the way is a camera's."""
+    monkeypatch.setattr(devices, "_open_camera", lambda *_: av.open("testsrc2=size=64x48:rate=30", format="lavfi"))
+    camera = Camera("0", 64, 48, 30)
+    await camera.start()
+    picture = await camera.read()
+    await camera.close()
+
+    assert picture.shape == (48, 64, 3)
+    assert picture.std() > 10
+
+
+async def test_a_camera_that_ends_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "testsrc2=size=64x48:rate=30:duration=0.04"
+    monkeypatch.setattr(devices, "_open_camera", lambda *_: av.open(source, format="lavfi"))
+    camera = Camera("0", 64, 48, 30)
+    await camera.start()
+    with pytest.raises(DeviceNotFound, match="no more pictures"):
+        for _ in range(5):
+            await camera.read()
+    await camera.close()
+
+
+async def test_a_camera_that_is_not_there() -> None:
+    with pytest.raises(DeviceNotFound, match="camera"):
+        await Camera("/dev/video-none", 64, 48, 30).start()
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(errno.EBUSY, DeviceInUse), (errno.EACCES, MediaPermissionDenied), (errno.EIO, DeviceNotFound)],
+)
+async def test_each_failure_of_a_camera_is_its_error(monkeypatch: pytest.MonkeyPatch, number: int, error: type) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(av, "open", refuse)
+
+    with pytest.raises(error, match="'cam'"):
+        await Camera("cam", 64, 48, 30).start()
+
+
+async def test_the_default_camera_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "list_devices", devices.Devices)
+
+    with pytest.raises(DeviceNotFound, match="there is no camera"):
+        await Camera("default", 64, 48, 30).start()
