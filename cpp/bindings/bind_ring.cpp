@@ -12,10 +12,11 @@ using Block = py::array_t<float, py::array::c_style>;
 
 std::span<const float> as_span(const Block& block) { return {block.data(), static_cast<std::size_t>(block.size())}; }
 
-std::size_t pop(Ring& self, Block& out, Ring* tee) {
-    const std::span<float> samples{out.mutable_data(), static_cast<std::size_t>(out.size())};
-    const std::size_t count = self.pop(samples);
-    if (tee) tee->push(samples);
+std::span<float> as_span(Block& block) { return {block.mutable_data(), static_cast<std::size_t>(block.size())}; }
+
+std::size_t pop_and_tee(Ring& self, Block& out, Ring& tee) {
+    const std::size_t count = self.pop(as_span(out));
+    tee.push(as_span(out));
     return count;
 }
 
@@ -27,8 +28,11 @@ void bind_ring(py::module_& m) {
         .def(
             "push", [](Ring& self, const Block& samples) { return self.push(as_span(samples)); },
             py::arg("samples").noconvert(), "Queue what fits; returns how many samples did.")
-        .def("pop", &pop, py::arg("out").noconvert(), py::arg("tee") = nullptr,
-             "Fill `out`, with zeros behind what was there, and queue the same in `tee`; returns how many were there.")
+        .def(
+            "pop", [](Ring& self, Block& out) { return self.pop(as_span(out)); }, py::arg("out").noconvert(),
+            "Fill `out`, with zeros behind what was there; returns how many samples were.")
+        .def("pop", &pop_and_tee, py::arg("out").noconvert(), py::arg("tee"),
+             "The same, and queue what `out` then holds in `tee`.")
         .def("clear", &Ring::clear, "Drop what is queued; only the thread that pops may.")
         .def_property_readonly("available", &Ring::available, "Samples queued.")
         .def_property_readonly("capacity", &Ring::capacity)

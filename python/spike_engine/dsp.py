@@ -11,7 +11,7 @@ is not accepted; both say what is.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,6 @@ __all__ = [
     "resample",
 ]
 
-Samples: TypeAlias = NDArray[np.float32] | NDArray[np.int16]
 S = TypeVar("S", NDArray[np.float32], NDArray[np.int16])
 
 DEFAULT_ATTENUATION_DB = 12.0
@@ -239,9 +238,10 @@ class VoiceDetector:
     def __init__(self, sample_rate_hz: int = 48000, *, hangover_ms: int = 200) -> None:
         self._core = _core.VoiceDetector(sample_rate_hz, hangover_ms)
 
-    def process(self, x: Samples) -> float:
+    def process(self, x: NDArray[np.float32] | NDArray[np.int16]) -> float:
         """Listen to `x`, shape ``(n,)``; returns the probability of speech in its last frame, 0 to 1."""
-        return self._core.process(_contiguous("x", x))
+        samples: Any = _contiguous("x", x)  # type: ignore[type-var]
+        return self._core.process(samples)
 
     @property
     def probability(self) -> float:
@@ -332,8 +332,9 @@ def resample(x: S, from_hz: int, to_hz: int, quality: Literal["voice", "masterin
     length = (2 * len(x) * to_hz + from_hz) // (2 * from_hz)
     delay = resampler.latency_samples
     behind = -(-(delay + 1) * from_hz // to_hz)  # silence that pushes the end out of the delay
-    padded = np.concatenate([x, np.zeros((behind, *x.shape[1:]), x.dtype)])
-    result: S = resampler.process(padded)[delay : delay + length]
+    padded: Any = np.concatenate([x, np.zeros((behind, *x.shape[1:]), x.dtype)])
+    resampled: Any = resampler.process(padded)[delay : delay + length]
+    result: S = resampled
     return result
 
 

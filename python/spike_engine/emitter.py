@@ -31,17 +31,17 @@ from spike_engine.events import (
 
 logger = logging.getLogger(__name__)
 
-E_contra = TypeVar("E_contra", contravariant=True)
-Handler = Callable[[E_contra], object] | Callable[[], object]
+E = TypeVar("E")
+Handler = Callable[[E], object] | Callable[[], object]
 F = TypeVar("F", bound=AnyHandler)
 
 ITERATOR_QUEUE_EVENTS = 256
 
 
-class Registrar(Protocol[E_contra]):
+class Registrar(Protocol[E]):
     """What ``on(name)`` returns: a decorator that registers a handler for that event."""
 
-    def __call__(self, handler: Handler[E_contra], /) -> Handler[E_contra]:
+    def __call__(self, handler: Handler[E], /) -> Handler[E]:
         """Register `handler` and return it unchanged."""
 
 

