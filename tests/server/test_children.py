@@ -55,3 +55,22 @@ def test_the_recogniser_hears_one_utterance_after_the_other(recording: Callable[
     assert heard[0] == "hello"
     assert "terribly wrong" in heard[1]
     assert worker.handle({"step": "end"}, b"") == ({"text": ""}, b"")
+
+
+HINTS = ["hello", "thank you", "good-bye"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("goodbye", "goodbye"), ("auth-thankyou", "thank you"), ("vm-press", "press"), ("vm-Work", "work")],
+)
+def test_a_hint_is_taken_where_the_sound_fits_it(recording: Callable[[str], np.ndarray], name: str, text: str) -> None:
+    pytest.importorskip("pocketsphinx")
+    from spike_engine.server.children.sphinx import Worker
+
+    worker = Worker()
+    quiet = bytes(6400)
+    worker.handle({"step": "begin", "hints": HINTS}, b"")
+    worker.handle({"step": "audio"}, quiet + recording(name).tobytes() + quiet)
+
+    assert worker.handle({"step": "end"}, b"")[0]["text"] == text

@@ -106,6 +106,7 @@ class FrontDesk(LocalPersona):
     """
 
     greeting = "Front desk, how can I help you?"
+    hints = ("hello", "thank you", "good-bye", "good bye", "good night", "please hold")
 
     def __init__(self, *, perception: bool = False) -> None:
         super().__init__()

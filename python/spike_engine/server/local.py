@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from spike_engine.server.hearing import Recogniser
 from spike_engine.server.persona import Persona, Samples, Speech
@@ -17,8 +17,10 @@ class LocalPersona(Persona):
 
     """
 
+    hints: Sequence[str] = ()  # short sentences that the user is likely to say, see Recogniser
+
     def __init__(self) -> None:
-        self._recogniser = Recogniser()
+        self._recogniser = Recogniser(self.hints)
         self._voice = open_voice()
 
     async def start(self) -> None:
