@@ -6,7 +6,7 @@ import asyncio
 import errno
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import numpy as np
@@ -23,8 +23,8 @@ class PortAudioError(Exception):
 class Stream:
     """A stream whose callbacks the test makes."""
 
-    opened: list[Stream] = []
-    failure: Exception | None = None
+    opened: ClassVar[list[Stream]] = []
+    failure: ClassVar[Exception | None] = None
 
     def __init__(self, **settings: Any) -> None:
         if Stream.failure:
@@ -168,10 +168,15 @@ async def test_a_camera_that_ends_is_gone(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(devices, "_open_camera", lambda *_: av.open(source, format="lavfi"))
     camera = Camera("0", 64, 48, 30)
     await camera.start()
+    assert (await camera.read()).shape == (48, 64, 3)
     with pytest.raises(DeviceNotFound, match="no more pictures"):
-        for _ in range(5):
-            await camera.read()
+        await read_on(camera)
     await camera.close()
+
+
+async def read_on(camera: Camera) -> None:
+    while True:
+        await camera.read()
 
 
 async def test_a_camera_that_is_not_there() -> None:

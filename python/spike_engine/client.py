@@ -173,11 +173,18 @@ class SpikeClient(EventEmitter):
 
     async def _connect(self, transport: Transport) -> None:
         self._set_state(replace(self._state, status="connecting", error=None))
+
+        def on_ready() -> None:
+            # At once, not when join() gets its turn: the AI's first words may come in the same packet.
+            self._session = session
+            self.emit(Connected())
+
         session = Session(
             self.options,
             transport,
             emit=self.emit,
             on_track=self._on_track,
+            on_ready=on_ready,
             on_lost=self._on_lost,
             tap=self._tap,
         )
@@ -191,8 +198,6 @@ class SpikeClient(EventEmitter):
         except BaseException:
             self.emit(Disconnected(DisconnectReason.LEFT))
             raise
-        self._session = session
-        self.emit(Connected())
 
     async def _open(self, session: Session) -> None:
         """Open `session` in a task of its own, so that `leave` can end it without cancelling the program's."""

@@ -30,6 +30,7 @@ class Session:
         transport: The way to the server.
         emit: Takes each event of the conversation.
         on_track: Takes the AI's tracks as the program may see them.
+        on_ready: Called once, when the AI is ready and before any other event.
         on_lost: Called once if the conversation ends without :meth:`close`.
         tap: Takes every block of audio that passes.
 
@@ -42,6 +43,7 @@ class Session:
         *,
         emit: Callable[[Event], None],
         on_track: Callable[[Any], None],
+        on_ready: Callable[[], None],
         on_lost: Callable[[DisconnectReason, SpikeError], None],
         tap: AudioTap,
     ) -> None:
@@ -51,6 +53,7 @@ class Session:
         self._options = options
         self._emit = emit
         self._report_track = on_track
+        self._on_ready = on_ready
         self._on_lost = on_lost
         self._tap = tap
         self._protocol = ConversationProtocol()
@@ -145,6 +148,7 @@ class Session:
             case Connected():
                 if not self._ready.done():
                     self._ready.set_result(None)
+                    self._on_ready()
                 return
             case ConversationEnded():
                 self.on_closed(DisconnectReason.ENDED, event)

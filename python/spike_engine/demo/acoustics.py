@@ -29,12 +29,12 @@ class Shoebox:
 
     @property
     def reflection(self) -> float:
-        """Share of the pressure that a wall gives back (Eyring 1930)."""
+        """Share of the pressure that a wall gives back (Sabine 1922)."""
         length, width, height = self.size_m
         volume = length * width * height
         surface = 2 * (length * width + length * height + width * height)
-        absorption = 1 - np.exp(-24 * np.log(10) * volume / (SPEED_OF_SOUND_M_S * surface * self.rt60_s))
-        return float(np.sqrt(1 - absorption))
+        absorption = 24 * np.log(10) * volume / (SPEED_OF_SOUND_M_S * surface * self.rt60_s)
+        return float(np.sqrt(1 - min(absorption, 0.99)))
 
     def impulse_response(self, source_m: Point, microphone_m: Point, sample_rate_hz: int) -> Samples:
         """The path from `source_m` to `microphone_m`, with 1 / distance for the direct sound.

@@ -92,8 +92,8 @@ def _draw_captions(
     axes: Any, captions: list[tuple[float, str]], duration_s: float, *, row: float, colour: str, align: str
 ) -> None:
     """Each text at its time, in as many lines as fit before the next."""
-    begins = [begin for begin, _ in captions]
-    for (begin, text), end in zip(captions, [*begins[1:], duration_s], strict=True):
+    ends = [begin for begin, _ in captions[1:]] + [duration_s]
+    for (begin, text), end in zip(captions, ends, strict=False):
         width = max(10, int((end - begin) / duration_s * _CHARACTERS_ACROSS))
         lines = textwrap.wrap(text, width)
         if len(lines) > _CAPTION_LINES:

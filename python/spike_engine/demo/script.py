@@ -37,9 +37,9 @@ TURNS = (
     Turn("hello", "Hello."),
     Turn("something-terribly-wrong", "Something is terribly wrong."),
     Turn("tt-weasels", "Weasels have eaten our phone system."),
-    Turn("pls-hold-while-try", "Please hold while I try that extension.", interrupts_after_s=5.0),
+    Turn("vm-nobodyavail", "Nobody is available to take your call at the moment.", interrupts_after_s=4.0),
     Turn("auth-thankyou", "Thank you."),
-    Turn("demo-thanks", "Goodbye. Thank you for trying out the Asterisk open source PBX."),
+    Turn("vm-goodbye", "Goodbye."),
 )
 
 
