@@ -64,6 +64,7 @@ def draw_conversation(recorder: Recorder, path: Path) -> None:
     _draw_spectrogram(rows[5], processed, "sent")
     for axes in rows:
         _tidy(axes)
+        axes.tick_params(bottom=axes is rows[-1])
         _shade_interruptions(axes, recorder)
     rows[-1].set_xlim(0, duration_s)
     rows[-1].set_xlabel("seconds", color=_INK)
