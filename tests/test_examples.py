@@ -7,6 +7,7 @@ import sys
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,19 +21,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-greeted = asyncio.Event()
-
-
 class Greeter(HummingPersona):
     greeting = "Hello and welcome."
+    greeted: ClassVar[asyncio.Event]
 
     def said(self, text: str, *, interrupted: bool) -> None:
-        greeted.set()
+        self.greeted.set()
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[ConversationServer]:
-    greeted.clear()
+    Greeter.greeted = asyncio.Event()
     async with ConversationServer(persona=Greeter) as server:
         yield server
 
@@ -61,7 +60,7 @@ async def test_quickstart(server: ConversationServer) -> None:
 async def test_until_the_server_ends_the_conversation(server: ConversationServer, name: str) -> None:
     invitation = server.create_conversation()
     process = await start(name, invitation.conversation_url, invitation.token)
-    await asyncio.wait_for(greeted.wait(), 30)
+    await asyncio.wait_for(Greeter.greeted.wait(), 30)
     await asyncio.sleep(0.2)  # the last word's way to the other process
     await server.end_conversation(invitation.conversation_id)
 
