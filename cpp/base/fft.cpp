@@ -19,10 +19,11 @@ struct PlanarOut {
     float* imag;
 };
 
-// One butterfly column: `radix` inputs that lie `step` apart, over `stride` neighbours, multiplied by the twiddles of this
-// column on the way out. Each radix has its own body so that the inner loop over neighbours vectorises.
+// One butterfly column: `radix` inputs that lie `step` apart, over `stride` neighbours, multiplied by the twiddles of
+// this column on the way out. Each radix has its own body so that the inner loop over neighbours vectorises.
 template <std::size_t Radix>
-void butterfly(Planar in, std::size_t step, PlanarOut out, std::size_t stride, const float* wr, const float* wi) noexcept;
+void butterfly(Planar in, std::size_t step, PlanarOut out, std::size_t stride, const float* wr,
+               const float* wi) noexcept;
 
 template <>
 void butterfly<2>(Planar in, std::size_t step, PlanarOut out, std::size_t stride, const float* wr,

@@ -26,9 +26,9 @@ class RealFft {
   private:
     struct Stage {
         std::size_t radix;
-        std::size_t count;   // butterflies of one stride: the remaining length over the radix
-        std::size_t stride;  // the product of the radices before
-        std::size_t twiddle; // where this stage's factors begin
+        std::size_t count;    // butterflies of one stride: the remaining length over the radix
+        std::size_t stride;   // the product of the radices before
+        std::size_t twiddle;  // where this stage's factors begin
     };
 
     void transform() noexcept;  // work_ to work_, natural order on both sides

@@ -19,9 +19,8 @@ void bind_echo_canceller(py::module_& m) {
     using Stage = Framed<EchoCanceller>;
     py::class_<Stage>(m, "EchoCanceller")
         .def(py::init([](int sample_rate_hz, std::size_t far_channels) {
-                 return std::make_unique<Stage>(
-                     far_channels,
-                     EchoCanceller::Config{.sample_rate_hz = sample_rate_hz, .far_channels = far_channels});
+                 return std::make_unique<Stage>(far_channels, EchoCanceller::Config{.sample_rate_hz = sample_rate_hz,
+                                                                                    .far_channels = far_channels});
              }),
              py::arg("sample_rate_hz") = 48000, py::arg("far_channels") = 1)
         .def("process", &process_with_far<float, EchoCanceller>, py::arg("microphone").noconvert(),

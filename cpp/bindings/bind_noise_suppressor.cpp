@@ -26,13 +26,12 @@ Array<Sample> process(Stage& self, const Array<Sample>& in, const std::optional<
 void bind_noise_suppressor(py::module_& m) {
     py::class_<Stage>(m, "NoiseSuppressor")
         .def(py::init([](int sample_rate_hz, float attenuation_db) {
-                 return std::make_unique<Stage>(0u, NoiseSuppressor::Config{.sample_rate_hz = sample_rate_hz,
-                                                                            .attenuation_db = attenuation_db});
+                 return std::make_unique<Stage>(
+                     0u, NoiseSuppressor::Config{.sample_rate_hz = sample_rate_hz, .attenuation_db = attenuation_db});
              }),
              py::arg("sample_rate_hz") = 48000, py::arg("attenuation_db") = 12.0f)
         .def("process", &process<float>, py::arg("samples").noconvert(), py::arg("out").noconvert() = py::none())
-        .def("process", &process<std::int16_t>, py::arg("samples").noconvert(),
-             py::arg("out").noconvert() = py::none())
+        .def("process", &process<std::int16_t>, py::arg("samples").noconvert(), py::arg("out").noconvert() = py::none())
         .def("reset", &Stage::reset)
         .def_property(
             "attenuation_db", [](const Stage& self) { return self.stage.attenuation_db(); },

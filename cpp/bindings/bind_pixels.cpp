@@ -25,8 +25,7 @@ Picture<Byte> picture_of(const std::vector<Plane>& planes, const std::string& fo
         const Plane& plane = planes[index];
         const PlaneShape shape = plane_shape(picture.format, index, width, height);
         if (plane.ndim() != 2 || static_cast<std::size_t>(plane.shape(0)) < shape.rows ||
-            static_cast<std::size_t>(plane.shape(1)) < shape.row_bytes ||
-            (plane.strides(1) != 1 && plane.shape(1) > 1))
+            static_cast<std::size_t>(plane.shape(1)) < shape.row_bytes || (plane.strides(1) != 1 && plane.shape(1) > 1))
             throw py::value_error(std::string(name) + ": plane " + std::to_string(index) + " of " + format + " at " +
                                   std::to_string(width) + "x" + std::to_string(height) + " needs " +
                                   std::to_string(shape.rows) + " rows of " + std::to_string(shape.row_bytes) +
@@ -43,8 +42,8 @@ Picture<Byte> picture_of(const std::vector<Plane>& planes, const std::string& fo
 }
 
 void convert(const std::vector<Plane>& in, const std::string& in_format, std::pair<std::size_t, std::size_t> in_size,
-             const std::vector<Plane>& out, const std::string& out_format,
-             std::pair<std::size_t, std::size_t> out_size, bool bt601, bool full_range) {
+             const std::vector<Plane>& out, const std::string& out_format, std::pair<std::size_t, std::size_t> out_size,
+             bool bt601, bool full_range) {
     const auto from = picture_of<const std::uint8_t>(in, in_format, in_size.first, in_size.second, "the picture");
     const auto to = picture_of<std::uint8_t>(out, out_format, out_size.first, out_size.second, "out");
     const Colour colour{bt601 ? Colour::Matrix::bt601 : Colour::Matrix::bt709, full_range};

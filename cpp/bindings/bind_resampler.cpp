@@ -44,13 +44,13 @@ void bind_resampler(py::module_& m) {
         .def(py::init([](int from_hz, int to_hz, std::size_t channels, const std::string& quality) {
                  require(quality == "voice" || quality == "mastering" || quality == "fast",
                          "quality must be 'voice', 'mastering' or 'fast', not '" + quality + "'");
-                 return std::make_unique<Resampler>(Resampler::Config{
-                     .from_hz = from_hz,
-                     .to_hz = to_hz,
-                     .channels = channels,
-                     .quality = quality == "mastering" ? ResamplerQuality::mastering
-                                : quality == "fast"    ? ResamplerQuality::fast
-                                                       : ResamplerQuality::voice});
+                 return std::make_unique<Resampler>(
+                     Resampler::Config{.from_hz = from_hz,
+                                       .to_hz = to_hz,
+                                       .channels = channels,
+                                       .quality = quality == "mastering" ? ResamplerQuality::mastering
+                                                  : quality == "fast"    ? ResamplerQuality::fast
+                                                                         : ResamplerQuality::voice});
              }),
              py::arg("from_hz"), py::arg("to_hz"), py::arg("channels") = 1, py::arg("quality") = "voice")
         .def("process", &process<float>, py::arg("x").noconvert(), py::arg("last") = false,

@@ -21,8 +21,7 @@ void convert(const Array<From>& in, Array<To>& out, std::size_t in_channels, std
         for (std::size_t channel = 0; mix && channel < in_channels; ++channel)
             mean += to_float(from[n * in_channels + channel]) / static_cast<float>(in_channels);
         for (std::size_t channel = 0; channel < out_channels; ++channel)
-            to[n * out_channels + channel] =
-                from_float<To>(mix ? mean : to_float(from[n * in_channels + channel]));
+            to[n * out_channels + channel] = from_float<To>(mix ? mean : to_float(from[n * in_channels + channel]));
     }
 }
 

@@ -90,7 +90,8 @@ struct Framed {
     Framer framer;
 };
 
-// process(microphone, far, out) of a stage with a far end. Holds the GIL: a frame takes less time than a switch of threads.
+// process(microphone, far, out) of a stage with a far end. Holds the GIL: a frame takes less time than a switch of
+// threads.
 template <typename Sample, typename Stage>
 Array<Sample> process_with_far(Framed<Stage>& self, const Array<Sample>& microphone,
                                const std::optional<Array<Sample>>& far, const std::optional<Array<Sample>>& out) {

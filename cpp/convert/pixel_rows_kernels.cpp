@@ -1,16 +1,14 @@
 // Compiled once per instruction set; integers only, so every set gives the same bytes.
-#include "convert/pixel_rows.hpp"
-
 #include <algorithm>
+
+#include "convert/pixel_rows.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
 
 constexpr std::int32_t half = 1 << (colour_bits - 1);
 
-std::uint8_t clamped(std::int32_t value) noexcept {
-    return static_cast<std::uint8_t>(std::clamp(value, 0, 255));
-}
+std::uint8_t clamped(std::int32_t value) noexcept { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
 
 // The compiler believes __restrict on parameters only, hence the loops in functions of their own.
 void colours(const std::uint8_t* __restrict y, const std::uint8_t* __restrict u, const std::uint8_t* __restrict v,
@@ -51,10 +49,10 @@ void to_chroma(const Row& above, const Row& below, std::uint8_t* u, std::uint8_t
         };
         const std::int32_t red = sum(above.first, below.first), green = sum(above.second, below.second),
                            blue = sum(above.third, below.third);
-        u[n] = clamped((matrix.u_red * red + matrix.u_green * green + matrix.u_blue * blue + offset) >>
-                       (colour_bits + 2));
-        v[n] = clamped((matrix.v_red * red + matrix.v_green * green + matrix.v_blue * blue + offset) >>
-                       (colour_bits + 2));
+        u[n] =
+            clamped((matrix.u_red * red + matrix.u_green * green + matrix.u_blue * blue + offset) >> (colour_bits + 2));
+        v[n] =
+            clamped((matrix.v_red * red + matrix.v_green * green + matrix.v_blue * blue + offset) >> (colour_bits + 2));
     }
 }
 

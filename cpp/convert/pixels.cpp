@@ -66,9 +66,9 @@ Matrices matrices_of(const Colour& colour) {
                        fixed(-chroma * 2.0 * (1.0 - red) * red / green),
                        fixed(chroma * 2.0 * (1.0 - blue))};
     const double u = 0.5 / ((1.0 - blue) * chroma), v = 0.5 / ((1.0 - red) * chroma);
-    matrices.to_yuv = {fixed(red / luma),  fixed(green / luma),      fixed(blue / luma), offset,
-                       fixed(-u * red),    fixed(-u * green),        fixed(u * (1.0 - blue)),
-                       fixed(v * (1.0 - red)), fixed(-v * green),    fixed(-v * blue)};
+    matrices.to_yuv = {fixed(red / luma), fixed(green / luma), fixed(blue / luma),      offset,
+                       fixed(-u * red),   fixed(-u * green),   fixed(u * (1.0 - blue)), fixed(v * (1.0 - red)),
+                       fixed(-v * green), fixed(-v * blue)};
     return matrices;
 }
 
@@ -145,8 +145,12 @@ void store_chroma(const PictureOut& out, std::size_t y, const std::uint8_t* u, c
 class Converter {
   public:
     Converter(const PictureIn& in, const PictureOut& out, const Colour& colour)
-        : in_(in), out_(out), rows_(pixel_rows(active_isa())), matrices_(matrices_of(colour)),
-          lines_{Line(in.width), Line(in.width), Line(in.width)}, chroma_(in.width + 2) {}
+        : in_(in),
+          out_(out),
+          rows_(pixel_rows(active_isa())),
+          matrices_(matrices_of(colour)),
+          lines_{Line(in.width), Line(in.width), Line(in.width)},
+          chroma_(in.width + 2) {}
 
     void run() {
         if (is_rgb(out_.format))
@@ -272,8 +276,7 @@ PixelFormat pixel_format(std::string_view name) {
     for (const FormatName& entry : format_names)
         if (entry.name == name) return entry.format;
     throw std::invalid_argument(
-        "the format must be yuv420p, nv12, yuyv422, rgb24, bgr24, rgba, bgra, argb or gray8, not " +
-        std::string(name));
+        "the format must be yuv420p, nv12, yuyv422, rgb24, bgr24, rgba, bgra, argb or gray8, not " + std::string(name));
 }
 
 std::size_t plane_count(PixelFormat format) noexcept {

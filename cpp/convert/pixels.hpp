@@ -10,8 +10,8 @@ namespace spike {
 
 enum class PixelFormat { i420, nv12, yuyv, rgb24, bgr24, rgba, bgra, argb, gray8 };
 
-// Throws std::invalid_argument for a name that is none of FFmpeg's yuv420p, nv12, yuyv422, rgb24, bgr24, rgba, bgra, argb
-// and gray (or gray8).
+// Throws std::invalid_argument for a name that is none of FFmpeg's yuv420p, nv12, yuyv422, rgb24, bgr24, rgba, bgra,
+// argb and gray (or gray8).
 PixelFormat pixel_format(std::string_view name);
 
 struct PlaneShape {

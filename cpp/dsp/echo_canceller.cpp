@@ -73,8 +73,8 @@ void EchoCanceller::follow_delay(std::span<const float> microphone, std::span<co
     if (!delay) return;
     const std::size_t block = *delay / frame_, first = filter_.delay_blocks();
     const bool covered = block >= first && block <= first + covered_blocks;
-    // A model that has worked is given up only for one delay that is seen again and again: a near end that talks makes the
-    // finder see many.
+    // A model that has worked is given up only for one delay that is seen again and again: a near end that talks makes
+    // the finder see many.
     const bool again = std::max(block, proposed_) - std::min(block, proposed_) <= 1;
     proofs_ = covered ? 0 : again ? proofs_ + 1 : 1;
     proposed_ = block;

@@ -10,17 +10,17 @@
 namespace spike {
 namespace {
 
-constexpr float speech_prior_snr = 31.6f;       // 15 dB: what speech is expected to stand out by, where it is present
+constexpr float speech_prior_snr = 31.6f;  // 15 dB: what speech is expected to stand out by, where it is present
 constexpr float noise_smoothing = 0.8f;
 constexpr float presence_smoothing = 0.9f;
-constexpr float most_presence = 0.99f;          // a tracker that believes in speech for ever would never learn noise
+constexpr float most_presence = 0.99f;  // a tracker that believes in speech for ever would never learn noise
 constexpr float decision_smoothing = 0.98f;
-constexpr float least_prior_snr = 0.003f;       // -25 dB
+constexpr float least_prior_snr = 0.003f;  // -25 dB
 constexpr float power_floor = 1e-10f;
 constexpr std::size_t learning_frames = 10;
 
-// The exponential integral E1, to within 1e-4 relative (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions,
-// 5.1.53 and 5.1.54).
+// The exponential integral E1, to within 1e-4 relative (M. Abramowitz and I. Stegun, Handbook of Mathematical
+// Functions, 5.1.53 and 5.1.54).
 float exponential_integral(float x) noexcept {
     if (x < 1.0f) {
         const float series =
@@ -96,9 +96,9 @@ void NoiseSuppressor::update_gains() noexcept {
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float noise = noise_[k] + power_floor;
         const float posterior = std::min(power_[k] / noise, 1000.0f);
-        const float prior = std::max(decision_smoothing * clean_[k] / noise +
-                                         (1.0f - decision_smoothing) * std::max(posterior - 1.0f, 0.0f),
-                                     least_prior_snr);
+        const float prior = std::max(
+            decision_smoothing * clean_[k] / noise + (1.0f - decision_smoothing) * std::max(posterior - 1.0f, 0.0f),
+            least_prior_snr);
         const float share = prior / (1.0f + prior);
         const float v = std::max(share * posterior, 1e-4f);
         const float gain = std::clamp(share * std::exp(0.5f * exponential_integral(v)), least_gain_, 1.0f);

@@ -9,8 +9,8 @@
 
 namespace spike {
 
-// The minimum mean-square error estimator of the log-spectral amplitude, with a noise floor tracked by the probability of
-// speech. 20 ms windows, 10 ms apart; delays by one frame of 10 ms.
+// The minimum mean-square error estimator of the log-spectral amplitude, with a noise floor tracked by the probability
+// of speech. 20 ms windows, 10 ms apart; delays by one frame of 10 ms.
 //
 // Method: Y. Ephraim and D. Malah, "Speech enhancement using a minimum mean-square error log-spectral amplitude
 // estimator", IEEE Transactions on Acoustics, Speech, and Signal Processing 33 (1985); T. Gerkmann and R. Hendriks,

@@ -50,7 +50,7 @@ Resampler::Resampler(const Config& config)
 void Resampler::make_rows(std::size_t phases) {
     phases_ = phases;
     rows_.assign((phases + 1) * taps_, 0.0f);  // one more than phases: the last is interpolated towards
-    if (up_ == down_ && !varies_) {  // nothing to filter
+    if (up_ == down_ && !varies_) {            // nothing to filter
         rows_[filter_.half_taps() - 1] = 1.0f;
         return;
     }
@@ -101,8 +101,7 @@ std::size_t Resampler::varied_due(std::size_t count) const noexcept {
     const auto taps = static_cast<std::ptrdiff_t>(2 * filter_.half_taps());
     const auto reach = static_cast<std::ptrdiff_t>(filled_ + count) - taps;
     std::size_t outputs = 0;
-    for (Position position = position_; position.first <= reach; ++outputs)
-        position.move(target_step_, step_change_);
+    for (Position position = position_; position.first <= reach; ++outputs) position.move(target_step_, step_change_);
     return outputs;
 }
 
@@ -115,13 +114,11 @@ std::size_t Resampler::due(std::size_t count, bool last) const noexcept {
 
 float Resampler::interpolate(const float* inputs) const noexcept {
     if (!interpolates_) return kernel_->dot(inputs, rows_.data() + position_.phase * taps_, taps_);
-    const double moment =
-        varies_ ? position_.moment : static_cast<double>(position_.phase) / static_cast<double>(up_);
+    const double moment = varies_ ? position_.moment : static_cast<double>(position_.phase) / static_cast<double>(up_);
     const double at = moment * static_cast<double>(phases_);
     const auto row = static_cast<std::size_t>(at);
     const float* below = rows_.data() + row * taps_;
-    return kernel_->dot_between(inputs, below, below + taps_, static_cast<float>(at - static_cast<double>(row)),
-                                taps_);
+    return kernel_->dot_between(inputs, below, below + taps_, static_cast<float>(at - static_cast<double>(row)), taps_);
 }
 
 void Resampler::advance() noexcept {

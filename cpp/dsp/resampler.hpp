@@ -11,11 +11,11 @@
 
 namespace spike {
 
-// A polyphase filter: each output is the dot product of the inputs around it with one row of coefficients. What comes out
-// does not depend on how the stream is cut, and after n inputs exactly floor(n * to / from) outputs have come.
+// A polyphase filter: each output is the dot product of the inputs around it with one row of coefficients. What comes
+// out does not depend on how the stream is cut, and after n inputs exactly floor(n * to / from) outputs have come.
 //
-// Method: R. Crochiere and L. Rabiner, "Multirate Digital Signal Processing", 1983, chapter 3; between phases, for ratios
-// that vary, J. Smith, "Digital audio resampling", 2002.
+// Method: R. Crochiere and L. Rabiner, "Multirate Digital Signal Processing", 1983, chapter 3; between phases, for
+// ratios that vary, J. Smith, "Digital audio resampling", 2002.
 class Resampler {
   public:
     struct Config {
@@ -46,8 +46,8 @@ class Resampler {
     template <typename Sample>
     std::size_t process(const Sample* in, std::size_t count, Sample* out, bool last = false) noexcept;
 
-    // Move to `ratio`, to over from, smoothly over 10 ms. Allocates at its first call. Throws std::invalid_argument where
-    // it differs by more than 5 % from to_hz / from_hz.
+    // Move to `ratio`, to over from, smoothly over 10 ms. Allocates at its first call. Throws std::invalid_argument
+    // where it differs by more than 5 % from to_hz / from_hz.
     void set_ratio(double ratio);
 
     void reset() noexcept;
@@ -75,14 +75,14 @@ class Resampler {
     Config config_;
     const DotProduct* kernel_;
     InterpolationFilter filter_;
-    std::uint64_t up_, down_;      // the ratio in lowest terms: up_ outputs for down_ inputs
-    std::size_t taps_;             // of a row, padded
+    std::uint64_t up_, down_;  // the ratio in lowest terms: up_ outputs for down_ inputs
+    std::size_t taps_;         // of a row, padded
     std::size_t phases_ = 0;
-    bool interpolates_;            // between rows, for there are more moments than rows
-    bool varies_ = false;          // set_ratio has been called
+    bool interpolates_;    // between rows, for there are more moments than rows
+    bool varies_ = false;  // set_ratio has been called
     std::size_t latency_;
-    std::size_t lead_;             // zeros that the history begins with
-    std::size_t capacity_;         // of the history of one channel
+    std::size_t lead_;      // zeros that the history begins with
+    std::size_t capacity_;  // of the history of one channel
     std::vector<float> rows_, history_;
     std::size_t filled_ = 0;
     std::uint64_t inputs_ = 0, outputs_ = 0;  // of this stream

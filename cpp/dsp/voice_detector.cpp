@@ -11,9 +11,9 @@ namespace spike {
 namespace {
 
 constexpr std::array<int, 5> edges_hz{150, 500, 1000, 2000, 3800};
-constexpr float quiet_db = -75.0f;          // a band below this is silence, whatever its floor
-constexpr float floor_rise_db = 0.03f;      // a frame: 3 dB a second
-constexpr float floor_fall = 0.2f;          // of the distance, a frame
+constexpr float quiet_db = -75.0f;      // a band below this is silence, whatever its floor
+constexpr float floor_rise_db = 0.03f;  // a frame: 3 dB a second
+constexpr float floor_fall = 0.2f;      // of the distance, a frame
 constexpr float most_snr_db = 25.0f;
 constexpr float even_odds_db = 9.0f;
 constexpr float odds_slope_db = 2.0f;
@@ -32,8 +32,8 @@ VoiceDetector::VoiceDetector(const Config& config)
       window_(sqrt_hann(2 * frame_)) {
     if (config.hangover_ms < 0) throw std::invalid_argument("hangover_ms must not be negative");
     for (std::size_t edge = 0; edge <= bands; ++edge)
-        edges_[edge] = static_cast<std::size_t>(edges_hz[edge]) * 2 * frame_ /
-                       static_cast<std::size_t>(config.sample_rate_hz);
+        edges_[edge] =
+            static_cast<std::size_t>(edges_hz[edge]) * 2 * frame_ / static_cast<std::size_t>(config.sample_rate_hz);
     previous_.resize(frame_);
     time_.resize(2 * frame_);
     real_.resize(fft_.bins());
@@ -64,7 +64,8 @@ float VoiceDetector::process(std::span<const float> frame) noexcept {
             power += scale * (real_[k] * real_[k] + imag_[k] * imag_[k]);
         const float level_db = std::max(quiet_db, 10.0f * std::log10(power));
         float& floor_db = floor_db_[band];
-        floor_db += level_db < floor_db ? floor_fall * (level_db - floor_db) : std::min(floor_rise_db, level_db - floor_db);
+        floor_db +=
+            level_db < floor_db ? floor_fall * (level_db - floor_db) : std::min(floor_rise_db, level_db - floor_db);
         snr_db += std::clamp(level_db - floor_db, 0.0f, most_snr_db) / static_cast<float>(bands);
     }
     const float odds = 1.0f / (1.0f + std::exp((even_odds_db - snr_db) / odds_slope_db));

@@ -10,8 +10,8 @@
 
 namespace spike {
 
-// How far four bands of speech stand out of their own noise floors, as a probability with a quick attack and a hangover.
-// Meant for a signal that is clean already: after the echo canceller and the noise suppressor.
+// How far four bands of speech stand out of their own noise floors, as a probability with a quick attack and a
+// hangover. Meant for a signal that is clean already: after the echo canceller and the noise suppressor.
 class VoiceDetector {
   public:
     struct Config {

@@ -55,8 +55,7 @@ void CapturePipeline::process(std::span<const float> microphone, std::span<const
     stats_.echo = echo_canceller_.stats();
     const bool echo_possible = config_.echo_cancellation && far_power > far_heard_power;
     stats_.speech_probability = voice_detector_.probability();
-    stats_.voice_active =
-        voice_detector_.active() && (!echo_possible || stats_.echo.double_talk > least_double_talk);
+    stats_.voice_active = voice_detector_.active() && (!echo_possible || stats_.echo.double_talk > least_double_talk);
     stats_.input_level_dbfs = input_meter_.rms_dbfs();
     stats_.output_level_dbfs = output_meter_.rms_dbfs();
 }

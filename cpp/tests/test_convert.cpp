@@ -9,11 +9,10 @@
 
 namespace {
 
-constexpr spike::PixelFormat formats[] = {spike::PixelFormat::i420,  spike::PixelFormat::nv12,
-                                          spike::PixelFormat::yuyv,  spike::PixelFormat::rgb24,
-                                          spike::PixelFormat::bgr24, spike::PixelFormat::rgba,
-                                          spike::PixelFormat::bgra,  spike::PixelFormat::argb,
-                                          spike::PixelFormat::gray8};
+constexpr spike::PixelFormat formats[] = {
+    spike::PixelFormat::i420,  spike::PixelFormat::nv12,  spike::PixelFormat::yuyv,
+    spike::PixelFormat::rgb24, spike::PixelFormat::bgr24, spike::PixelFormat::rgba,
+    spike::PixelFormat::bgra,  spike::PixelFormat::argb,  spike::PixelFormat::gray8};
 
 // A picture whose planes are exactly as large as the format needs, with the rows upside down where asked.
 struct TestPicture {

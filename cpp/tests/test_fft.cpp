@@ -30,7 +30,8 @@ TEST_CASE("the FFT agrees with the definition of the transform") {
         for (std::size_t k = 0; k < fft.bins(); ++k) {
             double expected_real = 0.0, expected_imag = 0.0;
             for (std::size_t n = 0; n < size; ++n) {
-                const double angle = -2.0 * std::numbers::pi * static_cast<double>(k * n % size) / static_cast<double>(size);
+                const double angle =
+                    -2.0 * std::numbers::pi * static_cast<double>(k * n % size) / static_cast<double>(size);
                 expected_real += time[n] * std::cos(angle);
                 expected_imag += time[n] * std::sin(angle);
             }

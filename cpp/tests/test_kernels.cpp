@@ -7,6 +7,7 @@
 
 #include "base/cpu.hpp"
 #include "convert/pixel_rows.hpp"
+#include "dsp/echo/partition.hpp"
 #include "dsp/resampler/dot_product.hpp"
 
 namespace {
@@ -82,5 +83,35 @@ TEST_CASE("pixel rows are the same bytes, at every width") {
                 for (std::size_t n = 0; n < width; ++n) CHECK(actual[n] == first[n]);
             }
         }
+    }
+}
+
+TEST_CASE("the adaptive filter's loops agree to rounding") {
+    constexpr std::size_t bins = 481;
+    std::mt19937 random(5);
+    std::normal_distribution<float> normal;
+    const auto values = [&] {
+        std::vector<float> made(bins);
+        for (float& value : made) value = normal(random);
+        return made;
+    };
+    const auto xr = values(), xi = values(), gr = values(), gi = values(), share = values();
+    const auto w = values();
+    const auto run = [&](spike::Isa isa) {
+        const auto& loops = spike::partition_loops(isa);
+        std::vector<std::vector<float>> state(6, w);
+        loops.predict({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
+                      {state[3].data(), state[4].data(), state[5].data()}, bins);
+        loops.adapt({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
+                    {gr.data(), gi.data(), share.data()}, 0.999f, bins);
+        return state;
+    };
+    const auto expected = run(spike::Isa::baseline);
+    for (const auto isa : variants()) {
+        CAPTURE(spike::isa_name(isa));
+        const auto actual = run(isa);
+        for (std::size_t part = 0; part < expected.size(); ++part)
+            for (std::size_t k = 0; k < bins; ++k)
+                CHECK(std::abs(actual[part][k] - expected[part][k]) <= 1e-4f * (1.0f + std::abs(expected[part][k])));
     }
 }

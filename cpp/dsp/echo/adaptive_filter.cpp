@@ -36,13 +36,14 @@ void AdaptiveFilter::Spectra::clear() noexcept {
 
 AdaptiveFilter::AdaptiveFilter(const Config& config)
     : config_(config),
+      loops_(&partition_loops(active_isa())),
       fft_(2 * config.block_samples),
       bins_(fft_.bins()),
       history_rows_(config.max_delay_blocks + config.partitions) {
     far_.resize(config.far_channels * history_rows_, bins_);
     coefficients_.resize(config.far_channels * config.partitions, bins_);
     variance_.resize(config.far_channels * config.partitions * bins_);
-    for (auto* buffer : {&near_power_, &residual_, &gain_real_, &gain_imag_, &sum_real_, &sum_imag_})
+    for (auto* buffer : {&near_power_, &residual_, &gain_real_, &gain_imag_, &share_, &sum_real_, &sum_imag_})
         buffer->resize(bins_);
     previous_far_.resize(config.far_channels * config.block_samples);
     time_.resize(2 * config.block_samples);
@@ -76,62 +77,41 @@ void AdaptiveFilter::store_far(std::span<const float> far) noexcept {
     }
 }
 
-void AdaptiveFilter::predict() noexcept {
-    std::fill(sum_real_.begin(), sum_real_.end(), 0.0f);
-    std::fill(sum_imag_.begin(), sum_imag_.end(), 0.0f);
-    std::fill(residual_.begin(), residual_.end(), 0.0f);
+template <typename Visit>
+void AdaptiveFilter::for_each_partition(Visit&& visit) noexcept {
     for (std::size_t channel = 0; channel < config_.far_channels; ++channel) {
         for (std::size_t partition = 0; partition < config_.partitions; ++partition) {
-            const std::size_t row = channel * config_.partitions + partition;
-            const float* __restrict xr = far_.real.data() + far_row(channel, partition) * bins_;
-            const float* __restrict xi = far_.imag.data() + far_row(channel, partition) * bins_;
-            const float* __restrict wr = coefficients_.real.data() + row * bins_;
-            const float* __restrict wi = coefficients_.imag.data() + row * bins_;
-            const float* __restrict variance = variance_.data() + row * bins_;
-            float* __restrict yr = sum_real_.data();
-            float* __restrict yi = sum_imag_.data();
-            float* __restrict residual = residual_.data();
-            for (std::size_t k = 0; k < bins_; ++k) {
-                yr[k] += wr[k] * xr[k] - wi[k] * xi[k];
-                yi[k] += wr[k] * xi[k] + wi[k] * xr[k];
-                residual[k] += variance[k] * (xr[k] * xr[k] + xi[k] * xi[k]);
-            }
+            const std::size_t far = far_row(channel, partition) * bins_;
+            const std::size_t row = (channel * config_.partitions + partition) * bins_;
+            visit(
+                FarSpectrum{far_.real.data() + far, far_.imag.data() + far},
+                Coefficients{coefficients_.real.data() + row, coefficients_.imag.data() + row, variance_.data() + row});
         }
     }
 }
 
+void AdaptiveFilter::predict() noexcept {
+    std::fill(sum_real_.begin(), sum_real_.end(), 0.0f);
+    std::fill(sum_imag_.begin(), sum_imag_.end(), 0.0f);
+    std::fill(residual_.begin(), residual_.end(), 0.0f);
+    const Prediction sum{sum_real_.data(), sum_imag_.data(), residual_.data()};
+    for_each_partition([&](FarSpectrum far, Coefficients w) { loops_->predict(far, w, sum, bins_); });
+}
+
 void AdaptiveFilter::adapt() noexcept {
-    // sum_ holds the error's spectrum. What the microphone hears beside the echo bounds the step: its power is tracked on
-    // the error, and an onset counts at once.
+    // sum_ holds the error's spectrum. What the microphone hears beside the echo bounds the step: its power is tracked
+    // on the error, and an onset counts at once.
     for (std::size_t k = 0; k < bins_; ++k) {
         const float power = sum_real_[k] * sum_real_[k] + sum_imag_[k] * sum_imag_[k];
         near_power_[k] = near_power_smoothing * near_power_[k] + (1.0f - near_power_smoothing) * power;
         const float denominator = residual_[k] + 2.0f * std::max(near_power_[k], power) + power_floor;
         gain_real_[k] = sum_real_[k] / denominator;
         gain_imag_[k] = sum_imag_[k] / denominator;
-        sum_real_[k] = 0.5f / denominator;  // from here on: the share of variance that one unit of far power takes away
+        share_[k] = 0.5f / denominator;
     }
-    constexpr float keep = transition * transition;
-    for (std::size_t channel = 0; channel < config_.far_channels; ++channel) {
-        for (std::size_t partition = 0; partition < config_.partitions; ++partition) {
-            const std::size_t row = channel * config_.partitions + partition;
-            const float* __restrict xr = far_.real.data() + far_row(channel, partition) * bins_;
-            const float* __restrict xi = far_.imag.data() + far_row(channel, partition) * bins_;
-            float* __restrict wr = coefficients_.real.data() + row * bins_;
-            float* __restrict wi = coefficients_.imag.data() + row * bins_;
-            float* __restrict variance = variance_.data() + row * bins_;
-            const float* __restrict gr = gain_real_.data();
-            const float* __restrict gi = gain_imag_.data();
-            const float* __restrict share = sum_real_.data();
-            for (std::size_t k = 0; k < bins_; ++k) {
-                const float p = variance[k];
-                wr[k] += p * (xr[k] * gr[k] + xi[k] * gi[k]);
-                wi[k] += p * (xr[k] * gi[k] - xi[k] * gr[k]);
-                const float learned = p * (xr[k] * xr[k] + xi[k] * xi[k]) * share[k];
-                variance[k] = keep * (1.0f - learned) * p + (1.0f - keep) * (wr[k] * wr[k] + wi[k] * wi[k]);
-            }
-        }
-    }
+    const Correction error{gain_real_.data(), gain_imag_.data(), share_.data()};
+    for_each_partition(
+        [&](FarSpectrum far, Coefficients w) { loops_->adapt(far, w, error, transition * transition, bins_); });
 }
 
 void AdaptiveFilter::constrain(std::size_t row) noexcept {

@@ -8,13 +8,13 @@ namespace spike {
 namespace {
 
 constexpr int decimated_rate_hz = 4000;
-constexpr std::size_t window_samples = 1024;   // 256 ms
-constexpr std::size_t hop_samples = 512;       // 128 ms between two correlations
-constexpr float forgetting = 0.85f;            // of the averaged spectra, a hop: about 0.8 s
-constexpr float sure_ratio = 8.0f;             // peak over the mean magnitude of all lags
-constexpr float regularisation = 0.03f;        // of the mean far power: bins that the far end does not excite say nothing
-constexpr int agreements = 2;                  // correlations in a row that must repeat a peak
-constexpr std::size_t same_samples = 6;        // 1.5 ms: two peaks this near are one
+constexpr std::size_t window_samples = 1024;  // 256 ms
+constexpr std::size_t hop_samples = 512;      // 128 ms between two correlations
+constexpr float forgetting = 0.85f;           // of the averaged spectra, a hop: about 0.8 s
+constexpr float sure_ratio = 8.0f;            // peak over the mean magnitude of all lags
+constexpr float regularisation = 0.03f;  // of the mean far power: bins that the far end does not excite say nothing
+constexpr int agreements = 2;            // correlations in a row that must repeat a peak
+constexpr std::size_t same_samples = 6;  // 1.5 ms: two peaks this near are one
 constexpr float silence_power = 1e-6f;
 
 std::size_t power_of_two_from(std::size_t least) {
@@ -79,8 +79,7 @@ DelayFinder::DelayFinder(const Config& config)
       far_(window_ + max_lag_),
       time_(fft_.size()) {
     for (auto* spectrum :
-         {&far_real_, &far_imag_, &microphone_real_, &microphone_imag_, &cross_real_, &cross_imag_,
-          &far_power_})
+         {&far_real_, &far_imag_, &microphone_real_, &microphone_imag_, &cross_real_, &cross_imag_, &far_power_})
         spectrum->resize(fft_.bins());
 }
 

@@ -10,11 +10,11 @@
 
 namespace spike {
 
-// Generalised cross-correlation over about a second, on signals decimated to some 4 kHz, weighted by the far end's power
-// (the Roth processor), so that speech's own spectrum does not blur the peak.
+// Generalised cross-correlation over about a second, on signals decimated to some 4 kHz, weighted by the far end's
+// power (the Roth processor), so that speech's own spectrum does not blur the peak.
 //
-// Method: C. Knapp and G. Carter, "The generalized correlation method for estimation of time delay", IEEE Transactions on
-// Acoustics, Speech, and Signal Processing 24 (1976).
+// Method: C. Knapp and G. Carter, "The generalized correlation method for estimation of time delay", IEEE Transactions
+// on Acoustics, Speech, and Signal Processing 24 (1976).
 class DelayFinder {
   public:
     struct Config {
@@ -45,8 +45,8 @@ class DelayFinder {
     std::optional<std::size_t> correlate() noexcept;
 
     std::size_t factor_;
-    std::size_t window_;      // microphone samples a correlation, decimated
-    std::size_t max_lag_;     // decimated
+    std::size_t window_;   // microphone samples a correlation, decimated
+    std::size_t max_lag_;  // decimated
     RealFft fft_;
     Decimator microphone_decimator_, far_decimator_;
     std::vector<float> kept_, microphone_, far_, time_;

@@ -12,12 +12,12 @@ constexpr float mean_smoothing = 0.95f;
 constexpr float variation_smoothing = 0.98f;
 constexpr float least_leakage = 0.002f;
 constexpr float most_leakage = 1.0f;
-constexpr float tail_decay = 0.7f;          // a block: what the room still rings with after the model's end
+constexpr float tail_decay = 0.7f;  // a block: what the room still rings with after the model's end
 constexpr float overestimation = 2.0f;
 constexpr float uncertainty_weight = 0.5f;  // the sqrt-Hann window's mean square, against the filter's rectangle
 constexpr float decision_smoothing = 0.9f;
 constexpr float least_gain = 0.003f;
-constexpr float noise_rise = 1.005f;        // a block: the noise floor rises by about 2 dB a second at most
+constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about 2 dB a second at most
 constexpr float power_floor = 1e-9f;
 constexpr std::size_t learning_blocks = 20;
 
@@ -26,16 +26,16 @@ constexpr std::size_t learning_blocks = 20;
 ResidualSuppressor::ResidualSuppressor(std::size_t block_samples, int sample_rate_hz)
     : block_(block_samples), fft_(2 * block_samples), window_(sqrt_hann(2 * block_samples)) {
     const auto bin_of = [&](int frequency_hz) {
-        return std::min(fft_.bins() - 1,
-                        static_cast<std::size_t>(frequency_hz) * 2 * block_samples / static_cast<std::size_t>(sample_rate_hz));
+        return std::min(fft_.bins() - 1, static_cast<std::size_t>(frequency_hz) * 2 * block_samples /
+                                             static_cast<std::size_t>(sample_rate_hz));
     };
     speech_from_ = bin_of(200);
     speech_to_ = bin_of(4000);
     time_.resize(2 * block_);
     for (auto* buffer : {&overlap_, &previous_error_, &previous_echo_}) buffer->resize(block_);
-    for (auto* buffer : {&error_real_, &error_imag_, &echo_real_, &echo_imag_, &error_power_, &echo_power_,
-                         &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_, &echo_tail_, &residual_,
-                         &noise_, &clean_, &gain_})
+    for (auto* buffer :
+         {&error_real_, &error_imag_, &echo_real_, &echo_imag_, &error_power_, &echo_power_, &error_mean_, &echo_mean_,
+          &cross_variation_, &echo_variation_, &echo_tail_, &residual_, &noise_, &clean_, &gain_})
         buffer->resize(fft_.bins());
     reset();
 }
@@ -65,10 +65,10 @@ void ResidualSuppressor::update_leakage() noexcept {
         const float echo_variation = echo_power_[k] - echo_mean_[k];
         error_mean_[k] += (1.0f - mean_smoothing) * error_variation;
         echo_mean_[k] += (1.0f - mean_smoothing) * echo_variation;
-        cross_variation_[k] = variation_smoothing * cross_variation_[k] +
-                              (1.0f - variation_smoothing) * error_variation * echo_variation;
-        echo_variation_[k] = variation_smoothing * echo_variation_[k] +
-                             (1.0f - variation_smoothing) * echo_variation * echo_variation;
+        cross_variation_[k] =
+            variation_smoothing * cross_variation_[k] + (1.0f - variation_smoothing) * error_variation * echo_variation;
+        echo_variation_[k] =
+            variation_smoothing * echo_variation_[k] + (1.0f - variation_smoothing) * echo_variation * echo_variation;
     }
 }
 
@@ -79,8 +79,7 @@ void ResidualSuppressor::update_gains(std::span<const float> uncertainty) noexce
         const float leakage =
             std::clamp(cross_variation_[k] / (echo_variation_[k] + 1e-12f), least_leakage, most_leakage);
         echo_tail_[k] = std::max(echo_power_[k], tail_decay * echo_tail_[k]);
-        const float echo =
-            overestimation * std::max(leakage * echo_tail_[k], uncertainty_weight * uncertainty[k]);
+        const float echo = overestimation * std::max(leakage * echo_tail_[k], uncertainty_weight * uncertainty[k]);
         residual_[k] = std::max(echo, 0.5f * residual_[k]);
         const float power = error_power_[k];
         noise_[k] = learning || power < noise_[k] ? std::max(0.9f * noise_[k] + 0.1f * power, power_floor)

@@ -10,8 +10,8 @@
 namespace spike {
 
 // A Wiener gain per frequency against an estimate of the residual echo's power. The estimate joins two views: the
-// adaptive filter's own uncertainty, and the leakage, the share of the predicted echo whose ups and downs are found again
-// in the error. The near end, which follows neither, stays.
+// adaptive filter's own uncertainty, and the leakage, the share of the predicted echo whose ups and downs are found
+// again in the error. The near end, which follows neither, stays.
 //
 // Method: leakage after J.-M. Valin, "On adjusting the learning rate in frequency domain echo cancellation with
 // double-talk", IEEE Transactions on Audio, Speech, and Language Processing 15 (2007); decision-directed gain after
@@ -40,8 +40,8 @@ class ResidualSuppressor {
     std::size_t speech_from_, speech_to_;  // the bins of 200 to 4000 Hz
     std::vector<float> window_, time_, overlap_, previous_error_, previous_echo_;
     std::vector<float> error_real_, error_imag_, echo_real_, echo_imag_;
-    std::vector<float> error_power_, echo_power_;              // of this block
-    std::vector<float> error_mean_, echo_mean_;                // tracked
+    std::vector<float> error_power_, echo_power_;  // of this block
+    std::vector<float> error_mean_, echo_mean_;    // tracked
     std::vector<float> cross_variation_, echo_variation_;
     std::vector<float> echo_tail_, residual_, noise_, clean_, gain_;
     float near_end_probability_ = 0.0f;
