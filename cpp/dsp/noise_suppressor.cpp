@@ -47,8 +47,8 @@ NoiseSuppressor::NoiseSuppressor(const Config& config)
       fft_(2 * frame_),
       window_(sqrt_hann(2 * frame_)) {
     const auto rate = static_cast<std::size_t>(config.sample_rate_hz);
-    speech_from_ = 300 * 2 * frame_ / rate;
-    speech_to_ = std::min<std::size_t>(3600 * 2 * frame_ / rate, fft_.bins() - 1);
+    speech_from_ = std::size_t{600} * frame_ / rate;
+    speech_to_ = std::min<std::size_t>(std::size_t{7200} * frame_ / rate, fft_.bins() - 1);
     time_.resize(2 * frame_);
     previous_.resize(frame_);
     overlap_.resize(frame_);
