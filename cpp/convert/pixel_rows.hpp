@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/cpu.hpp"
+#include "base/variants.hpp"
 
 namespace spike {
 
@@ -45,19 +45,6 @@ struct PixelRows {
     PackedRows packed[5];  // in the order of PackedOrder
 };
 
-const PixelRows& pixel_rows(Isa isa) noexcept;
-
-namespace baseline {
-extern const PixelRows pixel_rows_variant;
-}
-namespace avx2 {
-extern const PixelRows pixel_rows_variant;
-}
-namespace avx512 {
-extern const PixelRows pixel_rows_variant;
-}
-namespace neon {
-extern const PixelRows pixel_rows_variant;
-}
+SPIKE_VARIANTS(PixelRows, pixel_rows)
 
 }  // namespace spike

@@ -292,18 +292,6 @@ PlaneShape plane_shape(PixelFormat format, std::size_t plane, std::size_t width,
     return {height, width * std::max<std::size_t>(1, packing_of(format).bytes)};
 }
 
-const PixelRows& pixel_rows(Isa isa) noexcept {
-    switch (isa) {
-#if defined(__x86_64__) || defined(_M_X64)
-        case Isa::avx2: return avx2::pixel_rows_variant;
-        case Isa::avx512: return avx512::pixel_rows_variant;
-#elif defined(__aarch64__) || defined(_M_ARM64)
-        case Isa::neon: return neon::pixel_rows_variant;
-#endif
-        default: return baseline::pixel_rows_variant;
-    }
-}
-
 void convert_picture(const PictureIn& in, const PictureOut& out, const Colour& colour) {
     if (in.width == out.width && in.height == out.height) {
         if (in.format == out.format)

@@ -38,7 +38,22 @@ S = TypeVar("S", NDArray[np.float32], NDArray[np.int16])
 DEFAULT_ATTENUATION_DB = 12.0
 
 
-class EchoCanceller:
+class _Stage:
+    """What the stages share that work in frames and learn."""
+
+    _core: _core.EchoCanceller | _core.NoiseSuppressor | _core.CapturePipeline
+
+    @property
+    def latency_samples(self) -> int:
+        """The delay of the output: a frame of 10 ms for the echo canceller, one for the noise suppressor."""
+        return self._core.latency_samples
+
+    def reset(self) -> None:
+        """Forget everything that was learned and kept."""
+        self._core.reset()
+
+
+class EchoCanceller(_Stage):
     """Removes the loudspeaker's sound from the microphone and leaves the person who talks over it.
 
     A partitioned-block frequency-domain Kalman filter (Enzner and Vary 2006; Kuech, Mabande and Enzner 2014) models
@@ -53,7 +68,7 @@ class EchoCanceller:
     """
 
     def __init__(self, sample_rate_hz: int = 48000, *, far_channels: int = 1) -> None:
-        self._core = _core.EchoCanceller(sample_rate_hz, far_channels)
+        self._core: _core.EchoCanceller = _core.EchoCanceller(sample_rate_hz, far_channels)
         self.sample_rate_hz = sample_rate_hz
 
     def process(self, mic: S, far: S | None, *, out: S | None = None) -> S:
@@ -69,17 +84,8 @@ class EchoCanceller:
         """By-products of the last frame: ``erle_db``, ``delay_ms``, ``drift_ppm``, ``converged``, ``double_talk``."""
         return self._core.stats
 
-    @property
-    def latency_samples(self) -> int:
-        """The delay of the output against `mic`: one frame."""
-        return self._core.latency_samples
 
-    def reset(self) -> None:
-        """Forget everything that was learned and kept."""
-        self._core.reset()
-
-
-class NoiseSuppressor:
+class NoiseSuppressor(_Stage):
     """Turns down what is not speech.
 
     ``"log-mmse"`` is the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise tracker of
@@ -102,7 +108,7 @@ class NoiseSuppressor:
         if mode not in ("neural", "log-mmse"):
             raise ValueError(f"mode must be 'neural' or 'log-mmse', not {mode!r}")
         attenuation_db = DEFAULT_ATTENUATION_DB if attenuation_db is None else attenuation_db
-        self._core = _core.NoiseSuppressor(sample_rate_hz, attenuation_db)
+        self._core: _core.NoiseSuppressor = _core.NoiseSuppressor(sample_rate_hz, attenuation_db)
         self.sample_rate_hz = sample_rate_hz
         self.mode = "log-mmse"
 
@@ -125,17 +131,8 @@ class NoiseSuppressor:
         """Whether the last frame holds speech, 0 to 1."""
         return self._core.speech_probability
 
-    @property
-    def latency_samples(self) -> int:
-        """The delay of the output: one frame."""
-        return self._core.latency_samples
 
-    def reset(self) -> None:
-        """Forget the noise that was learned and the samples that were kept."""
-        self._core.reset()
-
-
-class CapturePipeline:
+class CapturePipeline(_Stage):
     """Everything that happens to a microphone before it is sent, in one native call.
 
     In this order: high-pass at 80 Hz, echo canceller, noise suppressor, voice detector, level meters.
@@ -156,7 +153,7 @@ class CapturePipeline:
         noise_suppression: bool = True,
         far_channels: int = 1,
     ) -> None:
-        self._core = _core.CapturePipeline(
+        self._core: _core.CapturePipeline = _core.CapturePipeline(
             sample_rate_hz,
             echo_cancellation=echo_cancellation,
             noise_suppression=noise_suppression,
@@ -176,15 +173,6 @@ class CapturePipeline:
         loudspeaker does not count), ``input_level_dbfs`` and ``output_level_dbfs``.
         """
         return self._core.stats
-
-    @property
-    def latency_samples(self) -> int:
-        """The delay of the output: a frame for the echo canceller and one for the noise suppressor."""
-        return self._core.latency_samples
-
-    def reset(self) -> None:
-        """Forget everything that was learned and kept."""
-        self._core.reset()
 
 
 class RenderPipeline:

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "base/cpu.hpp"
+#include "base/variants.hpp"
 
 namespace spike {
 
@@ -40,20 +40,6 @@ struct PartitionLoops {
     void (*adapt)(FarSpectrum far, Coefficients w, Correction error, float keep, std::size_t bins) noexcept;
 };
 
-// The variant for `isa`, or the baseline where this build has none.
-const PartitionLoops& partition_loops(Isa isa) noexcept;
-
-namespace baseline {
-extern const PartitionLoops partition_loops_variant;
-}
-namespace avx2 {
-extern const PartitionLoops partition_loops_variant;
-}
-namespace avx512 {
-extern const PartitionLoops partition_loops_variant;
-}
-namespace neon {
-extern const PartitionLoops partition_loops_variant;
-}
+SPIKE_VARIANTS(PartitionLoops, partition_loops)
 
 }  // namespace spike

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "base/cpu.hpp"
+#include "base/variants.hpp"
 
 namespace spike {
 
@@ -17,20 +17,6 @@ struct DotProduct {
     float (*dot_between)(const float* a, const float* b, const float* c, float t, std::size_t count) noexcept;
 };
 
-// The variant for `isa`, or the baseline where this build has none.
-const DotProduct& dot_product(Isa isa) noexcept;
-
-namespace baseline {
-extern const DotProduct dot_product_variant;
-}
-namespace avx2 {
-extern const DotProduct dot_product_variant;
-}
-namespace avx512 {
-extern const DotProduct dot_product_variant;
-}
-namespace neon {
-extern const DotProduct dot_product_variant;
-}
+SPIKE_VARIANTS(DotProduct, dot_product)
 
 }  // namespace spike
