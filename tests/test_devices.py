@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
+import threading
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ class Stream:
             raise Stream.failure
         self.settings = settings
         self.running = False
+        self.closed = 0
         Stream.opened.append(self)
 
     def start(self) -> None:
@@ -38,6 +40,7 @@ class Stream:
 
     def close(self) -> None:
         self.running = False
+        self.closed += 1
 
     def call(self, block: np.ndarray) -> np.ndarray:
         self.settings["callback"](block, len(block), None, None)
@@ -108,6 +111,29 @@ async def test_what_is_written_is_played_and_is_the_far_end(portaudio: type[Stre
     np.testing.assert_array_equal(played[:, 0], expected)
     np.testing.assert_array_equal(far_end, expected)
     assert portaudio.opened[0].settings["device"] == 1
+
+
+async def test_a_device_that_nobody_waits_for_any_more_is_closed(
+    portaudio: type[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, opened = threading.Event(), threading.Event()
+
+    def slow_start(stream: Stream) -> None:
+        opening.set()
+        opened.wait(5)
+        stream.running = True
+
+    monkeypatch.setattr(Stream, "start", slow_start)
+    starting = asyncio.create_task(Microphone().start())
+    await asyncio.to_thread(opening.wait, 5)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    opened.set()
+    async with asyncio.timeout(5):
+        while portaudio.opened[0].closed == 0:
+            await asyncio.sleep(0.01)
+
+    assert not portaudio.opened[0].running
 
 
 async def test_flush_silences_the_loudspeaker(portaudio: type[Stream]) -> None:

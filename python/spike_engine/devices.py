@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -131,7 +133,7 @@ class Microphone:
             with contextlib.suppress(RuntimeError):  # the loop is closing
                 loop.call_soon_threadsafe(self._captured.set)
 
-        self._stream = await asyncio.to_thread(_open_stream, "input", self._device_id, on_block)
+        self._stream = await _in_thread(_open_stream, "input", self._device_id, on_block)
 
     async def read(self, samples: int) -> NDArray[np.float32]:
         """See :meth:`AudioSource.read`."""
@@ -172,7 +174,7 @@ class Loudspeaker:
             self._queued.pop(mono, self._played)
             block[:] = mono[:, None]
 
-        self._stream = await asyncio.to_thread(_open_stream, "output", self._device_id, on_block)
+        self._stream = await _in_thread(_open_stream, "output", self._device_id, on_block)
 
     def write(self, samples: NDArray[np.float32]) -> None:
         """See :meth:`AudioSink.write`."""
@@ -247,7 +249,7 @@ class Camera:
             if not cameras:
                 raise DeviceNotFound("there is no camera")
             device_id = cameras[0].id
-        self._container = await asyncio.to_thread(_open_camera, device_id, self._options)
+        self._container = await _in_thread(_open_camera, device_id, self._options)
         self._frames = self._container.decode(video=0)
 
     async def read(self) -> NDArray[np.uint8]:
@@ -269,9 +271,22 @@ class Camera:
             raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
 
 
-def _open_camera(device_id: str, options: dict[str, str]) -> Any:
-    import platform  # noqa: PLC0415
+async def _in_thread(open_device: Callable[..., Any], *arguments: Any) -> Any:
+    """What `open_device` opens in a thread. If nobody waits for it any more when it is open, it is closed again."""
+    opening = asyncio.ensure_future(asyncio.to_thread(open_device, *arguments))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
 
+
+def _close_unwanted(opening: asyncio.Future[Any]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+def _open_camera(device_id: str, options: dict[str, str]) -> Any:
     import av  # noqa: PLC0415 (only a program that uses a camera pays for it)
 
     backend = {"Darwin": "avfoundation", "Windows": "dshow"}.get(platform.system(), "v4l2")
@@ -286,8 +301,6 @@ def _open_camera(device_id: str, options: dict[str, str]) -> Any:
 
 
 def _error_of_os(error: OSError, what: str) -> MediaError:
-    import errno  # noqa: PLC0415
-
     if error.errno == errno.EBUSY:
         return DeviceInUse(f"{what} is used by another program")
     if error.errno in (errno.EACCES, errno.EPERM):

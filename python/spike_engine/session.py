@@ -12,7 +12,7 @@ from spike_engine.devices import AudioSink, AudioSource, Silence, VideoSource
 from spike_engine.errors import ConnectionFailed, ConversationEnded, MediaError, SpikeError, TokenExpired
 from spike_engine.events import AIIdle, AISpeaking, Connected, DisconnectReason, Event, UserStartedSpeaking
 from spike_engine.options import ClientOptions
-from spike_engine.protocol import ConversationProtocol
+from spike_engine.protocol import ConversationProtocol, token_expiry
 from spike_engine.transports.base import LocalMedia, Transport
 
 if TYPE_CHECKING:
@@ -243,8 +243,6 @@ def check_token(token: str, now_s: float) -> None:
         TokenExpired: Its ``exp`` claim lies before `now_s`, seconds of the epoch.
 
     """
-    from spike_engine.protocol import token_expiry  # noqa: PLC0415
-
     expiry_s = token_expiry(token)
     if expiry_s is not None and expiry_s <= now_s:
         raise TokenExpired(f"the token expired {now_s - expiry_s:.0f} s ago: fetch a new one")

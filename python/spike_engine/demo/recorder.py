@@ -17,6 +17,7 @@ from spike_engine.events import Event
 Kind = Literal["microphone", "processed", "ai"]
 
 _HEARD_LEVEL = 0.01  # root mean square of a block that holds a voice
+_SILENT_POWER = 1e-6
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ // 50
 
 
@@ -112,6 +113,6 @@ class Recorder:
         alone = (ai_power > _HEARD_LEVEL**2) & (np.roll(ai_power, 10) > _HEARD_LEVEL**2)
         for turn in self.turns:
             alone &= (times < turn.began_at - 0.2) | (times > turn.ended_at + 0.6)
-        if not alone.any():
+        if raw_power[alone].sum() < _SILENT_POWER:  # nothing of the AI came back through the microphone
             return None
         return float(10 * np.log10(raw_power[alone].sum() / max(processed_power[alone].sum(), 1e-12)))

@@ -47,10 +47,12 @@ class Summary:
         """Label and text of each figure."""
         answered = sum(turn.answered_at is not None for turn in self.turns)
         each = ", ".join("-" if turn.response_s is None else f"{turn.response_s:.2f}" for turn in self.turns)
+        times = f"{_number(self.response_s, '.2f', 's')} median ({each})" if each else "-"
+        silent = f"the AI fell silent after {self.interruption_s:.2f} s" if self.interruption_s else "-"
         return [
             ("turns", f"{len(self.turns)} said, {answered} answered"),
-            ("end of speech to first AI sound", f"{_number(self.response_s, '.2f', 's')} median ({each})"),
-            ("interruption", f"the AI fell silent after {_number(self.interruption_s, '.2f', 's')}"),
+            ("end of speech to first AI sound", times),
+            ("interruption", silent),
             ("packets", f"{self.packets_received} received, {self.packets_lost} lost"),
             ("echo reduction", f"{_number(self.echo_reduction_db, '.1f', 'dB')} while only the AI talked"),
             ("CPU", f"client {_number(self.client_cpu, '.0%', '')}, server {_number(self.server_cpu, '.0%', '')}"),
