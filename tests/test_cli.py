@@ -77,6 +77,7 @@ def test_devices_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["audio"][0]["id"] == "3"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a server with")
 def test_serve_listens_until_it_is_told_to_stop() -> None:
     command = [sys.executable, "-m", "spike_engine.cli", "serve", "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

@@ -34,6 +34,8 @@ from spike_engine.server import ConversationServer, HummingPersona
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process and let it go on")
+
 Record = Callable[[SpikeClient], list[tuple[str, Any]]]
 
 
@@ -497,6 +499,7 @@ async def server_process(port: int = 0) -> AsyncIterator[tuple[asyncio.subproces
         await process.communicate()
 
 
+@needs_signals
 async def test_a_server_that_dies_is_noticed_and_another_can_be_joined(
     server: ConversationServer, heard: Record
 ) -> None:
@@ -515,6 +518,7 @@ async def test_a_server_that_dies_is_noticed_and_another_can_be_joined(
         assert another.state.is_connected
 
 
+@needs_signals
 async def test_reconnect_in_a_disconnected_handler_as_the_spec_shows(heard: Record) -> None:
     """A network that is cut: the server is stopped for longer than the watchdog waits, and goes on again."""
     async with server_process() as (process, invitation):
