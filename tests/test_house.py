@@ -35,7 +35,7 @@ PYTHON_LAYERS = [
     {"cli"},
 ]
 OUTSIDE = {  # packages that only these rooms import
-    "aiortc": {"tracks", "transports", "server", "demo"},
+    "aiortc": {"tracks", "transports", "server"},
     "sounddevice": {"devices"},
     "_core": {"dsp", "frames"},
 }

@@ -35,7 +35,6 @@ class ClientStats:
         echo_reduction_db: How much quieter the echo leaves the engine than it entered (ERLE), in dB.
         echo_delay_ms: From loudspeaker to microphone.
         speech_probability: Whether the cleaned microphone holds speech now, 0 to 1.
-
     """
 
     network: TransportStats = field(default_factory=TransportStats)
@@ -131,7 +130,6 @@ class SpikeClient(EventEmitter):
             TokenExpired: The token has expired or the server does not accept it.
             ConversationEnded: The server does not have this conversation any more.
             ConnectionFailed: Anything else that keeps the server out of reach.
-
         """
         if self._state.status != "disconnected":
             raise InvalidState(f"join() needs a client that is disconnected; this one is {self._state.status}")
@@ -160,7 +158,6 @@ class SpikeClient(EventEmitter):
 
         Raises:
             InvalidState: The client has never joined, or is joining now.
-
         """
         if self._transport is None or self._state.status == "connecting":
             raise InvalidState("reconnect() needs a client that has joined before and is not joining now")
@@ -274,7 +271,6 @@ class SpikeClient(EventEmitter):
 
         Raises:
             MediaError: It cannot be opened; the one before stays in use.
-
         """
         options = replace(self.options, audio_source=device)
         if self._session:
@@ -286,7 +282,6 @@ class SpikeClient(EventEmitter):
 
         Raises:
             MediaError: It cannot be opened; the one before stays in use.
-
         """
         options = replace(self.options, video_source=device)
         if self._session:

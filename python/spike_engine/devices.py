@@ -83,7 +83,6 @@ class Device:
         name: For a person.
         is_default: The system's choice.
         sample_rate_hz: The rate it runs at by itself; 0 for a camera.
-
     """
 
     id: str

@@ -64,7 +64,6 @@ class EchoCanceller(_Stage):
     Args:
         sample_rate_hz: 16000, 24000, 32000, 44100 or 48000.
         far_channels: 1, or 2 for a stereo loudspeaker.
-
     """
 
     def __init__(self, sample_rate_hz: int = 48000, *, far_channels: int = 1) -> None:
@@ -95,7 +94,6 @@ class NoiseSuppressor(_Stage):
         sample_rate_hz: A multiple of 100 from 8000 to 48000.
         mode: ``"neural"`` or ``"log-mmse"``.
         attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 12 dB.
-
     """
 
     def __init__(
@@ -142,7 +140,6 @@ class CapturePipeline(_Stage):
         echo_cancellation: Run the echo canceller.
         noise_suppression: Run the noise suppressor.
         far_channels: 1, or 2 for a stereo loudspeaker.
-
     """
 
     def __init__(
@@ -180,7 +177,6 @@ class RenderPipeline:
 
     Args:
         sample_rate_hz: 8000 to 192000.
-
     """
 
     def __init__(self, sample_rate_hz: int = 48000) -> None:
@@ -220,7 +216,6 @@ class VoiceDetector:
     Args:
         sample_rate_hz: A multiple of 100 from 8000 to 48000.
         hangover_ms: How long a pause still counts as speech.
-
     """
 
     def __init__(self, sample_rate_hz: int = 48000, *, hangover_ms: int = 200) -> None:
@@ -259,7 +254,6 @@ class Resampler:
         dtype: ``"float32"`` or ``"int16"``, of both sides.
         quality: ``"voice"`` (flat to 0.45 of the lower rate, 120 dB down from 0.56), ``"mastering"`` (150 dB) or
             ``"fast"`` (80 dB, a third of the delay).
-
     """
 
     def __init__(

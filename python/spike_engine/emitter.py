@@ -139,7 +139,6 @@ class EventEmitter:
 
         Raises:
             InvalidOption: `name` is no event, or `handler` can be called neither with one argument nor with none.
-
         """
         return self._subscribe(name, handler, once=False)
 
@@ -208,7 +207,6 @@ class EventEmitter:
 
         Raises:
             TimeoutError: It did not come in time.
-
         """
         stream = self.events(name)
         try:

@@ -41,7 +41,6 @@ class SpikeError(Exception):
     Attributes:
         code: The reason, one of :class:`ErrorCode`.
         message: One sentence for a person.
-
     """
 
     code: ClassVar[ErrorCode]

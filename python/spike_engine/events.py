@@ -60,7 +60,6 @@ class AISpeaking:
     Attributes:
         transcript: What has been said of this answer so far.
         audio_level: Loudness of the AI's voice now, 0.0 (silence) to 1.0 (full scale), as heard here.
-
     """
 
     transcript: str = ""
@@ -91,7 +90,6 @@ class UserTranscript:
     Attributes:
         transcript: The words of this turn.
         final: False while the words may still change.
-
     """
 
     transcript: str

@@ -115,7 +115,6 @@ def convert(
         colorspace: ``"bt601"`` or ``"bt709"``.
         color_range: ``"limited"`` or ``"full"``.
         out: Takes an array of the right shape.
-
     """
     if colorspace not in ("bt601", "bt709"):
         raise ValueError(f"colorspace must be 'bt601' or 'bt709', not {colorspace!r}")
@@ -151,7 +150,6 @@ def audio_to_ndarray(
         dtype: ``"float32"`` or ``"int16"``; what is out of range saturates.
         channels: How many are wanted, those of the frame by default. Fewer are the mean of all, more are copies of it.
         out: Takes an array of the right shape and dtype.
-
     """
     layout = _sample_layout(audio_frame)
     in_channels = len(audio_frame.layout.channels)

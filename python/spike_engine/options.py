@@ -61,7 +61,6 @@ class ClientOptions:
 
     Raises:
         InvalidOption: A value that is not accepted; the message names the option and what it accepts.
-
     """
 
     conversation_url: str

@@ -66,7 +66,6 @@ class ConversationProtocol:
 
     Attributes:
         malformed: How many texts could not be read as a message. They are logged and otherwise ignored.
-
     """
 
     def __init__(self) -> None:

@@ -33,7 +33,6 @@ class Session:
         on_ready: Called once, when the AI is ready and before any other event.
         on_lost: Called once if the conversation ends without :meth:`close`.
         tap: Takes every block of audio that passes.
-
     """
 
     def __init__(
@@ -69,7 +68,6 @@ class Session:
 
         Raises:
             ConnectionFailed, TokenExpired, ConversationEnded: Why there is no conversation.
-
         """
         try:
             await self._open_media(audio_enabled=audio_enabled, video_enabled=video_enabled)
@@ -241,7 +239,6 @@ def check_token(token: str, now_s: float) -> None:
 
     Raises:
         TokenExpired: Its ``exp`` claim lies before `now_s`, seconds of the epoch.
-
     """
     expiry_s = token_expiry(token)
     if expiry_s is not None and expiry_s <= now_s:

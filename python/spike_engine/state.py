@@ -38,7 +38,6 @@ class ConversationState:
         ai_audio_track: The AI's voice, an aiortc track; None while there is none.
         ai_video_track: The AI's picture, an aiortc track; None while there is none.
         error: The last error; a successful join clears it.
-
     """
 
     status: Status = "disconnected"

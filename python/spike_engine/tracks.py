@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from aiortc.contrib.media import MediaRelay
-from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError as MediaStreamError  # what recv() of an ended track raises
 from numpy.typing import NDArray
 
 from spike_engine import dsp, frames

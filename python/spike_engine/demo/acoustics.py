@@ -21,7 +21,6 @@ class Shoebox:
     Attributes:
         size_m: Length, width and height.
         rt60_s: The time in which sound decays by 60 dB.
-
     """
 
     size_m: Point = (4.2, 3.4, 2.5)
@@ -80,7 +79,6 @@ class StreamingConvolution:
     Args:
         responses: One impulse response a path.
         block_samples: Length of the blocks.
-
     """
 
     def __init__(self, responses: list[Samples], block_samples: int) -> None:

@@ -100,7 +100,6 @@ class Recorder:
 
         Args:
             latency_samples: The delay of the processed microphone against the raw one.
-
         """
         raw, processed, ai = self.track("microphone"), self.track("processed"), self.track("ai")
         processed = processed[latency_samples:]

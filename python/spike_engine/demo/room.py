@@ -32,7 +32,6 @@ class SimulatedRoom:
         device_delay_ms: What loudspeaker and microphone take together, beside the sound's way.
         noise_dbfs: Level of the room's noise at the microphone.
         seed: Of the noise.
-
     """
 
     def __init__(

@@ -51,7 +51,6 @@ async def run_demo(options: DemoOptions, console: Console) -> Summary:
     Raises:
         SpikeError: The conversation could not begin.
         MissingExtra: A package of the ``demo`` extra is not installed.
-
     """
     async with _conversation(options) as (invitation, server):
         summary = Summary()
@@ -223,15 +222,13 @@ async def _until(client: SpikeClient, condition: Callable[[ConversationState], b
 
 async def _keep_picture(client: SpikeClient, recorder: Recorder) -> None:
     """Keep the last picture of a speaking AI."""
-    from aiortc.mediastreams import MediaStreamError  # noqa: PLC0415
-
     from spike_engine import frames  # noqa: PLC0415
+    from spike_engine.tracks import MediaStreamError  # noqa: PLC0415
 
-    while True:
-        track = client.get_ai_video_track()
+    while track := client.get_ai_video_track():
         try:
             frame = await track.recv()
-        except (AttributeError, MediaStreamError):
+        except MediaStreamError:
             return
         if recorder.picture is None or client.state.audio_level > 0.15:
             recorder.picture = frames.to_ndarray(frame)

@@ -25,7 +25,6 @@ class Turn:
         recording: Its file in the package of recordings.
         text: What is said in it, for the screen and for the voice that stands in where the package is missing.
         interrupts_after_s: Say it this long into the AI's answer; None waits until the AI has finished.
-
     """
 
     recording: str

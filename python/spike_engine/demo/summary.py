@@ -25,7 +25,6 @@ class Summary:
         client_cpu: Share of one core that the client took, the simulated room included.
         server_cpu: The same for the server with its speech and pictures.
         files: What was written, and what it is.
-
     """
 
     turns: list[TurnRecord] = field(default_factory=list)

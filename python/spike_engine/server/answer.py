@@ -27,7 +27,6 @@ class Answer:
     Attributes:
         said: What has really been said so far.
         speaking: Whether sound of this answer is being sent.
-
     """
 
     _segment_ids = itertools.count(1)

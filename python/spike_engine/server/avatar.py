@@ -21,7 +21,6 @@ class Avatar:
 
     Attributes:
         thinking: Set it while the AI thinks.
-
     """
 
     def __init__(self, face: Face, *, fps: int = 15, seed: int = 1) -> None:

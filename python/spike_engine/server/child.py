@@ -55,7 +55,6 @@ class Child:
 
         Raises:
             ChildFailed: The worker reports an error, or ends before it replies.
-
         """
         await self.start()
         if not self._process or not self._process.stdin:

@@ -68,7 +68,6 @@ class Conversation:
         Raises:
             BadOffer: The offer makes no connection; one that is in use stays.
             ConversationOver: It has ended.
-
         """
         async with self._membership:
             if self.ended:

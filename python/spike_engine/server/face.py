@@ -48,7 +48,6 @@ class Face:
         mouths: From closed to wide open.
         eyes: For each step of `LIDS`, looking at the user; and the same looking up to the side.
         dots: With 0 to 3 dots of thinking.
-
     """
 
     base: Picture

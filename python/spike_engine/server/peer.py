@@ -51,7 +51,6 @@ class Peer:
     Attributes:
         voice: The track on which the AI speaks.
         tracks: The client's "audio" and "video", as far as it sends them.
-
     """
 
     def __init__(self, peer_id: str, avatar: Avatar, listener: PeerListener) -> None:
@@ -74,7 +73,6 @@ class Peer:
 
         Raises:
             BadOffer: It is no offer, or has no audio or no data channel.
-
         """
         try:
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=sdp_type))

@@ -21,7 +21,6 @@ class Word:
     Attributes:
         start_s: Time from the beginning of the sound.
         text_end: Index into the text just after the word.
-
     """
 
     start_s: float

@@ -31,7 +31,6 @@ class TokenIssuer:
 
     Raises:
         ValueError: `secret` is shorter than 32 bytes or `lifetime_s` is not positive.
-
     """
 
     def __init__(self, secret: bytes | None = None, *, lifetime_s: float = 3600.0) -> None:

@@ -26,7 +26,6 @@ class TurnConfig:
         min_speech_ms: So much speech makes a turn. Shorter sounds, such as an echo that slipped through, do not.
         end_silence_ms: So much silence ends it.
         pre_roll_ms: Sound from before the first speech that belongs to the turn, so that no consonant is lost.
-
     """
 
     threshold: float = 0.5

@@ -35,7 +35,6 @@ class Voice(Protocol):
 
         Raises:
             ChildFailed: espeak-ng could not do it.
-
         """
 
 
@@ -97,7 +96,6 @@ def open_voice() -> Voice:
 
     Raises:
         MissingExtra: Neither the wheel nor the command is.
-
     """
     if is_installed("espeakng_loader"):
         return EspeakWorker()

@@ -17,7 +17,6 @@ class LocalMedia:
         audio: The processed microphone, an aiortc track.
         video: The camera, an aiortc track.
         wants_video: Receive the AI's picture.
-
     """
 
     audio: Any = None
@@ -63,7 +62,6 @@ class Transport(Protocol):
             ConnectionFailed: The server is unreachable, refuses, or answers something that makes no connection.
             TokenExpired: The server does not accept the token.
             ConversationEnded: The server does not have this conversation any more.
-
         """
 
     def send(self, text: str) -> None:
