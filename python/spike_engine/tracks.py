@@ -10,13 +10,22 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from aiortc.contrib.media import MediaRelay
-from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamTrack
-from aiortc.mediastreams import MediaStreamError as MediaStreamError  # what recv() of an ended track raises
+from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError, MediaStreamTrack
 from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
 from spike_engine.devices import AudioSink, AudioSource, Silence, VideoSource
 from spike_engine.errors import MediaError
+
+__all__ = [
+    "AudioTap",
+    "CameraTrack",
+    "Capture",
+    "MediaStreamError",  # what recv() of an ended track raises
+    "MicrophoneTrack",
+    "RemoteAudio",
+    "RemoteVideo",
+]
 
 SAMPLE_RATE_HZ = 48000
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
