@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aioice
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -111,6 +112,18 @@ async def test_the_request_carries_offer_and_token() -> None:
     media = [line.split()[0] for line in seen["sdp"].splitlines() if line.startswith("m=")]
     assert media == ["m=audio", "m=video", "m=application"]
     assert "pc_id" not in json.dumps(seen)
+
+
+async def test_a_machine_without_a_network_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: [])
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=500)
+
+    failure = await failure_of(answer)
+
+    assert failure.code == ErrorCode.CONNECTION_FAILED
+    assert "no network address besides loopback" in failure.message
 
 
 async def test_an_address_that_names_the_endpoint_is_used_as_it_is() -> None:

@@ -111,7 +111,10 @@ class _Connection:
         self._peer.on("track", self._listener.on_track)
         self._peer.on("connectionstatechange", self._on_state)
         await self._peer.setLocalDescription(await self._peer.createOffer())
-        return self._peer.localDescription
+        offer = self._peer.localDescription
+        if "a=candidate:" not in offer.sdp:  # aioice leaves loopback out
+            raise ConnectionFailed("this machine has no network address besides loopback, which ICE does not use")
+        return offer
 
     async def accept(self, answer: dict[str, Any]) -> None:
         """Apply the server's answer and wait until the channel is open."""
