@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ nox.options.sessions = ["lint", "types", "stubs", "cpp", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 nox.needs_version = ">=2025.5"
 
+ROOT = Path(__file__).resolve().parent
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 BUILD_REQUIRES = PYPROJECT["build-system"]["requires"]
 CPP_SOURCES = [str(path) for path in sorted(Path("cpp").rglob("*.?pp"))]
@@ -124,7 +124,5 @@ def wheel(session: nox.Session) -> None:
         (built,) = Path("dist/repaired").glob("*.whl")
     groups(session, "test")
     session.install(f"{built}[demo]")
-    elsewhere = session.create_tmp()  # so that the wheel is imported, not the sources
-    session.chdir(elsewhere)
-    root = os.path.relpath(Path(__file__).parent, elsewhere)
-    session.run("python", "-m", "pytest", f"{root}/tests", "-c", f"{root}/pyproject.toml", *session.posargs)
+    session.chdir(session.create_tmp())  # so that the wheel is imported, not the sources
+    session.run("python", "-m", "pytest", str(ROOT / "tests"), "-c", str(ROOT / "pyproject.toml"), *session.posargs)
