@@ -111,7 +111,7 @@ async def test_time_goes_on_in_the_camera_track() -> None:
     await track.close()
 
     assert first.pts == 0
-    assert second.pts * second.time_base == pytest.approx(0.04, abs=0.03)
+    assert 0.03 <= second.pts * second.time_base < 1.0
 
 
 class BrokenCamera(ColourCamera):
