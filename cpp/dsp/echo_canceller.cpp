@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace spike {
 namespace {
@@ -49,6 +50,7 @@ EchoCanceller::EchoCanceller(const Config& config)
       far_mono_(frame_),
       error_(frame_),
       echo_(frame_),
+      microphone_(frame_),
       delayed_microphone_(frame_) {}
 
 void EchoCanceller::reset() noexcept {
@@ -90,12 +92,10 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
                             std::span<float> out) noexcept {
     follow_delay(microphone, far);
     filter_.process(microphone, far, error_, echo_);
-    // The suppressor delays by a frame: measure against the microphone of the same moment.
-    const float far_power = mean_power(far_mono_);
-    std::copy(microphone.begin(), microphone.end(), far_mono_.begin());
+    std::copy(microphone.begin(), microphone.end(), microphone_.begin());  // `out` may overwrite it
     suppressor_.process(error_, echo_, filter_.residual_power(), out);
-    update_stats(delayed_microphone_, out, far_power);
-    std::copy(far_mono_.begin(), far_mono_.end(), delayed_microphone_.begin());
+    update_stats(delayed_microphone_, out, mean_power(far_mono_));
+    std::swap(microphone_, delayed_microphone_);
 }
 
 void EchoCanceller::update_stats(std::span<const float> microphone, std::span<const float> out,

@@ -50,7 +50,9 @@ class EchoCanceller {
     AdaptiveFilter filter_;
     DelayFinder delay_finder_;
     ResidualSuppressor suppressor_;
-    std::vector<float> far_mono_, error_, echo_, delayed_microphone_;
+    std::vector<float> far_mono_, error_, echo_;
+    // The suppressor delays by a frame: what leaves is measured against the microphone of the same moment.
+    std::vector<float> microphone_, delayed_microphone_;
     std::size_t proposed_ = 0;  // the last delay that the model does not cover, in blocks
     int proofs_ = 0;            // how often in a row it was found
     bool has_worked_ = false;   // the model has converged since it was placed

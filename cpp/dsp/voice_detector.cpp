@@ -46,7 +46,6 @@ void VoiceDetector::reset() noexcept {
     floor_db_.fill(quiet_db);
     probability_ = 0.0f;
     hangover_left_ = 0;
-    frames_ = 0;
 }
 
 float VoiceDetector::process(std::span<const float> frame) noexcept {

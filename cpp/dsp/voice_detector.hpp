@@ -43,7 +43,6 @@ class VoiceDetector {
     std::array<float, bands> floor_db_{};
     float probability_ = 0.0f;
     int hangover_left_ = 0;
-    std::size_t frames_ = 0;
 };
 
 }  // namespace spike
