@@ -1,6 +1,7 @@
 // Every variant of a kernel that this processor can run gives what the baseline gives.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -8,7 +9,7 @@
 #include "base/cpu.hpp"
 #include "convert/pixel_rows.hpp"
 #include "dsp/echo/partition.hpp"
-#include "dsp/resampler/dot_product.hpp"
+#include "dsp/resampler/convolution.hpp"
 
 namespace {
 
@@ -28,25 +29,34 @@ std::vector<std::uint8_t> bytes(std::size_t count, unsigned seed) {
 
 }  // namespace
 
-TEST_CASE("dot products agree to rounding") {
+TEST_CASE_TEMPLATE("convolutions agree to rounding, whatever their number", Real, float, double) {
+    constexpr std::size_t taps = 48, phases = 7;
     std::mt19937 random(3);
-    std::normal_distribution<float> normal;
-    std::vector<float> a(208), b(208), c(208);
-    for (std::size_t n = 0; n < a.size(); ++n) {
-        a[n] = normal(random);
-        b[n] = normal(random);
-        c[n] = normal(random);
-    }
-    const auto& baseline = spike::dot_product(spike::Isa::baseline);
+    std::normal_distribution<Real> normal;
+    std::vector<Real> inputs(200), rows(3 * phases * taps);
+    std::generate(inputs.begin(), inputs.end(), [&] { return normal(random); });
+    std::generate(rows.begin(), rows.end(), [&] { return normal(random); });
+    const spike::FilterBank<Real> bank{rows.data(), taps, 1.0};
+    const auto kernels_of = [](spike::Isa isa) -> const spike::Convolution<Real>& {
+        if constexpr (std::is_same_v<Real, float>)
+            return spike::convolutions(isa).single_precision;
+        else
+            return spike::convolutions(isa).double_precision;
+    };
+    const auto& baseline = kernels_of(spike::Isa::baseline);
     for (const auto isa : variants()) {
         CAPTURE(spike::isa_name(isa));
-        const auto& kernel = spike::dot_product(isa);
-        for (const std::size_t count : {16u, 80u, 208u}) {
-            const float scale = 1e-6f * static_cast<float>(count);
-            CHECK(std::abs(kernel.dot(a.data(), b.data(), count) - baseline.dot(a.data(), b.data(), count)) < scale);
-            CHECK(std::abs(kernel.dot_between(a.data(), b.data(), c.data(), 0.3f, count) -
-                           baseline.dot_between(a.data(), b.data(), c.data(), 0.3f, count)) < scale);
-        }
+        const auto& kernels = kernels_of(isa);
+        for (const auto kernel : {&spike::Convolution<Real>::exact, &spike::Convolution<Real>::parabolic})
+            for (const std::size_t count : {1u, 5u, 16u, 37u}) {
+                std::vector<Real> expected(count), actual(count);
+                const spike::Walk walk({.first = 2, .phase = 3}, phases, 3 * phases + 2);
+                const auto reached = (baseline.*kernel)(bank, inputs.data(), walk, expected.data(), count);
+                const auto behind = (kernels.*kernel)(bank, inputs.data(), walk, actual.data(), count);
+                CHECK(behind.place.first == reached.place.first);
+                CHECK(behind.place.phase == reached.place.phase);
+                for (std::size_t k = 0; k < count; ++k) CHECK(actual[k] == doctest::Approx(expected[k]).epsilon(1e-4));
+            }
     }
 }
 

@@ -73,9 +73,13 @@ TEST_CASE("the resampler allocates nothing while it runs") {
         spike::Resampler resampler({.from_hz = 44100, .to_hz = 48000, .channels = channels});
         const auto in = tone(441 * channels, 0.05f);
         std::vector<float> out(600 * channels);
+        const auto distance = static_cast<std::ptrdiff_t>(channels);
+        const auto push = [&](bool last) {
+            resampler.process<float>({in.data(), distance, 1}, 441, {out.data(), distance, 1}, last);
+        };
         CHECK(allocations_of([&] {
-                  for (int push = 0; push < 100; ++push) resampler.process(in.data(), 441, out.data());
-                  resampler.process(in.data(), 441, out.data(), true);
+                  for (int pushes = 0; pushes < 100; ++pushes) push(false);
+                  push(true);
               }) == 0);
     }
 }
@@ -87,7 +91,7 @@ TEST_CASE("the resampler with a ratio that varies allocates nothing while it run
     std::vector<float> out(600);
     CHECK(allocations_of([&] {
               resampler.set_ratio(1.002);
-              resampler.process(in.data(), 480, out.data());
+              resampler.process<float>({in.data()}, 480, {out.data()});
           }) == 0);
 }
 

@@ -50,13 +50,9 @@ class Ring:
         Zeros that `pop` filled in, since construction.
         """
 class Resampler:
-    def __init__(self, from_hz: typing.SupportsInt | typing.SupportsIndex, to_hz: typing.SupportsInt | typing.SupportsIndex, channels: typing.SupportsInt | typing.SupportsIndex = 1, quality: str = 'voice') -> None:
+    def __init__(self, from_hz: typing.SupportsInt | typing.SupportsIndex, to_hz: typing.SupportsInt | typing.SupportsIndex, channels: typing.SupportsInt | typing.SupportsIndex, int16: bool, quality: str, planar: bool) -> None:
         ...
-    @typing.overload
-    def process(self, x: numpy.typing.NDArray[numpy.float32], last: bool = False, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
-        ...
-    @typing.overload
-    def process(self, x: numpy.typing.NDArray[numpy.int16], last: bool = False, out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
+    def process(self, x: typing.Any, last: bool, out: typing.Any) -> typing.Any:
         ...
     def reset(self) -> None:
         ...

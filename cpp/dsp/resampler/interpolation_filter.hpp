@@ -16,9 +16,9 @@ class InterpolationFilter {
     // Input samples on each side of the moment that is interpolated.
     std::size_t half_taps() const noexcept { return half_taps_; }
 
-    // Coefficients for a moment `phase` / `phases` of a sample after an input sample: 2 * half_taps() of them, for the
-    // inputs in order of time, scaled to unity gain at direct current.
-    std::vector<float> row(std::size_t phase, std::size_t phases) const;
+    // Coefficients for a moment, 0 to 1, after an input sample: 2 * half_taps() of them, for the inputs in order of
+    // time, scaled to unity gain at direct current.
+    std::vector<double> row(double moment) const;
 
   private:
     double response(double time) const;  // at `time` input samples from the centre

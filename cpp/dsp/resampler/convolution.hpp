@@ -1,0 +1,44 @@
+// The inner loops of the resampler, once per instruction set.
+#pragma once
+
+#include <cstddef>
+
+#include "base/variants.hpp"
+#include "dsp/resampler/walk.hpp"
+
+namespace spike {
+
+// Rows of coefficients are padded with zeros to whole chunks, the most numbers that a register holds. Where a cell has
+// three rows, their chunks take turns.
+constexpr std::size_t chunk_taps = 16;
+// Inputs behind the last one that a kernel may read, and takes nothing from.
+constexpr std::size_t overread = 64;
+
+// The rows of a polyphase filter.
+template <typename Real>
+struct FilterBank {
+    const Real* rows;
+    std::size_t taps;  // of a row, a multiple of chunk_taps
+    double cells_per_unit = 0.0;  // of the walk, for a bank of parabolas
+};
+
+// Each writes `count` outputs of the inputs at the walk's places and returns the walk behind them.
+template <typename Real>
+struct Convolution {
+    using Kernel = Walk (*)(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real* out,
+                            std::size_t count) noexcept;
+
+    Kernel exact;          // a row for each phase
+    Kernel decimating;     // the same where there is one phase
+    Kernel interpolating;  // and where each input makes one output in each phase, `count` / phases inputs
+    Kernel parabolic;      // three rows for each cell: coefficients are a parabola of the place within it, 0 to 1
+};
+
+struct Convolutions {
+    Convolution<float> single_precision;
+    Convolution<double> double_precision;
+};
+
+SPIKE_VARIANTS(Convolutions, convolutions)
+
+}  // namespace spike

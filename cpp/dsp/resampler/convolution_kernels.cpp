@@ -1,0 +1,193 @@
+// Compiled once per instruction set. Outputs are made as many at a time as a register holds, each by the same order of
+// operations wherever it stands, so that what comes out does not depend on how a stream is cut.
+#include "dsp/resampler/convolution.hpp"
+
+#include <algorithm>
+
+#include "base/lanes.hpp"
+
+namespace spike::SPIKE_ISA {
+namespace {
+
+// The inputs of a block of outputs, and for each its row of an exact bank.
+template <typename Real>
+struct Rows {
+    using L = Lanes<Real>;
+    const Real* inputs[L::count];
+    const Real* row[L::count];
+
+    void seek(std::size_t output, const FilterBank<Real>& bank, const Real* all, const Place& at) noexcept {
+        inputs[output] = all + at.first;
+        row[output] = bank.rows + at.phase * bank.taps;
+    }
+
+    typename L::Vector product(std::size_t output, std::size_t chunk, std::size_t lane) const noexcept {
+        const std::size_t tap = chunk * chunk_taps + lane;
+        return L::load(inputs[output] + tap) * L::load(row[output] + tap);
+    }
+};
+
+// The same of a bank that has one row.
+template <typename Real>
+struct OneRow {
+    using L = Lanes<Real>;
+    const Real* inputs[L::count];
+    const Real* row;
+
+    void seek(std::size_t output, const FilterBank<Real>& bank, const Real* all, const Place& at) noexcept {
+        inputs[output] = all + at.first;
+        row = bank.rows;
+    }
+
+    typename L::Vector product(std::size_t output, std::size_t chunk, std::size_t lane) const noexcept {
+        const std::size_t tap = chunk * chunk_taps + lane;
+        return L::load(inputs[output] + tap) * L::load(row + tap);
+    }
+};
+
+// The inputs of a block of outputs, for each the three rows of its cell, and its place within the cell, 0 to 1.
+template <typename Real>
+struct Parabolas {
+    using L = Lanes<Real>;
+    const Real* inputs[L::count];
+    const Real* row[L::count];
+    Real place[L::count];
+
+    void seek(std::size_t output, const FilterBank<Real>& bank, const Real* all, const Place& at) noexcept {
+        const double cells = static_cast<double>(static_cast<std::int64_t>(at.phase)) * bank.cells_per_unit;
+        const auto cell = static_cast<std::int64_t>(cells);
+        inputs[output] = all + at.first;
+        row[output] = bank.rows + 3 * static_cast<std::size_t>(cell) * bank.taps;
+        place[output] = static_cast<Real>(cells - static_cast<double>(cell));
+    }
+
+    typename L::Vector product(std::size_t output, std::size_t chunk, std::size_t lane) const noexcept {
+        const Real* at = row[output] + 3 * chunk * chunk_taps + lane;
+        const auto there = L::repeat(place[output]);
+        const auto slope = L::load(at + chunk_taps) + there * L::load(at + 2 * chunk_taps);
+        return L::load(inputs[output] + chunk * chunk_taps + lane) * (L::load(at) + there * slope);
+    }
+};
+
+// Adds up partial sums, one vector for each of `outputs`, into one vector.
+template <typename Real, std::size_t outputs>
+typename Lanes<Real>::Vector folded(const typename Lanes<Real>::Vector* partial) noexcept {
+    if constexpr (outputs == 1)
+        return *partial;
+    else
+        return Lanes<Real>::template fold<outputs / 2>(folded<Real, outputs / 2>(partial),
+                                                       folded<Real, outputs / 2>(partial + outputs / 2));
+}
+
+// Four outputs are made side by side: their pointers fit into the processor's registers, and their sums hide the time
+// that an addition takes.
+template <typename Real>
+constexpr std::size_t group_of = std::min<std::size_t>(4, Lanes<Real>::count);
+
+template <typename Real, std::size_t begin, typename Block, std::size_t... i>
+typename Lanes<Real>::Vector group(const Block& block, std::size_t chunks, std::index_sequence<i...>) noexcept {
+    using L = Lanes<Real>;
+    typename L::Vector partial[sizeof...(i)] = {};
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk)
+        for (std::size_t lane = 0; lane < chunk_taps; lane += L::count)
+            ((partial[i] += block.product(begin + i, chunk, lane)), ...);
+    return folded<Real, sizeof...(i)>(partial);
+}
+
+// `outputs` of a block from `begin`, as many as a vector has lanes at the first call.
+template <typename Real, std::size_t begin, std::size_t outputs, typename Block>
+typename Lanes<Real>::Vector sums(const Block& block, std::size_t chunks) noexcept {
+    if constexpr (outputs > group_of<Real>) {
+        const auto earlier = sums<Real, begin, outputs / 2>(block, chunks);
+        const auto later = sums<Real, begin + outputs / 2, outputs / 2>(block, chunks);
+        return Lanes<Real>::template fold<outputs / 2>(earlier, later);
+    } else {
+        return group<Real, begin>(block, chunks, std::make_index_sequence<outputs>());
+    }
+}
+
+template <typename Real, typename Block>
+Walk convolve(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real* out, std::size_t count) noexcept {
+    using L = Lanes<Real>;
+    const std::size_t chunks = bank.taps / chunk_taps;
+    while (count > 0) {
+        Block block;
+        const std::size_t made = std::min(count, L::count);
+        const Place first = walk.place;
+        for (std::size_t i = 0; i < made; ++i, walk.move()) block.seek(i, bank, inputs, walk.place);
+        for (std::size_t i = made; i < L::count; ++i) block.seek(i, bank, inputs, first);  // made, but not used
+        const auto outputs = sums<Real, 0, L::count>(block, chunks);
+        if (made == L::count)
+            L::store(outputs, out);
+        else
+            for (std::size_t i = 0; i < made; ++i) out[i] = outputs[i];
+        out += made;
+        count -= made;
+    }
+    return walk;
+}
+
+// What a whole number of outputs per input allows: a lane for each of many inputs, and each load of the inputs serves
+// several phases.
+template <typename Real>
+struct Interpolation {
+    using L = Lanes<Real>;
+    static constexpr std::size_t vectors = 4, span = vectors * L::count, most_phases = 3;
+
+    const FilterBank<Real>& bank;
+    std::size_t up;
+
+    // `phases` outputs of each of `count` inputs, at most `span`.
+    template <std::size_t phases>
+    void make(const Real* inputs, std::size_t first_phase, Real* out, std::size_t count) const noexcept {
+        typename L::Vector sums[phases][vectors] = {};
+        const Real* rows = bank.rows + first_phase * bank.taps;
+        for (std::size_t tap = 0; tap < bank.taps; ++tap)
+            for (std::size_t vector = 0; vector < vectors; ++vector) {
+                const auto input = L::load(inputs + tap + vector * L::count);
+                for (std::size_t phase = 0; phase < phases; ++phase)
+                    sums[phase][vector] += L::repeat(rows[phase * bank.taps + tap]) * input;
+            }
+        Real made[phases][span];
+        for (std::size_t phase = 0; phase < phases; ++phase)
+            for (std::size_t vector = 0; vector < vectors; ++vector)
+                L::store(sums[phase][vector], made[phase] + vector * L::count);
+        for (std::size_t i = 0; i < count; ++i)
+            for (std::size_t phase = 0; phase < phases; ++phase) out[i * up + first_phase + phase] = made[phase][i];
+    }
+
+    void make_all(const Real* inputs, Real* out, std::size_t count) const noexcept {
+        for (std::size_t phase = 0; phase < up; phase += most_phases) switch (up - phase) {
+                case 1: make<1>(inputs, phase, out, count); break;
+                case 2: make<2>(inputs, phase, out, count); break;
+                default: make<3>(inputs, phase, out, count); break;
+            }
+    }
+};
+
+template <typename Real>
+Walk interpolate(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real* out, std::size_t count) noexcept {
+    const auto up = static_cast<std::size_t>(walk.units());
+    const Interpolation<Real> interpolation{bank, up};
+    for (std::size_t left = count / up; left > 0;) {
+        const std::size_t now = std::min(left, Interpolation<Real>::span);
+        interpolation.make_all(inputs + walk.place.first, out, now);
+        walk.place.first += static_cast<std::ptrdiff_t>(now);
+        out += now * up;
+        left -= now;
+    }
+    return walk;
+}
+
+template <typename Real>
+constexpr Convolution<Real> convolution_of{.exact = &convolve<Real, Rows<Real>>,
+                                           .decimating = &convolve<Real, OneRow<Real>>,
+                                           .interpolating = &interpolate<Real>,
+                                           .parabolic = &convolve<Real, Parabolas<Real>>};
+
+}  // namespace
+
+const Convolutions convolutions_variant{.single_precision = convolution_of<float>,
+                                        .double_precision = convolution_of<double>};
+
+}  // namespace spike::SPIKE_ISA

@@ -1,0 +1,157 @@
+#include "dsp/resampler/polyphase_filter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <type_traits>
+
+#include "convert/samples.hpp"
+
+namespace spike {
+namespace {
+
+// Cells between two inputs: the parabolas are off by 1e-7 with these many in float, by 1e-8 in double.
+template <typename Real>
+constexpr std::size_t cells_of = std::is_same_v<Real, float> ? 128 : 256;
+
+template <typename Real>
+const Convolution<Real>& convolution_for(Isa isa) {
+    if constexpr (std::is_same_v<Real, float>)
+        return convolutions(isa).single_precision;
+    else
+        return convolutions(isa).double_precision;
+}
+
+std::size_t padded(std::size_t taps) { return (taps + chunk_taps - 1) / chunk_taps * chunk_taps; }
+
+// The parabola c0 + c1 t + c2 t^2 through `value` at the three Chebyshev nodes of 0 to 1.
+struct Nodes {
+    std::array<double, 3> place;
+
+    Nodes() {
+        for (std::size_t i = 0; i < 3; ++i)
+            place[i] = 0.5 - 0.5 * std::cos(std::numbers::pi * (2.0 * static_cast<double>(i) + 1.0) / 6.0);
+    }
+
+    std::array<double, 3> parabola(double a, double b, double c) const {
+        const auto [x, y, z] = place;
+        const double first = (b - a) / (y - x), second = ((c - b) / (z - y) - first) / (z - x);
+        return {a - first * x + second * x * y, first - second * (x + y), second};
+    }
+};
+
+}  // namespace
+
+template <typename Real>
+PolyphaseFilter<Real>::PolyphaseFilter(const InterpolationFilter& filter, const Config& config)
+    : filter_(filter),
+      config_(config),
+      convolution_(&convolution_for<Real>(config.isa)),
+      taps_(padded(2 * filter.half_taps())),
+      capacity_(config.lead + 2 * config.longest_input + taps_ + overread),
+      history_(config.channels * capacity_),
+      made_(config.longest_output) {
+    reset();
+}
+
+template <typename Real>
+void PolyphaseFilter<Real>::use(typename Convolution<Real>::Kernel kernel, AlignedVector<Real> rows,
+                                double cells_per_unit) {
+    kernel_ = kernel;
+    rows_ = std::move(rows);
+    bank_ = {.rows = rows_.data(), .taps = taps_, .cells_per_unit = cells_per_unit};
+}
+
+template <typename Real>
+void PolyphaseFilter<Real>::make_delay() {
+    AlignedVector<Real> row(taps_);
+    row[filter_.half_taps() - 1] = Real{1};
+    use(convolution_->decimating, std::move(row));
+}
+
+template <typename Real>
+void PolyphaseFilter<Real>::make_rows(std::size_t phases, std::size_t inputs_per_turn) {
+    AlignedVector<Real> rows(phases * taps_);
+    for (std::size_t phase = 0; phase < phases; ++phase) {
+        const auto row = filter_.row(static_cast<double>(phase) / static_cast<double>(phases));
+        std::transform(row.begin(), row.end(), rows.begin() + static_cast<std::ptrdiff_t>(phase * taps_),
+                       [](double value) { return static_cast<Real>(value); });
+    }
+    use(phases == 1            ? convolution_->decimating
+        : inputs_per_turn == 1 ? convolution_->interpolating
+                               : convolution_->exact,
+        std::move(rows));
+}
+
+template <typename Real>
+void PolyphaseFilter<Real>::make_cells(std::uint64_t units) {
+    constexpr std::size_t cells = cells_of<Real>;
+    const Nodes nodes;
+    AlignedVector<Real> rows(3 * cells * taps_);
+    for (std::size_t cell = 0; cell < cells; ++cell) {
+        const auto at = [&](std::size_t node) {
+            return filter_.row((static_cast<double>(cell) + nodes.place[node]) / static_cast<double>(cells));
+        };
+        const auto a = at(0), b = at(1), c = at(2);
+        for (std::size_t tap = 0; tap < a.size(); ++tap) {
+            const auto parabola = nodes.parabola(a[tap], b[tap], c[tap]);
+            Real* at = rows.data() + 3 * cell * taps_ + 3 * (tap / chunk_taps) * chunk_taps + tap % chunk_taps;
+            for (std::size_t power = 0; power < 3; ++power) at[power * chunk_taps] = static_cast<Real>(parabola[power]);
+        }
+    }
+    use(convolution_->parabolic, std::move(rows), static_cast<double>(cells) / static_cast<double>(units));
+}
+
+template <typename Real>
+void PolyphaseFilter<Real>::reset() noexcept {
+    std::fill(history_.begin(), history_.end(), Real{0});
+    filled_ = config_.lead;
+}
+
+template <typename Real>
+template <typename Sample>
+void PolyphaseFilter<Real>::store(Strided<const Sample> in, std::size_t count, std::size_t used) noexcept {
+    for (std::size_t channel = 0; channel < config_.channels; ++channel) {
+        Real* kept = std::copy(history(channel) + used, history(channel) + filled_, history(channel));
+        const Sample* from = in.channel(channel);
+        if (in.to_next == 1)  // a loop of its own, which vectorises
+            std::transform(from, from + count, kept, [](Sample sample) { return to_float(sample); });
+        else
+            for (std::size_t n = 0; n < count; ++n) kept[n] = to_float(from[static_cast<std::ptrdiff_t>(n) * in.to_next]);
+    }
+    filled_ += count - used;
+}
+
+template <typename Real>
+template <typename Sample>
+Walk PolyphaseFilter<Real>::produce(const Walk& walk, Strided<Sample> out, std::size_t count) noexcept {
+    Walk behind = walk;
+    for (std::size_t channel = 0; channel < config_.channels; ++channel) {
+        Sample* to = out.channel(channel);
+        if constexpr (std::is_same_v<Sample, Real>) {
+            if (out.to_next == 1) {
+                behind = kernel_(bank_, history(channel), walk, to, count);
+                continue;
+            }
+        }
+        behind = kernel_(bank_, history(channel), walk, made_.data(), count);
+        for (std::size_t k = 0; k < count; ++k)
+            to[static_cast<std::ptrdiff_t>(k) * out.to_next] = from_float<Sample>(static_cast<float>(made_[k]));
+    }
+    return behind;
+}
+
+template class PolyphaseFilter<float>;
+template class PolyphaseFilter<double>;
+
+template void PolyphaseFilter<float>::store(Strided<const float>, std::size_t, std::size_t) noexcept;
+template void PolyphaseFilter<float>::store(Strided<const std::int16_t>, std::size_t, std::size_t) noexcept;
+template void PolyphaseFilter<double>::store(Strided<const float>, std::size_t, std::size_t) noexcept;
+template void PolyphaseFilter<double>::store(Strided<const std::int16_t>, std::size_t, std::size_t) noexcept;
+template Walk PolyphaseFilter<float>::produce(const Walk&, Strided<float>, std::size_t) noexcept;
+template Walk PolyphaseFilter<float>::produce(const Walk&, Strided<std::int16_t>, std::size_t) noexcept;
+template Walk PolyphaseFilter<double>::produce(const Walk&, Strided<float>, std::size_t) noexcept;
+template Walk PolyphaseFilter<double>::produce(const Walk&, Strided<std::int16_t>, std::size_t) noexcept;
+
+}  // namespace spike
