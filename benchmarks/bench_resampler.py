@@ -1,57 +1,61 @@
-"""Streaming 10 ms of mono float32, and a minute in one call."""
+"""Streaming 10 and 20 ms, and a minute in one call, beside the peers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from signals import speech_like
 
-from spike_engine import dsp
+resamplers = pytest.importorskip("resamplers", reason="a peer is not installed: pip install --group bench")
 
-RATIOS = [(48000, 16000), (16000, 48000), (44100, 48000), (48000, 24000), (48000, 8000)]
-
-
-def spike(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
-    return dsp.Resampler(from_hz, to_hz).process
-
-
-def soxr_hq(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
-    soxr = pytest.importorskip("soxr", reason="the peer soxr is not installed")
-    return soxr.ResampleStream(from_hz, to_hz, 1, "float32", quality="HQ").resample_chunk
-
-
-def samplerate_best(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
-    samplerate = pytest.importorskip("samplerate", reason="the peer samplerate is not installed")
-    resampler = samplerate.Resampler("sinc_best", channels=1)
-    return lambda chunk: resampler.process(chunk, to_hz / from_hz)
+RATIOS = [
+    (48000, 16000),
+    (16000, 48000),
+    (44100, 48000),
+    (48000, 44100),
+    (48000, 24000),
+    (24000, 48000),
+    (48000, 8000),
+    (8000, 48000),
+    (48000, 48024),
+]
+FORMS = [("float32", 2), ("int16", 1), ("int16", 2)]
 
 
-def pyav(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=to_hz)
-
-    def process(chunk: Any) -> Any:
-        frame = av.AudioFrame.from_ndarray(chunk[None], "flt", "mono")
-        frame.sample_rate = from_hz
-        return [out.to_ndarray() for out in resampler.resample(frame)]
-
-    return process
+def samples(rate_hz: int, seconds: float, dtype: str = "float32", channels: int = 1) -> Any:
+    mono = speech_like(rate_hz, seconds)
+    x = np.round(32767 * mono).astype(np.int16) if dtype == "int16" else mono
+    return x if channels == 1 else np.ascontiguousarray(np.stack([x] * channels, axis=1))
 
 
-@pytest.mark.parametrize("peer", [spike, soxr_hq, samplerate_best, pyav], ids=lambda peer: peer.__name__)
+@pytest.mark.parametrize("peer", resamplers.STREAMS)
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATIOS)
-def bench_10_ms(benchmark: Any, from_hz: int, to_hz: int, peer: Callable[..., Any]) -> None:
+def bench_10_ms(benchmark: Any, from_hz: int, to_hz: int, peer: str) -> None:
     benchmark.group = f"resample 10 ms, {from_hz} to {to_hz}"
-    chunk = speech_like(from_hz, 0.01)
-    benchmark(peer(from_hz, to_hz), chunk)
+    benchmark(resamplers.STREAMS[peer](from_hz, to_hz), samples(from_hz, 0.01))
 
 
-@pytest.mark.parametrize("peer", [spike, soxr_hq], ids=lambda peer: peer.__name__)
-@pytest.mark.parametrize(("from_hz", "to_hz"), RATIOS[:3])
-def bench_a_minute(benchmark: Any, from_hz: int, to_hz: int, peer: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("peer", ["spike voice", "soxr HQ", "PyAV"])
+@pytest.mark.parametrize(("dtype", "channels"), FORMS)
+@pytest.mark.parametrize("milliseconds", [10, 20])
+def bench_forms(benchmark: Any, milliseconds: int, dtype: str, channels: int, peer: str) -> None:
+    benchmark.group = f"resample {milliseconds} ms, 48000 to 16000, {channels} x {dtype}"
+    push = resamplers.STREAMS[peer](48000, 16000, channels, dtype)
+    benchmark(push, samples(48000, milliseconds / 1000, dtype, channels))
+
+
+@pytest.mark.parametrize("peer", ["spike voice", "soxr HQ", "scipy"])
+@pytest.mark.parametrize(("from_hz", "to_hz"), RATIOS[:-1])
+def bench_a_minute(benchmark: Any, from_hz: int, to_hz: int, peer: str) -> None:
     benchmark.group = f"resample 60 s, {from_hz} to {to_hz}"
-    minute = np.tile(speech_like(from_hz, 1.0), 60)
-    benchmark.pedantic(peer(from_hz, to_hz), (minute,), rounds=5, warmup_rounds=1)
+    make = resamplers.scipy_polyphase if peer == "scipy" else resamplers.STREAMS[peer]
+    minute = np.tile(samples(from_hz, 1.0), 60)
+    benchmark.pedantic(make(from_hz, to_hz), (minute,), rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("peer", ["spike voice", "soxr HQ"])
+def bench_3_samples(benchmark: Any, peer: str) -> None:
+    benchmark.group = "resample 3 samples, 48000 to 16000"
+    benchmark(resamplers.STREAMS[peer](48000, 16000), samples(48000, 0.01)[:3].copy())

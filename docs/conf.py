@@ -10,4 +10,4 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 html_theme = "furo"
 html_title = "spike_engine"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "tables"]

@@ -130,7 +130,7 @@ def test_the_public_names() -> None:
 
 
 SIGNATURES = {
-    dsp.Resampler: ["from_hz", "to_hz", "*channels=1", "*dtype='float32'", "*quality='voice'"],
+    dsp.Resampler: ["from_hz", "to_hz", "*channels=1", "*dtype='float32'", "*quality='voice'", "*planar=False"],
     dsp.Resampler.process: ["self", "x", "*last=False", "*out=None"],
     dsp.resample: ["x", "from_hz", "to_hz", "quality='voice'"],
     dsp.EchoCanceller: ["sample_rate_hz=48000", "*far_channels=1"],

@@ -61,7 +61,7 @@ class Resampler {
     std::size_t latency_;
     std::size_t lead_;  // zeros that a stream begins with
     std::variant<PolyphaseFilter<float>, PolyphaseFilter<double>> filter_;
-    bool varies_ = false;                      // set_ratio has been called
+    bool varies_ = false;                     // set_ratio has been called
     std::uint64_t inputs_ = 0, outputs_ = 0;  // of this stream
     Walk walk_;
 };

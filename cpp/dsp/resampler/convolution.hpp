@@ -18,18 +18,19 @@ constexpr std::size_t overread = 64;
 template <typename Real>
 struct FilterBank {
     const Real* rows;
-    std::size_t taps;  // of a row, a multiple of chunk_taps
+    std::size_t taps;             // of a row, a multiple of chunk_taps
     double cells_per_unit = 0.0;  // of the walk, for a bank of parabolas
 };
 
-// Each writes `count` outputs of the inputs at the walk's places and returns the walk behind them.
+// `inputs` begin at a cache line. Each writes `count` outputs of the inputs at the walk's places and returns the walk
+// behind them.
 template <typename Real>
 struct Convolution {
     using Kernel = Walk (*)(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real* out,
                             std::size_t count) noexcept;
 
     Kernel exact;          // a row for each phase
-    Kernel decimating;     // the same where there is one phase
+    Kernel decimating;     // a row for each place among chunk_taps inputs, where there is one phase
     Kernel interpolating;  // and where each input makes one output in each phase, `count` / phases inputs
     Kernel parabolic;      // three rows for each cell: coefficients are a parabola of the place within it, 0 to 1
 };

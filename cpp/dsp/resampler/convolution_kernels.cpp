@@ -1,10 +1,10 @@
 // Compiled once per instruction set. Outputs are made as many at a time as a register holds, each by the same order of
 // operations wherever it stands, so that what comes out does not depend on how a stream is cut.
-#include "dsp/resampler/convolution.hpp"
-
 #include <algorithm>
+#include <numeric>
 
 #include "base/lanes.hpp"
+#include "dsp/resampler/convolution.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
@@ -21,27 +21,9 @@ struct Rows {
         row[output] = bank.rows + at.phase * bank.taps;
     }
 
-    typename L::Vector product(std::size_t output, std::size_t chunk, std::size_t lane) const noexcept {
+    typename L::Vector product(std::size_t output, std::size_t of, std::size_t chunk, std::size_t lane) const noexcept {
         const std::size_t tap = chunk * chunk_taps + lane;
-        return L::load(inputs[output] + tap) * L::load(row[output] + tap);
-    }
-};
-
-// The same of a bank that has one row.
-template <typename Real>
-struct OneRow {
-    using L = Lanes<Real>;
-    const Real* inputs[L::count];
-    const Real* row;
-
-    void seek(std::size_t output, const FilterBank<Real>& bank, const Real* all, const Place& at) noexcept {
-        inputs[output] = all + at.first;
-        row = bank.rows;
-    }
-
-    typename L::Vector product(std::size_t output, std::size_t chunk, std::size_t lane) const noexcept {
-        const std::size_t tap = chunk * chunk_taps + lane;
-        return L::load(inputs[output] + tap) * L::load(row + tap);
+        return L::load(inputs[output] + tap) * L::load(row[of] + tap);
     }
 };
 
@@ -61,8 +43,8 @@ struct Parabolas {
         place[output] = static_cast<Real>(cells - static_cast<double>(cell));
     }
 
-    typename L::Vector product(std::size_t output, std::size_t chunk, std::size_t lane) const noexcept {
-        const Real* at = row[output] + 3 * chunk * chunk_taps + lane;
+    typename L::Vector product(std::size_t output, std::size_t of, std::size_t chunk, std::size_t lane) const noexcept {
+        const Real* at = row[of] + 3 * chunk * chunk_taps + lane;
         const auto there = L::repeat(place[output]);
         const auto slope = L::load(at + chunk_taps) + there * L::load(at + 2 * chunk_taps);
         return L::load(inputs[output] + chunk * chunk_taps + lane) * (L::load(at) + there * slope);
@@ -88,9 +70,15 @@ template <typename Real, std::size_t begin, typename Block, std::size_t... i>
 typename Lanes<Real>::Vector group(const Block& block, std::size_t chunks, std::index_sequence<i...>) noexcept {
     using L = Lanes<Real>;
     typename L::Vector partial[sizeof...(i)] = {};
-    for (std::size_t chunk = 0; chunk < chunks; ++chunk)
-        for (std::size_t lane = 0; lane < chunk_taps; lane += L::count)
-            ((partial[i] += block.product(begin + i, chunk, lane)), ...);
+    if (((block.row[begin + i] == block.row[begin]) && ...)) {  // at a ratio close to 1: load it once
+        for (std::size_t chunk = 0; chunk < chunks; ++chunk)
+            for (std::size_t lane = 0; lane < chunk_taps; lane += L::count)
+                ((partial[i] += block.product(begin + i, begin, chunk, lane)), ...);
+    } else {
+        for (std::size_t chunk = 0; chunk < chunks; ++chunk)
+            for (std::size_t lane = 0; lane < chunk_taps; lane += L::count)
+                ((partial[i] += block.product(begin + i, begin + i, chunk, lane)), ...);
+    }
     return folded<Real, sizeof...(i)>(partial);
 }
 
@@ -123,6 +111,59 @@ Walk convolve(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real*
             for (std::size_t i = 0; i < made; ++i) out[i] = outputs[i];
         out += made;
         count -= made;
+    }
+    return walk;
+}
+
+// What a whole number of inputs per output allows: outputs that begin equally far behind a multiple of a chunk share a
+// row, which is shifted so far, and all loads are aligned.
+template <typename Real>
+struct Decimation {
+    using L = Lanes<Real>;
+    static constexpr std::size_t together = 5;  // divides the outputs of 10 ms well, and hides the time of an addition
+    static constexpr std::size_t most = together * chunk_taps;
+
+    const FilterBank<Real>& bank;
+    std::size_t down;
+    typename L::Vector sums[most];
+
+    // Outputs `first`, `first` + `distance` and so on, where there are so many; else the first again.
+    void make(const Real* inputs, std::size_t offset, std::size_t first, std::size_t distance,
+              std::size_t count) noexcept {
+        const std::size_t shift = (offset + first * down) % chunk_taps;
+        const Real* begin = inputs + offset + first * down - shift;
+        const Real* from[together];
+        for (std::size_t i = 0; i < together; ++i)
+            from[i] = begin + (first + i * distance < count ? i * distance * down : 0);
+        const Real* row = bank.rows + shift * bank.taps;
+        typename L::Vector partial[together] = {};
+        for (std::size_t tap = 0; tap < bank.taps; tap += L::count)
+            for (std::size_t i = 0; i < together; ++i) partial[i] += L::load(from[i] + tap) * L::load(row + tap);
+        for (std::size_t i = 0; i < together; ++i) sums[first + i * distance] = partial[i];
+    }
+
+    void finish(Real* out, std::size_t count) const noexcept {
+        for (std::size_t k = 0; k < count; k += L::count) {
+            const auto outputs = folded<Real, L::count>(sums + k);
+            for (std::size_t i = 0; i < std::min(count - k, L::count); ++i) out[k + i] = outputs[i];
+        }
+    }
+};
+
+template <typename Real>
+Walk decimate(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real* out, std::size_t count) noexcept {
+    const auto down = static_cast<std::size_t>(walk.whole_step());
+    const std::size_t distance = chunk_taps / std::gcd(down, chunk_taps), most = Decimation<Real>::together * distance;
+    Decimation<Real> decimation{bank, down, {}};
+    while (count > 0) {
+        const std::size_t now = std::min(count, most);
+        const auto offset = static_cast<std::size_t>(walk.place.first);
+        for (std::size_t first = 0; first < std::min(now, distance); ++first)
+            decimation.make(inputs, offset, first, distance, now);
+        decimation.finish(out, now);
+        walk.place.first += static_cast<std::ptrdiff_t>(now * down);
+        out += now;
+        count -= now;
     }
     return walk;
 }
@@ -181,7 +222,7 @@ Walk interpolate(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Re
 
 template <typename Real>
 constexpr Convolution<Real> convolution_of{.exact = &convolve<Real, Rows<Real>>,
-                                           .decimating = &convolve<Real, OneRow<Real>>,
+                                           .decimating = &decimate<Real>,
                                            .interpolating = &interpolate<Real>,
                                            .parabolic = &convolve<Real, Parabolas<Real>>};
 

@@ -19,7 +19,7 @@ constexpr Profile profile_of(ResamplerQuality quality) {
         case ResamplerQuality::fast: return {90.0, 0.43, 0.55};
         case ResamplerQuality::voice: break;
     }
-    return {134.0, 0.44, 0.55};
+    return {137.0, 0.4376, 0.55};
 }
 
 // The modified Bessel function of the first kind and order 0, by its power series.

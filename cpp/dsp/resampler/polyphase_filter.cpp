@@ -49,39 +49,47 @@ PolyphaseFilter<Real>::PolyphaseFilter(const InterpolationFilter& filter, const 
       config_(config),
       convolution_(&convolution_for<Real>(config.isa)),
       taps_(padded(2 * filter.half_taps())),
-      capacity_(config.lead + 2 * config.longest_input + taps_ + overread),
+      capacity_(padded(config.lead + 2 * config.longest_input + taps_ + 2 * chunk_taps + overread)),
       history_(config.channels * capacity_),
       made_(config.longest_output) {
     reset();
 }
 
 template <typename Real>
-void PolyphaseFilter<Real>::use(typename Convolution<Real>::Kernel kernel, AlignedVector<Real> rows,
+void PolyphaseFilter<Real>::use(typename Convolution<Real>::Kernel kernel, AlignedVector<Real> rows, std::size_t taps,
                                 double cells_per_unit) {
     kernel_ = kernel;
     rows_ = std::move(rows);
-    bank_ = {.rows = rows_.data(), .taps = taps_, .cells_per_unit = cells_per_unit};
+    bank_ = {.rows = rows_.data(), .taps = taps, .cells_per_unit = cells_per_unit};
+}
+
+template <typename Real>
+void PolyphaseFilter<Real>::use_shifts(const std::vector<double>& row) {
+    const std::size_t longer = taps_ + chunk_taps;
+    AlignedVector<Real> rows(chunk_taps * longer);
+    for (std::size_t shift = 0; shift < chunk_taps; ++shift)
+        std::transform(row.begin(), row.end(), rows.begin() + static_cast<std::ptrdiff_t>(shift * longer + shift),
+                       [](double value) { return static_cast<Real>(value); });
+    use(convolution_->decimating, std::move(rows), longer);
 }
 
 template <typename Real>
 void PolyphaseFilter<Real>::make_delay() {
-    AlignedVector<Real> row(taps_);
-    row[filter_.half_taps() - 1] = Real{1};
-    use(convolution_->decimating, std::move(row));
+    std::vector<double> row(2 * filter_.half_taps());
+    row[filter_.half_taps() - 1] = 1.0;
+    use_shifts(row);
 }
 
 template <typename Real>
 void PolyphaseFilter<Real>::make_rows(std::size_t phases, std::size_t inputs_per_turn) {
+    if (phases == 1) return use_shifts(filter_.row(0.0));
     AlignedVector<Real> rows(phases * taps_);
     for (std::size_t phase = 0; phase < phases; ++phase) {
         const auto row = filter_.row(static_cast<double>(phase) / static_cast<double>(phases));
         std::transform(row.begin(), row.end(), rows.begin() + static_cast<std::ptrdiff_t>(phase * taps_),
                        [](double value) { return static_cast<Real>(value); });
     }
-    use(phases == 1            ? convolution_->decimating
-        : inputs_per_turn == 1 ? convolution_->interpolating
-                               : convolution_->exact,
-        std::move(rows));
+    use(inputs_per_turn == 1 ? convolution_->interpolating : convolution_->exact, std::move(rows), taps_);
 }
 
 template <typename Real>
@@ -100,7 +108,7 @@ void PolyphaseFilter<Real>::make_cells(std::uint64_t units) {
             for (std::size_t power = 0; power < 3; ++power) at[power * chunk_taps] = static_cast<Real>(parabola[power]);
         }
     }
-    use(convolution_->parabolic, std::move(rows), static_cast<double>(cells) / static_cast<double>(units));
+    use(convolution_->parabolic, std::move(rows), taps_, static_cast<double>(cells) / static_cast<double>(units));
 }
 
 template <typename Real>
@@ -111,16 +119,20 @@ void PolyphaseFilter<Real>::reset() noexcept {
 
 template <typename Real>
 template <typename Sample>
-void PolyphaseFilter<Real>::store(Strided<const Sample> in, std::size_t count, std::size_t used) noexcept {
+std::size_t PolyphaseFilter<Real>::store(Strided<const Sample> in, std::size_t count, std::ptrdiff_t first) noexcept {
+    // By whole chunks, so that an input's lane, and with it the order of the sums, is the same however a stream is cut.
+    const std::size_t used = std::min(static_cast<std::size_t>(first), filled_) / chunk_taps * chunk_taps;
     for (std::size_t channel = 0; channel < config_.channels; ++channel) {
         Real* kept = std::copy(history(channel) + used, history(channel) + filled_, history(channel));
         const Sample* from = in.channel(channel);
         if (in.to_next == 1)  // a loop of its own, which vectorises
             std::transform(from, from + count, kept, [](Sample sample) { return to_float(sample); });
         else
-            for (std::size_t n = 0; n < count; ++n) kept[n] = to_float(from[static_cast<std::ptrdiff_t>(n) * in.to_next]);
+            for (std::size_t n = 0; n < count; ++n)
+                kept[n] = to_float(from[static_cast<std::ptrdiff_t>(n) * in.to_next]);
     }
     filled_ += count - used;
+    return used;
 }
 
 template <typename Real>
@@ -145,10 +157,10 @@ Walk PolyphaseFilter<Real>::produce(const Walk& walk, Strided<Sample> out, std::
 template class PolyphaseFilter<float>;
 template class PolyphaseFilter<double>;
 
-template void PolyphaseFilter<float>::store(Strided<const float>, std::size_t, std::size_t) noexcept;
-template void PolyphaseFilter<float>::store(Strided<const std::int16_t>, std::size_t, std::size_t) noexcept;
-template void PolyphaseFilter<double>::store(Strided<const float>, std::size_t, std::size_t) noexcept;
-template void PolyphaseFilter<double>::store(Strided<const std::int16_t>, std::size_t, std::size_t) noexcept;
+template std::size_t PolyphaseFilter<float>::store(Strided<const float>, std::size_t, std::ptrdiff_t) noexcept;
+template std::size_t PolyphaseFilter<float>::store(Strided<const std::int16_t>, std::size_t, std::ptrdiff_t) noexcept;
+template std::size_t PolyphaseFilter<double>::store(Strided<const float>, std::size_t, std::ptrdiff_t) noexcept;
+template std::size_t PolyphaseFilter<double>::store(Strided<const std::int16_t>, std::size_t, std::ptrdiff_t) noexcept;
 template Walk PolyphaseFilter<float>::produce(const Walk&, Strided<float>, std::size_t) noexcept;
 template Walk PolyphaseFilter<float>::produce(const Walk&, Strided<std::int16_t>, std::size_t) noexcept;
 template Walk PolyphaseFilter<double>::produce(const Walk&, Strided<float>, std::size_t) noexcept;

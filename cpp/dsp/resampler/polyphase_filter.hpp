@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include "base/aligned.hpp"
+#include <vector>
 
+#include "base/aligned.hpp"
 #include "dsp/resampler/convolution.hpp"
 #include "dsp/resampler/interpolation_filter.hpp"
 #include "dsp/resampler/strided.hpp"
@@ -41,16 +42,18 @@ class PolyphaseFilter {
 
     std::size_t filled() const noexcept { return filled_; }
 
-    // Append `count` inputs, after letting go of the first `used`.
+    // Append `count` inputs, after letting go of what lies before the input `first`; returns how many that were.
     template <typename Sample>
-    void store(Strided<const Sample> in, std::size_t count, std::size_t used) noexcept;
+    std::size_t store(Strided<const Sample> in, std::size_t count, std::ptrdiff_t first) noexcept;
 
     // `count` outputs at the places of `walk`; returns the walk behind them.
     template <typename Sample>
     Walk produce(const Walk& walk, Strided<Sample> out, std::size_t count) noexcept;
 
   private:
-    void use(typename Convolution<Real>::Kernel kernel, AlignedVector<Real> rows, double cells_per_unit = 0.0);
+    void use(typename Convolution<Real>::Kernel kernel, AlignedVector<Real> rows, std::size_t taps,
+             double cells_per_unit = 0.0);
+    void use_shifts(const std::vector<double>& row);
     Real* history(std::size_t channel) noexcept { return history_.data() + channel * capacity_; }
 
     InterpolationFilter filter_;

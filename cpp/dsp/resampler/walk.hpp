@@ -25,6 +25,8 @@ class Walk {
 
     std::uint64_t units() const noexcept { return units_; }  // per input
 
+    std::ptrdiff_t whole_step() const noexcept { return whole_; }
+
     // Count in finer units from here on.
     void refine(std::uint64_t units_per_input) noexcept {
         const double scale = static_cast<double>(units_per_input) / static_cast<double>(units_);
