@@ -21,7 +21,7 @@ struct Lanes {
     static constexpr std::size_t count = register_bytes / sizeof(Number);
 
 #if defined(__GNUC__)
-    typedef Number Vector __attribute__((vector_size(register_bytes)));
+    using Vector __attribute__((vector_size(register_bytes))) = Number;
 #else
     struct Vector {
         Number lane[count];

@@ -48,7 +48,7 @@ Resampler::Resampler(const Config& config)
       latency_(static_cast<std::size_t>(((shape_.half_taps() + 1) * up_ + down_ - 1) / down_)),
       lead_(static_cast<std::size_t>((latency_ * down_ + up_ - 1) / up_) + shape_.half_taps() - 1),
       filter_(make_filter(shape_, config, lead_)) {
-    with_filter([this](auto& filter) {
+    with_filter(*this, [this](auto& filter) {
         if (up_ == down_)
             filter.make_delay();
         else if (up_ <= most_rows)
@@ -60,7 +60,7 @@ Resampler::Resampler(const Config& config)
 }
 
 void Resampler::reset() noexcept {
-    with_filter([](auto& filter) { filter.reset(); });
+    with_filter(*this, [](auto& filter) { filter.reset(); });
     inputs_ = outputs_ = 0;
     // Output 0 lies latency * down / up inputs before input 0.
     const std::uint64_t phase = (up_ - latency_ * down_ % up_) % up_;
@@ -74,7 +74,7 @@ void Resampler::set_ratio(double ratio) {
         throw std::invalid_argument("ratio must be within 5 % of to_hz / from_hz, " + std::to_string(nominal) +
                                     ", not " + std::to_string(ratio));
     if (!varies_) {
-        with_filter([](auto& filter) { filter.make_cells(varied_units); });
+        with_filter(*this, [](auto& filter) { filter.make_cells(varied_units); });
         walk_.refine(varied_units);
         varies_ = true;
     }
@@ -82,7 +82,7 @@ void Resampler::set_ratio(double ratio) {
 }
 
 std::size_t Resampler::varied_due(std::size_t count) const noexcept {
-    const std::size_t filled = std::visit([](const auto& filter) { return filter.filled(); }, filter_);
+    const std::size_t filled = with_filter(*this, [](const auto& filter) { return filter.filled(); });
     const auto reach =
         static_cast<std::ptrdiff_t>(filled + count) - static_cast<std::ptrdiff_t>(2 * shape_.half_taps());
     std::size_t outputs = 0;
@@ -101,7 +101,7 @@ std::size_t Resampler::due(std::size_t count, bool last) const noexcept {
 template <typename Sample>
 std::size_t Resampler::process(Strided<const Sample> in, std::size_t count, Strided<Sample> out, bool last) noexcept {
     const DenormalsOff denormals_off;
-    return with_filter([&](auto& filter) {
+    return with_filter(*this, [&](auto& filter) {
         std::size_t total = 0;
         const auto produce = [&](std::size_t outputs) {
             walk_ = filter.produce(walk_, out.from(total), outputs);

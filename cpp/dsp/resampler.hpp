@@ -48,9 +48,11 @@ class Resampler {
     void reset() noexcept;
 
   private:
-    template <typename Visitor>
-    decltype(auto) with_filter(Visitor&& visitor) {
-        return std::visit(visitor, filter_);
+    // The variant always holds one of its two: std::visit, which throws where it holds none, would not be noexcept.
+    template <typename Self, typename Visitor>
+    static decltype(auto) with_filter(Self& self, Visitor&& visitor) {
+        auto* const single = std::get_if<PolyphaseFilter<float>>(&self.filter_);
+        return single != nullptr ? visitor(*single) : visitor(*std::get_if<PolyphaseFilter<double>>(&self.filter_));
     }
 
     std::size_t varied_due(std::size_t count) const noexcept;

@@ -21,7 +21,7 @@ struct Rows {
         row[output] = bank.rows + at.phase * bank.taps;
     }
 
-    typename L::Vector product(std::size_t output, std::size_t of, std::size_t chunk, std::size_t lane) const noexcept {
+    L::Vector product(std::size_t output, std::size_t of, std::size_t chunk, std::size_t lane) const noexcept {
         const std::size_t tap = chunk * chunk_taps + lane;
         return L::load(inputs[output] + tap) * L::load(row[of] + tap);
     }
@@ -43,7 +43,7 @@ struct Parabolas {
         place[output] = static_cast<Real>(cells - static_cast<double>(cell));
     }
 
-    typename L::Vector product(std::size_t output, std::size_t of, std::size_t chunk, std::size_t lane) const noexcept {
+    L::Vector product(std::size_t output, std::size_t of, std::size_t chunk, std::size_t lane) const noexcept {
         const Real* at = row[of] + 3 * chunk * chunk_taps + lane;
         const auto there = L::repeat(place[output]);
         const auto slope = L::load(at + chunk_taps) + there * L::load(at + 2 * chunk_taps);
@@ -53,7 +53,7 @@ struct Parabolas {
 
 // Adds up partial sums, one vector for each of `outputs`, into one vector.
 template <typename Real, std::size_t outputs>
-typename Lanes<Real>::Vector folded(const typename Lanes<Real>::Vector* partial) noexcept {
+Lanes<Real>::Vector folded(const typename Lanes<Real>::Vector* partial) noexcept {
     if constexpr (outputs == 1)
         return *partial;
     else
@@ -67,7 +67,7 @@ template <typename Real>
 constexpr std::size_t group_of = std::min<std::size_t>(4, Lanes<Real>::count);
 
 template <typename Real, std::size_t begin, typename Block, std::size_t... i>
-typename Lanes<Real>::Vector group(const Block& block, std::size_t chunks, std::index_sequence<i...>) noexcept {
+Lanes<Real>::Vector group(const Block& block, std::size_t chunks, std::index_sequence<i...>) noexcept {
     using L = Lanes<Real>;
     typename L::Vector partial[sizeof...(i)] = {};
     if (((block.row[begin + i] == block.row[begin]) && ...)) {  // at a ratio close to 1: load it once
@@ -84,7 +84,7 @@ typename Lanes<Real>::Vector group(const Block& block, std::size_t chunks, std::
 
 // `outputs` of a block from `begin`, as many as a vector has lanes at the first call.
 template <typename Real, std::size_t begin, std::size_t outputs, typename Block>
-typename Lanes<Real>::Vector sums(const Block& block, std::size_t chunks) noexcept {
+Lanes<Real>::Vector sums(const Block& block, std::size_t chunks) noexcept {
     if constexpr (outputs > group_of<Real>) {
         const auto earlier = sums<Real, begin, outputs / 2>(block, chunks);
         const auto later = sums<Real, begin + outputs / 2, outputs / 2>(block, chunks);
@@ -125,7 +125,7 @@ struct Decimation {
 
     const FilterBank<Real>& bank;
     std::size_t down;
-    typename L::Vector sums[most];
+    L::Vector sums[most];
 
     // Outputs `first`, `first` + `distance` and so on, where there are so many; else the first again.
     void make(const Real* inputs, std::size_t offset, std::size_t first, std::size_t distance,

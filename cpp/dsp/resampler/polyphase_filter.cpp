@@ -56,7 +56,7 @@ PolyphaseFilter<Real>::PolyphaseFilter(const InterpolationFilter& filter, const 
 }
 
 template <typename Real>
-void PolyphaseFilter<Real>::use(typename Convolution<Real>::Kernel kernel, AlignedVector<Real> rows, std::size_t taps,
+void PolyphaseFilter<Real>::use(Convolution<Real>::Kernel kernel, AlignedVector<Real> rows, std::size_t taps,
                                 double cells_per_unit) {
     kernel_ = kernel;
     rows_ = std::move(rows);

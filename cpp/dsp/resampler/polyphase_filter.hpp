@@ -51,8 +51,7 @@ class PolyphaseFilter {
     Walk produce(const Walk& walk, Strided<Sample> out, std::size_t count) noexcept;
 
   private:
-    void use(typename Convolution<Real>::Kernel kernel, AlignedVector<Real> rows, std::size_t taps,
-             double cells_per_unit = 0.0);
+    void use(Convolution<Real>::Kernel kernel, AlignedVector<Real> rows, std::size_t taps, double cells_per_unit = 0.0);
     void use_shifts(const std::vector<double>& row);
     Real* history(std::size_t channel) noexcept { return history_.data() + channel * capacity_; }
 
@@ -64,7 +63,7 @@ class PolyphaseFilter {
     std::size_t filled_ = 0;
     AlignedVector<Real> rows_, history_, made_;
     FilterBank<Real> bank_{};
-    typename Convolution<Real>::Kernel kernel_ = nullptr;
+    Convolution<Real>::Kernel kernel_ = nullptr;
 };
 
 extern template class PolyphaseFilter<float>;
