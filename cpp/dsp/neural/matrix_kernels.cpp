@@ -1,0 +1,203 @@
+// Compiled once per instruction set.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+#include "dsp/neural/matrix.hpp"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace spike::SPIKE_ISA {
+namespace {
+
+// Sums of a block of rows: what `add` needs of the instruction set. `Weights` are a pair of columns of all the rows.
+#if defined(__AVX512BW__)
+struct Sums {
+    __m512i all = _mm512_setzero_si512();
+    struct Weights {
+        __m512i all;
+        explicit Weights(const std::int8_t* from) noexcept
+            : all(_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))) {}
+    };
+    void add(const Weights& weights, std::int32_t pair) noexcept {
+        all = _mm512_add_epi32(all, _mm512_madd_epi16(weights.all, _mm512_set1_epi32(pair)));
+    }
+    void store(std::int32_t* to) const noexcept { _mm512_storeu_si512(to, all); }
+};
+#elif defined(__AVX2__)
+struct Sums {
+    __m256i half[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    struct Weights {
+        __m256i half[2];
+        explicit Weights(const std::int8_t* from) noexcept
+            : half{_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))),
+                   _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 16)))} {}
+    };
+    void add(const Weights& weights, std::int32_t pair) noexcept {
+        const __m256i inputs = _mm256_set1_epi32(pair);
+        for (std::size_t i = 0; i < 2; ++i)
+            half[i] = _mm256_add_epi32(half[i], _mm256_madd_epi16(weights.half[i], inputs));
+    }
+    void store(std::int32_t* to) const noexcept {
+        for (std::size_t i = 0; i < 2; ++i) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8 * i), half[i]);
+    }
+};
+#elif defined(__SSE2__) || defined(_M_X64)
+struct Sums {
+    __m128i quarter[4] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128()};
+    struct Weights {
+        __m128i quarter[4];
+        explicit Weights(const std::int8_t* from) noexcept {
+            for (std::size_t i = 0; i < 2; ++i) {
+                const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 16 * i));
+                quarter[2 * i] = _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+                quarter[2 * i + 1] = _mm_srai_epi16(_mm_unpackhi_epi8(bytes, bytes), 8);
+            }
+        }
+    };
+    void add(const Weights& weights, std::int32_t pair) noexcept {
+        const __m128i inputs = _mm_set1_epi32(pair);
+        for (std::size_t i = 0; i < 4; ++i)
+            quarter[i] = _mm_add_epi32(quarter[i], _mm_madd_epi16(weights.quarter[i], inputs));
+    }
+    void store(std::int32_t* to) const noexcept {
+        for (std::size_t i = 0; i < 4; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 4 * i), quarter[i]);
+    }
+};
+#elif defined(__ARM_NEON)
+struct Sums {
+    int32x4_t quarter[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
+    struct Weights {
+        int16x8x2_t half[2];  // even and odd columns of eight rows
+        explicit Weights(const std::int8_t* from) noexcept {
+            for (std::size_t i = 0; i < 2; ++i) {
+                const int8x8x2_t bytes = vld2_s8(from + 16 * i);
+                half[i] = {vmovl_s8(bytes.val[0]), vmovl_s8(bytes.val[1])};
+            }
+        }
+    };
+    void add(const Weights& weights, std::int32_t pair) noexcept {
+        const auto even = static_cast<std::int16_t>(pair), odd = static_cast<std::int16_t>(pair >> 16);
+        for (std::size_t i = 0; i < 2; ++i) {
+            int32x4_t& low = quarter[2 * i];
+            int32x4_t& high = quarter[2 * i + 1];
+            low = vmlal_n_s16(low, vget_low_s16(weights.half[i].val[0]), even);
+            low = vmlal_n_s16(low, vget_low_s16(weights.half[i].val[1]), odd);
+            high = vmlal_n_s16(high, vget_high_s16(weights.half[i].val[0]), even);
+            high = vmlal_n_s16(high, vget_high_s16(weights.half[i].val[1]), odd);
+        }
+    }
+    void store(std::int32_t* to) const noexcept {
+        for (std::size_t i = 0; i < 4; ++i) vst1q_s32(to + 4 * i, quarter[i]);
+    }
+};
+#else
+struct Sums {
+    std::int32_t row[block_rows] = {};
+    struct Weights {
+        const std::int8_t* from;
+        explicit Weights(const std::int8_t* weights) noexcept : from(weights) {}
+    };
+    void add(const Weights& weights, std::int32_t pair) noexcept {
+        const auto even = static_cast<std::int16_t>(pair), odd = static_cast<std::int16_t>(pair >> 16);
+        for (std::size_t r = 0; r < block_rows; ++r)
+            row[r] += weights.from[2 * r] * even + weights.from[2 * r + 1] * odd;
+    }
+    void store(std::int32_t* to) const noexcept { std::copy(row, row + block_rows, to); }
+};
+#endif
+
+std::int32_t pair_at(const std::int16_t* inputs, std::size_t pair) noexcept {
+    std::int32_t both;
+    std::memcpy(&both, inputs + 2 * pair, sizeof both);
+    return both;
+}
+
+// `wide` blocks of rows times `vectors` vectors stay in registers while the columns pass.
+template <std::size_t vectors, std::size_t wide>
+void multiply_blocks(const PackedMatrix& matrix, std::size_t block, const std::int16_t* const* inputs,
+                     std::int32_t* const* sums) noexcept {
+    constexpr std::size_t pair_bytes = 2 * block_rows;
+    const std::size_t distance = matrix.pairs * pair_bytes;
+    const std::int8_t* from = matrix.weights + block * distance;
+    Sums made[wide][vectors];
+    for (std::size_t pair = 0; pair < matrix.pairs; ++pair)
+        for (std::size_t i = 0; i < wide; ++i) {
+            const Sums::Weights weights(from + i * distance + pair * pair_bytes);
+            for (std::size_t v = 0; v < vectors; ++v) made[i][v].add(weights, pair_at(inputs[v], pair));
+        }
+    for (std::size_t i = 0; i < wide; ++i)
+        for (std::size_t v = 0; v < vectors; ++v) made[i][v].store(sums[v] + (block + i) * block_rows);
+}
+
+template <std::size_t vectors>
+void multiply_by(const PackedMatrix& matrix, const std::int16_t* const* inputs, std::int32_t* const* sums) noexcept {
+#if defined(__AVX512BW__)
+    constexpr std::size_t wide = 4;
+#else
+    constexpr std::size_t wide = vectors == 1 ? 2 : 1;
+#endif
+    std::size_t block = 0;
+    for (; block + wide <= matrix.blocks; block += wide) multiply_blocks<vectors, wide>(matrix, block, inputs, sums);
+    for (; block < matrix.blocks; ++block) multiply_blocks<vectors, 1>(matrix, block, inputs, sums);
+}
+
+void multiply(const PackedMatrix& matrix, const std::int16_t* const* inputs, std::int32_t* const* sums,
+              std::size_t vectors) noexcept {
+    switch (vectors) {
+        case 1: multiply_by<1>(matrix, inputs, sums); break;
+        case 2: multiply_by<2>(matrix, inputs, sums); break;
+        case 3: multiply_by<3>(matrix, inputs, sums); break;
+        default: multiply_by<4>(matrix, inputs, sums); break;
+    }
+}
+
+float quantize(const float* values, std::size_t count, std::int16_t* quantized) noexcept {
+    float largest = 0.0f;
+    for (std::size_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+    if (!(largest > 1e-20f)) {
+        std::fill(quantized, quantized + count, std::int16_t{0});
+        return 0.0f;
+    }
+    const float scale = 32767.0f / largest;
+    for (std::size_t i = 0; i < count; ++i) {
+        const float scaled = values[i] * scale;
+        quantized[i] = static_cast<std::int16_t>(static_cast<std::int32_t>(scaled + std::copysign(0.5f, scaled)));
+    }
+    return largest / 32767.0f;
+}
+
+// By powers of two and the series of e^x around 0, to within 3e-7.
+float exponential(float x) noexcept {
+    x = std::min(std::max(x, -80.0f), 80.0f);
+    const float turns = x * std::numbers::log2e_v<float>;
+    const auto whole = static_cast<std::int32_t>(turns + std::copysign(0.5f, turns));
+    const float rest = (turns - static_cast<float>(whole)) * std::numbers::ln2_v<float>;
+    float sum = 1.0f / 5040.0f;
+    for (const float factor : {1.0f / 720.0f, 1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f})
+        sum = sum * rest + factor;
+    return sum * std::bit_cast<float>((whole + 127) << 23);
+}
+
+void sigmoid(float* values, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f / (1.0f + exponential(-values[i]));
+}
+
+void hyperbolic_tangent(float* values, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f - 2.0f / (1.0f + exponential(2.0f * values[i]));
+}
+
+}  // namespace
+
+const NeuralKernels neural_kernels_variant{
+    .multiply = &multiply, .quantize = &quantize, .sigmoid = &sigmoid, .tanh = &hyperbolic_tangent};
+
+}  // namespace spike::SPIKE_ISA

@@ -1,0 +1,121 @@
+"""Writes a checkpoint as the file that the core reads, and a reference run beside it for the tests.
+
+python training/export.py --checkpoint DIR/checkpoint.pt --out python/spike_engine/weights/noise.spkw \
+    --reference tests/dsp/data/noise_reference.npz
+
+The file's layout stands in `cpp/dsp/neural/weights.hpp`. `write_weights` takes the state of any network made of
+`torch.nn.Linear` and single-layer `torch.nn.GRU` modules; `quantized` gives the weights as the core will have them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from bands import edges_bins
+from network import Suppressor, analyse
+from numpy.typing import NDArray
+
+MAGIC, VERSION = b"SPKWGT\0\0", 1
+FLOATS, MATRIX = 0, 1
+ALIGNMENT, BLOCK_ROWS, MOST_COLUMNS = 64, 16, 512
+Arrays = dict[str, NDArray[np.float32]]
+
+
+def padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % ALIGNMENT)
+
+
+def rounded(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """The matrix as int8, and what 1 stands for in each row."""
+    scales = np.maximum(np.abs(matrix).max(1), 1e-12).astype(np.float32) / np.float32(127)
+    return np.clip(np.round(matrix / scales[:, None]), -127, 127).astype(np.int8), scales
+
+
+def packed(matrix: NDArray[np.float32]) -> bytes:
+    """Blocks of 16 rows, in a block pairs of columns, in a pair the rows; then the rows' scales."""
+    rows, columns = matrix.shape
+    if columns > MOST_COLUMNS:
+        raise ValueError(f"a matrix may have {MOST_COLUMNS} columns, not {columns}")
+    weights, scales = rounded(matrix)
+    whole = np.zeros((-(-rows // BLOCK_ROWS) * BLOCK_ROWS, columns + columns % 2), np.int8)
+    whole[:rows, :columns] = weights
+    blocks = whole.reshape(-1, BLOCK_ROWS, whole.shape[1] // 2, 2).transpose(0, 2, 1, 3)
+    return padded(np.ascontiguousarray(blocks).tobytes()) + scales.tobytes()
+
+
+def tensors_of(network: torch.nn.Module) -> Arrays:
+    """Weights and biases by the names that the core's layers look for."""
+    state = {name.replace("_l0", ""): value.numpy().astype(np.float32) for name, value in network.state_dict().items()}
+    return {name: value if value.ndim == 2 else value[None] for name, value in state.items()}
+
+
+def write_weights(path: Path, tensors: Arrays) -> None:
+    """`tensors` of two dimensions; names that hold ".weight" become int8 matrices, all others stay float32."""
+    data_begin = -(-(20 + 48 * len(tensors)) // ALIGNMENT) * ALIGNMENT
+    table, data = b"", b""
+    for name, value in tensors.items():
+        kind = MATRIX if ".weight" in name else FLOATS
+        table += name.encode().ljust(32, b"\0")
+        table += struct.pack("<4I", kind, *value.shape, data_begin + len(data))
+        data += padded(packed(value) if kind == MATRIX else value.astype("<f4").tobytes())
+    checked = (struct.pack("<I", len(tensors)) + table).ljust(data_begin - 16, b"\0") + data
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(MAGIC + struct.pack("<2I", VERSION, zlib.crc32(checked)) + checked)
+
+
+def quantized(network: torch.nn.Module) -> torch.nn.Module:
+    """The network with its weights as the file holds them."""
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if ".weight" in name:
+                weights, scales = rounded(value.numpy())
+                value.copy_(torch.from_numpy(weights * scales[:, None]))
+    return network
+
+
+def averaged(checkpoint: Path) -> Suppressor:
+    """The averaged weights of a checkpoint, ready to run."""
+    state = torch.load(checkpoint, weights_only=True)["averaged"]
+    network = Suppressor()
+    network.load_state_dict({name.removeprefix("module."): value for name, value in state.items() if "." in name})
+    return network.eval()
+
+
+def write_reference(path: Path, network: Suppressor, frames: int = 120) -> None:
+    """Noise that swells and falls, as heard and as answered."""
+    random = np.random.default_rng(5)
+    swell = np.abs(np.sin(np.arange(frames * 480) / 9000)) ** 2
+    tone = np.sin(2 * np.pi * 180 * np.arange(frames * 480) / 48000 + 3 * np.sin(np.arange(frames * 480) / 4000))
+    samples = (0.1 * swell * np.sign(tone) * np.abs(tone) ** 0.3 + 0.01 * random.standard_normal(frames * 480)).astype(
+        np.float32
+    )
+    with torch.no_grad():
+        spectrum = analyse(torch.from_numpy(samples)[None])
+        features = network.features(spectrum)
+        gains, filters, voice = network.answers(features)
+        cleaned, _ = network(spectrum)
+    arrays = {"features": features, "gains": gains, "filters": filters, "voice": torch.sigmoid(voice)}
+    found = {name: value[0].numpy().astype(np.float16) for name, value in arrays.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, samples=samples, cleaned=cleaned[0, ::10].numpy().astype(np.complex64), **found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--reference", type=Path)
+    options = parser.parse_args()
+    network = averaged(options.checkpoint)
+    write_weights(options.out, {**tensors_of(network), "bands.edges": edges_bins().astype(np.float32)[None]})
+    if options.reference:
+        write_reference(options.reference, quantized(network))
+
+
+if __name__ == "__main__":
+    main()

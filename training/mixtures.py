@@ -1,0 +1,117 @@
+"""Endless noisy speech and its clean target, drawn from the pools that `prepare.py` packed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from bands import BIN_HZ, BINS
+from network import analyse
+from numpy.typing import NDArray
+from torch import Tensor
+
+RATE_HZ = 48000
+Samples = NDArray[np.float32]
+# Pools, how often each is drawn, and where a recording of that pool ends in Hz.
+VOICES = {"speech_08": (0.3, 8000), "speech_11": (0.3, 11000), "speech_24": (0.4, 24000)}
+NOISES = {"stationary": 0.32, "noise": 0.3, "babble": 0.16, "music": 0.12, "clicks": 0.1}
+
+
+def active_level(x: Samples) -> float:
+    frames = x[: len(x) // 480 * 480].reshape(-1, 480)
+    power = np.einsum("ij,ij->i", frames, frames) / 480
+    return float(np.sqrt(power[power >= 0.01 * power.max()].mean() + 1e-12))
+
+
+class Mixtures:
+    """Batches of spectra (noisy, clean), 48 kHz, of `seconds` each."""
+
+    def __init__(self, pack: Path, *, seconds: float, seed: int) -> None:
+        files = [f"{name}_{side}" for name in VOICES for side in ("dry", "wet", "wet_target")]
+        self._pools = {name: np.memmap(pack / f"{name}.i16", np.int16, "r") for name in [*files, *NOISES]}
+        self._samples = int(seconds * RATE_HZ)
+        self._random = np.random.default_rng(seed)
+
+    def batch(self, size: int) -> tuple[Tensor, Tensor]:
+        sides = [self._pair() for _ in range(size)]
+        noisy, clean = (torch.from_numpy(np.stack(side)) for side in zip(*(s[:2] for s in sides), strict=True))
+        with torch.no_grad():
+            shape = torch.from_numpy(np.stack([self._response(s[2]) for s in sides]))[:, None]
+            return analyse(noisy) * shape, analyse(clean) * shape
+
+    def _cut(self, pool: str, at: int | None = None) -> tuple[Samples, int]:
+        stream = self._pools[pool]
+        at = int(self._random.integers(0, len(stream) - self._samples)) if at is None else at
+        return stream[at : at + self._samples].astype(np.float32) / np.float32(32768), at
+
+    def _voice(self) -> tuple[Samples, Samples, int]:
+        """A voice, the part of it to be kept, and its bandwidth."""
+        name = self._random.choice(list(VOICES), p=[share for share, _ in VOICES.values()])
+        if self._random.random() < 0.45:
+            voice, _ = self._cut(f"{name}_dry")
+            return voice, voice.copy(), VOICES[name][1]
+        voice, at = self._cut(f"{name}_wet")
+        return voice, self._cut(f"{name}_wet_target", at)[0], VOICES[name][1]
+
+    def _noise(self) -> Samples:
+        kinds = self._random.choice(
+            list(NOISES), size=1 if self._random.random() < 0.65 else 2, p=list(NOISES.values())
+        )
+        noise = np.zeros(self._samples, np.float32)
+        for kind in kinds:
+            one, _ = self._cut(kind)
+            noise += one * np.float32(self._random.uniform(0.3, 1) / (active_level(one) + 1e-4))
+        return noise
+
+    def _pair(self) -> tuple[Samples, Samples, int]:
+        random = self._random
+        voice, clean, bandwidth_hz = self._voice()
+        noise = self._noise()
+        if random.random() < 0.25:  # somebody turns away, comes near
+            knots = np.cumsum(random.normal(0, 3, 6))
+            moving = (10 ** (np.interp(np.linspace(0, 5, self._samples), np.arange(6), knots) / 20)).astype(np.float32)
+            voice, clean = voice * moving, clean * moving
+        snr_db = random.uniform(-6, 22)
+        noise *= np.float32(active_level(voice) / (active_level(noise) + 1e-6) * 10 ** (-snr_db / 20))
+        kind = random.random()
+        if kind < 0.07:
+            noise *= np.float32(1e-3)  # nothing to do
+        elif kind < 0.12:
+            voice, clean = 0 * voice, 0 * clean  # nobody talks
+        if random.random() < 0.06:  # the stream opens with nothing
+            quiet = int(random.integers(0, self._samples // 2))
+            for side in (voice, clean, noise):
+                side[:quiet] = 0
+        return *self._received(voice + noise, clean), bandwidth_hz
+
+    def _received(self, noisy: Samples, clean: Samples) -> tuple[Samples, Samples]:
+        random = self._random
+        gain = np.float32(10 ** (random.uniform(-40, -12) / 20) / (active_level(noisy) + 1e-5))
+        noisy *= gain
+        clean *= gain
+        ceiling = 0.99
+        if random.random() < 0.07:
+            ceiling = min(ceiling, np.abs(noisy).max() * random.uniform(0.25, 0.9))
+        np.clip(noisy, -ceiling, ceiling, out=noisy)
+        noisy += random.standard_normal(1, np.float32) * np.float32(1e-7)
+        return noisy, clean
+
+    def _response(self, bandwidth_hz: int) -> NDArray[np.float32]:
+        """What a microphone and a codec do to the spectrum: a smooth curve, then an end."""
+        random = self._random
+        hz = np.arange(BINS) * BIN_HZ
+        octave = np.log2(np.maximum(hz, 60) / 60) / np.log2(400)
+        curve_db = random.uniform(-6, 6) * octave
+        for order in range(1, 5):
+            curve_db = curve_db + random.normal(0, 2.5 / order) * np.cos(
+                np.pi * order * octave + random.uniform(0, 6.28)
+            )
+        if random.random() < 0.3:
+            low_hz = random.uniform(60, 300)
+            curve_db = curve_db - 12 * np.log2(np.maximum(low_hz / np.maximum(hz, 20), 1))
+        end_hz = 24000 if random.random() < 0.08 else bandwidth_hz
+        if random.random() < 0.4:
+            end_hz = min(end_hz, random.choice([4000, 8000, 8000, 8000, 8000, 11025, 12000, 16000]))
+        curve_db = curve_db - np.clip((hz - end_hz * 0.98) / 100, 0, None) * 30
+        return (10 ** (np.maximum(curve_db, -200) / 20) * (hz < end_hz + 1)).astype(np.float32)

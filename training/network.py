@@ -1,0 +1,101 @@
+"""The suppressor's network as it is trained; `cpp/dsp/neural` runs the same, one frame at a time."""
+
+from __future__ import annotations
+
+import torch
+from bands import BANDS, LOW_BANDS, LOW_BINS, filterbank
+from torch import Tensor, nn
+
+HOP, WINDOW = 480, 960  # samples at 48 kHz: 10 ms, 20 ms
+INPUTS = 2 * BANDS + 3 * LOW_BINS
+HIDDEN = 256
+TAPS = 3  # frames that a low bin is made from: the one after, its own, the one before
+KEEP = 0.99  # of a running level from frame to frame: one second
+FLOOR = 1e-10
+WINDOW_SHAPE = torch.sqrt(torch.hann_window(WINDOW))
+
+
+def analyse(samples: Tensor) -> Tensor:
+    """(batch, samples) to (batch, frames, BINS), a sine of amplitude 1 near 1; frame k ends at HOP * (k + 1)."""
+    padded = nn.functional.pad(samples, (WINDOW - HOP, 0))
+    spectrum = torch.stft(padded, WINDOW, HOP, window=WINDOW_SHAPE, center=False, return_complex=True)
+    return spectrum.transpose(1, 2) * (2 / WINDOW)
+
+
+def synthesise(spectrum: Tensor) -> Tensor:
+    """Back to samples, one HOP later than `analyse` took them in."""
+    frames = torch.fft.irfft(spectrum * (WINDOW / 2), WINDOW) * WINDOW_SHAPE
+    batch, count, _ = frames.shape
+    out = torch.zeros(batch, (count + 1) * HOP)
+    out[:, : count * HOP] += frames[..., :HOP].reshape(batch, -1)
+    out[:, HOP:] += frames[..., HOP:].reshape(batch, -1)
+    return out[:, : count * HOP]
+
+
+def shifted(x: Tensor, frames: int = 1) -> Tensor:
+    """Later by some frames; zeros come in."""
+    return torch.cat([torch.zeros_like(x[:, :frames]), x[:, :-frames]], 1)
+
+
+def running_mean(x: Tensor) -> Tensor:
+    """Exponential over frames, starting at the first: a product with a triangle of powers, block by block."""
+    state, steps = x[:, 0], torch.arange(100)
+    triangle = torch.tril((1 - KEEP) * KEEP ** (steps[:, None] - steps[None, :]).clamp(min=0).float())
+    decay = KEEP ** (steps + 1).float()
+    parts = []
+    for piece in x.split(100, 1):
+        n = piece.shape[1]
+        parts.append(triangle[:n, :n] @ piece + decay[:n, None] * state[:, None])
+        state = parts[-1][:, -1]
+    return torch.cat(parts, 1)
+
+
+class Suppressor(nn.Module):
+    """Hears a frame, answers for the frame before it: that one frame to come is worth its 10 ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
+        signs = torch.where(torch.arange(LOW_BINS) % 2 == 0, 1.0, -1.0)
+        self.register_buffer("signs", signs, persistent=False)
+        self.inputs = nn.Linear(INPUTS, HIDDEN)
+        self.first = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
+        self.second = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
+        self.gains = nn.Linear(HIDDEN, BANDS)
+        self.filters = nn.Linear(HIDDEN, 2 * TAPS * LOW_BINS)
+        self.voice = nn.Linear(HIDDEN, 1)
+        nn.init.zeros_(self.filters.weight)
+        nn.init.zeros_(self.filters.bias)
+        nn.init.constant_(self.gains.bias, 1.0)
+
+    def features(self, spectrum: Tensor) -> Tensor:
+        """Levels of bands against their second, bands and low bins against the whole, phase advance of low bins."""
+        power = spectrum.real**2 + spectrum.imag**2
+        band_db = 10 * torch.log10(power @ (self.shares / self.shares.sum(0)) + FLOOR)
+        mean_db = running_mean(band_db)
+        whole_db = mean_db[..., :LOW_BANDS].mean(-1, keepdim=True)
+        low, low_power = spectrum[..., :LOW_BINS], power[..., :LOW_BINS]
+        bins_db = 10 * torch.log10(low_power + FLOOR)
+        advance = low * shifted(low).conj() / torch.sqrt(low_power * shifted(low_power) + FLOOR**2)
+        advance = advance * self.signs  # the hop turns every other bin by half a circle
+        levels = [(band_db - mean_db) / 15, (band_db - whole_db) / 20, (bins_db - whole_db) / 20]
+        return torch.cat([torch.cat(levels, -1).clamp(-4, 4), advance.real, advance.imag], -1)
+
+    def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Band gains 0 to 1, filters of the low bins (real parts of all taps, then imaginary), logit of voice."""
+        x = torch.relu(self.inputs(features))
+        first, _ = self.first(x)
+        second, _ = self.second(first)
+        x = first + second
+        return torch.sigmoid(self.gains(x)), torch.tanh(self.filters(x)), self.voice(x)[..., 0]
+
+    def forward(self, spectrum: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The cleaned spectrum one frame late, all bins or those `kept`, and logits of voice (batch, frames)."""
+        gains, filters, voice = self.answers(self.features(spectrum))
+        kept = torch.arange(spectrum.shape[-1]) if kept is None else kept
+        taps = torch.complex(*filters.unflatten(-1, (2, TAPS, LOW_BINS)).unbind(-3))
+        low = spectrum[..., :LOW_BINS]
+        own = shifted(low)
+        refined = own + sum(shifted(low, k) * taps[..., k, :] if k else low * taps[..., 0, :] for k in range(TAPS))
+        whole = torch.cat([refined, shifted(spectrum[..., kept[LOW_BINS:]])], -1)
+        return whole * (gains @ self.shares[kept].T), voice

@@ -1,0 +1,161 @@
+"""Trains the suppressor: `python training/train.py --pack DIR --out DIR --minutes 90`.
+
+Goes on from the checkpoint in `--out` where there is one; a checkpoint is written each few minutes. The learning rate
+falls over `--minutes` of training, all runs together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mixtures import Mixtures
+from network import Suppressor, shifted
+from torch import Tensor, nn
+
+BATCH, SECONDS = 16, 3.0
+PEAK_RATE, LEAST_RATE, WARM_STEPS = 1.2e-3, 1e-5, 250
+CHECKPOINT_STEPS = 120
+# The bins that are judged, and what each counts: above 8 kHz every fourth, since bands are wide there.
+JUDGED = torch.cat([torch.arange(160), torch.arange(160, 481, 4)])
+WEIGHTS = torch.cat([torch.full((80,), 1.3), torch.full((80,), 0.9), torch.full((81,), 0.35)])
+
+log = logging.getLogger("train")
+
+
+def compressed(x: Tensor) -> tuple[Tensor, Tensor]:
+    magnitude = torch.sqrt(x.real**2 + x.imag**2 + 1e-10)
+    power = magnitude**0.3
+    return power, torch.view_as_real(x) * (power / magnitude)[..., None]
+
+
+def loss_of(clean: Tensor, estimate: Tensor, voice: Tensor, noisy: Tensor) -> Tensor:
+    """Of compressed spectra, magnitudes and phases (Braun and Tashev 2021), more where speech is lost; and of voice.
+
+    All at one level, so that a quiet call counts as a loud one.
+    """
+    power = (clean.real**2 + clean.imag**2).sum(-1)
+    loudest = power.amax(1, keepdim=True)
+    floor = (noisy.real**2 + noisy.imag**2).sum(-1).mean(1, keepdim=True) * 1e-3
+    talking = ((power > loudest * 10**-3.5) & (power > floor)).float()
+    scale = torch.rsqrt(torch.maximum(loudest, floor * 300) + 1e-9)[..., None]
+    magnitude, target = compressed(clean * scale)
+    made, found = compressed(estimate * scale)
+    error = (made - magnitude) ** 2
+    lost = torch.relu(magnitude - made) ** 2
+    both = ((found - target) ** 2).sum(-1)
+    spectral = ((0.7 * error + 0.4 * lost + 0.3 * both) * WEIGHTS).mean()
+    heard = nn.functional.binary_cross_entropy_with_logits(voice, talking)
+    return spectral + 0.004 * heard
+
+
+@dataclass
+class Schedule:
+    """How far training has come, in time spent rather than in steps: machines differ."""
+
+    seconds: float
+    spent: float = 0.0
+
+    def rate(self, step: int) -> float:
+        done = min(1.0, self.spent / self.seconds)
+        return min(1.0, (step + 1) / WARM_STEPS) * (
+            LEAST_RATE + (PEAK_RATE - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
+        )
+
+
+class Trainer:
+    """A model, its average, its optimiser, and where they are kept."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.model = Suppressor()
+        self.averaged = torch.optim.swa_utils.AveragedModel(
+            self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.average)
+        )
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=PEAK_RATE, weight_decay=1e-4)
+        self.schedule = Schedule(options.minutes * 60)
+        self.step = 0
+        self._file: Path = options.out / "checkpoint.pt"
+        if self._file.exists():
+            saved = torch.load(self._file, weights_only=True)
+            self.model.load_state_dict(saved["model"])
+            self.averaged.load_state_dict(saved["averaged"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.step, self.schedule.spent = saved["step"], saved["spent"]
+        self.source = Mixtures(options.pack, seconds=SECONDS, seed=options.seed + self.step)
+        judge = Mixtures(options.pack, seconds=SECONDS, seed=7)
+        self._judged = [judge.batch(BATCH) for _ in range(6)]
+
+    def loss(self, model: nn.Module, noisy: Tensor, clean: Tensor) -> Tensor:
+        estimate, voice = model(noisy, JUDGED)
+        return loss_of(shifted(clean[..., JUDGED]), estimate, voice, noisy)
+
+    def advance(self) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.schedule.rate(self.step)
+        loss = self.loss(self.model, *self.source.batch(BATCH))
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.averaged.update_parameters(self.model)
+        self.step += 1
+        return float(loss.detach())
+
+    def judge(self) -> float:
+        """Of the average of the weights, on mixtures that are the same each time."""
+        with torch.no_grad():
+            losses = [float(self.loss(self.averaged.module, *pair)) for pair in self._judged]
+        return sum(losses) / len(losses)
+
+    def save(self) -> None:
+        state = {"model": self.model.state_dict(), "averaged": self.averaged.state_dict(), "step": self.step}
+        state |= {"optimiser": self.optimiser.state_dict(), "spent": self.schedule.spent}
+        torch.save(state, self._file.with_suffix(".new"))
+        os.replace(self._file.with_suffix(".new"), self._file)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pack", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--average", type=float, default=0.997, help="share of the averaged weights kept at a step")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options = parsed()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(options)
+    parameters = sum(p.numel() for p in trainer.model.parameters())
+    log.info("%d parameters, step %d", parameters, trainer.step)
+    running, begun = None, time.monotonic() - trainer.schedule.spent
+    while trainer.schedule.spent < trainer.schedule.seconds:
+        loss = trainer.advance()
+        running = loss if running is None else running + 0.03 * (loss - running)
+        trainer.schedule.spent = time.monotonic() - begun
+        if trainer.step % CHECKPOINT_STEPS == 0:
+            hours = trainer.step * BATCH * SECONDS / 3600
+            line = {"step": trainer.step, "minutes": round(trainer.schedule.spent / 60, 1), "hours": round(hours, 1)}
+            line |= {"train": round(running, 5), "judged": round(trainer.judge(), 5)}
+            trainer.save()
+            with (options.out / "log.jsonl").open("a") as out:
+                out.write(json.dumps(line) + "\n")
+            log.info("%s", line)
+    trainer.save()
+
+
+if __name__ == "__main__":
+    main()
