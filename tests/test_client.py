@@ -504,7 +504,7 @@ async def test_a_server_that_dies_is_noticed_and_another_can_be_joined(
     server: ConversationServer, heard: Record
 ) -> None:
     async with server_process() as (process, invitation):
-        client = plain_client(invitation["conversation_url"], invitation["token"])
+        client = plain_client(invitation["conversation_url"], invitation["token"], auto_reconnect=False)
         events = heard(client)
         await client.join()
         os.kill(process.pid, signal.SIGKILL)

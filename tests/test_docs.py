@@ -12,7 +12,7 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 import spike_engine
-from spike_engine import devices, session
+from spike_engine import devices, media
 from spike_engine.server import ConversationServer, HummingPersona
 
 ROOT = Path(__file__).parent.parent
@@ -37,8 +37,8 @@ EXAMPLES = [
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """The devices that the examples take for granted."""
-    monkeypatch.setattr(session, "source_of", lambda s: ArrayMicrophone() if isinstance(s, str) else s)
-    monkeypatch.setattr(session, "sink_of", lambda s: RecordingLoudspeaker() if isinstance(s, str) else s)
+    monkeypatch.setattr(media, "source_of", lambda s: ArrayMicrophone() if isinstance(s, str) else s)
+    monkeypatch.setattr(media, "sink_of", lambda s: RecordingLoudspeaker() if isinstance(s, str) else s)
     monkeypatch.setattr(devices, "Camera", lambda *_: ColourCamera())
 
 

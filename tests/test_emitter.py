@@ -7,6 +7,7 @@ import pytest
 from spike_engine.emitter import ITERATOR_QUEUE_EVENTS, EventEmitter
 from spike_engine.errors import InvalidOption, TokenExpired
 from spike_engine.events import EVENT_TYPES, AIIdle, AISpeaking, AIThinking, Connected, Disconnected, name_of
+from spike_engine.inventory import Devices
 
 
 @pytest.fixture
@@ -235,7 +236,16 @@ def test_events_are_frozen() -> None:
 
 def test_every_event_name_has_a_type_and_back() -> None:
     for name, event_type in EVENT_TYPES.items():
-        arguments = {"disconnected": ["left"], "user-transcript": ["hi"], "message": [{}], "error": ["no"]}
+        arguments = {
+            "disconnected": ["left"],
+            "reconnecting": [1, 0.5],
+            "user-transcript": ["hi"],
+            "message": [{}],
+            "function-call": ["started"],
+            "network-quality": ["good"],
+            "devices-changed": [Devices()],
+            "error": ["no"],
+        }
         event = TokenExpired("no") if name == "error" else event_type(*arguments.get(name, []))
         assert name_of(event) == name
 

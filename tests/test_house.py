@@ -22,20 +22,23 @@ SOURCES = ROOT / "python" / "spike_engine"
 
 # Each room may import from the rooms before it, and from itself.
 PYTHON_LAYERS = [
-    {"errors", "_core"},
+    {"errors", "inventory", "stats", "_core"},
     {"events"},
     {"emitter", "options", "dsp", "frames"},
     {"protocol", "state"},
     {"devices"},
-    {"tracks", "transports"},
+    {"playback"},
+    {"tracks", "remote", "transports"},
+    {"media"},
     {"session"},
+    {"connection"},
     {"client"},
     {"server"},
     {"demo"},
     {"cli"},
 ]
 OUTSIDE = {  # packages that only these rooms import
-    "aiortc": {"tracks", "transports", "server"},
+    "aiortc": {"tracks", "remote", "transports", "server"},
     "sounddevice": {"devices"},
     "_core": {"dsp", "frames"},
 }
@@ -118,6 +121,7 @@ def test_importing_the_package_loads_no_transport_and_no_device() -> None:
 
 def test_the_public_names() -> None:
     assert set(spike_engine.__all__) == {
+        *("DevicesChanged", "FunctionCall", "IceServer", "NetworkQuality", "Reconnecting", "TransportStats"),
         *("SpikeClient", "ClientOptions", "ClientStats", "ConversationState", "VideoQuality", "DisconnectReason"),
         *("AudioSink", "AudioSource", "VideoSource", "Device", "Devices", "list_devices", "dsp", "frames"),
         *("Event", "EventName", "Connected", "Disconnected", "AIThinking", "AISpeaking", "AIIdle", "Message"),

@@ -1,8 +1,8 @@
 """spike_engine: talk with an AI over WebRTC, with the echo and the noise taken out."""
 
 from spike_engine import dsp, frames
-from spike_engine.client import ClientStats, SpikeClient
-from spike_engine.devices import AudioSink, AudioSource, Device, Devices, VideoSource, list_devices
+from spike_engine.client import SpikeClient
+from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
 from spike_engine.errors import (
     ConnectionFailed,
     ConversationEnded,
@@ -22,18 +22,24 @@ from spike_engine.events import (
     AISpeaking,
     AIThinking,
     Connected,
+    DevicesChanged,
     Disconnected,
     DisconnectReason,
     Event,
     EventName,
+    FunctionCall,
     Message,
+    NetworkQuality,
     Perception,
+    Reconnecting,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
 )
-from spike_engine.options import ClientOptions, VideoQuality
+from spike_engine.inventory import Device, Devices
+from spike_engine.options import ClientOptions, IceServer, VideoQuality
 from spike_engine.state import ConversationState
+from spike_engine.stats import ClientStats, TransportStats
 
 __version__ = "0.1.0"
 
@@ -53,21 +59,27 @@ __all__ = [
     "DeviceInUse",
     "DeviceNotFound",
     "Devices",
+    "DevicesChanged",
     "DisconnectReason",
     "Disconnected",
     "ErrorCode",
     "Event",
     "EventName",
+    "FunctionCall",
+    "IceServer",
     "InvalidOption",
     "InvalidState",
     "MediaError",
     "MediaPermissionDenied",
     "Message",
+    "NetworkQuality",
     "Perception",
+    "Reconnecting",
     "ServerError",
     "SpikeClient",
     "SpikeError",
     "TokenExpired",
+    "TransportStats",
     "UserStartedSpeaking",
     "UserStoppedSpeaking",
     "UserTranscript",

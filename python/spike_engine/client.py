@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine.devices import AudioSink, AudioSource, Devices, VideoSource, list_devices
+from spike_engine.connection import Connection
+from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
 from spike_engine.emitter import EventEmitter
-from spike_engine.errors import InvalidState, SpikeError
-from spike_engine.events import AnyHandler, Connected, Disconnected, DisconnectReason, Event
-from spike_engine.options import ClientOptions
-from spike_engine.session import Session, check_token
+from spike_engine.errors import InvalidState
+from spike_engine.events import AnyHandler, Event
+from spike_engine.inventory import Devices
+from spike_engine.options import ClientOptions, IceServer
 from spike_engine.state import ConversationState, after
-from spike_engine.transports.base import Transport, TransportStats
+from spike_engine.stats import ClientStats
+from spike_engine.transports.base import Transport
 from spike_engine.transports.registry import create_transport
 
 if TYPE_CHECKING:
     from spike_engine.tracks import AudioTap
-
-
-@dataclass(frozen=True, slots=True)
-class ClientStats:
-    """A conversation in figures.
-
-    Attributes:
-        network: Packets, bytes, round trip and jitter of the connection.
-        echo_reduction_db: How much quieter the echo leaves the engine than it entered (ERLE), in dB.
-        echo_delay_ms: From loudspeaker to microphone.
-        speech_probability: Whether the cleaned microphone holds speech now, 0 to 1.
-    """
-
-    network: TransportStats = field(default_factory=TransportStats)
-    echo_reduction_db: float = 0.0
-    echo_delay_ms: float = 0.0
-    speech_probability: float = 0.0
 
 
 class SpikeClient(EventEmitter):
@@ -75,6 +59,9 @@ class SpikeClient(EventEmitter):
         on_error: AnyHandler | None = None,
         transport: Any = None,
         join_timeout_s: float = 4.5,
+        auto_reconnect: bool = True,
+        ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = (),
+        ice_transport_policy: Literal["all", "relay"] = "all",
     ) -> None:
         super().__init__()
         self.options = ClientOptions(
@@ -93,6 +80,9 @@ class SpikeClient(EventEmitter):
             on_error=on_error,
             transport=transport,
             join_timeout_s=join_timeout_s,
+            auto_reconnect=auto_reconnect,
+            ice_servers=ice_servers,
+            ice_transport_policy=ice_transport_policy,
         )
         if on_connected:
             self.on("connected", on_connected)
@@ -102,10 +92,8 @@ class SpikeClient(EventEmitter):
             self.on("error", on_error)
         self._state = ConversationState(audio_enabled=audio, video_enabled=video)
         self._state_changed = asyncio.Event()
-        self._session: Session | None = None
+        self._connection: Connection | None = None
         self._transport: Transport | None = None
-        self._opening: asyncio.Task[None] | None = None
-        self._ending: asyncio.Task[None] | None = None
         self._taps: list[AudioTap] = []
 
     async def __aenter__(self) -> Self:
@@ -142,86 +130,42 @@ class SpikeClient(EventEmitter):
         A ``join()`` that is under way raises :class:`~spike_engine.InvalidState`.
         Without a conversation nothing happens.
         """
-        if self._opening:
-            self._opening.cancel()
-        if self._ending:
-            await asyncio.shield(self._ending)
-        session, self._session = self._session, None
-        if session:
-            await session.close()
-            self.emit(Disconnected(DisconnectReason.LEFT))
+        if self._connection:
+            await self._connection.leave()
 
     async def reconnect(self) -> None:
         """Connect again to the same conversation, after ``disconnected`` or to replace a bad connection.
 
-        Handlers and mute state stay. Raises as `join` does.
+        Where the client is reconnecting by itself, it tries at once and this waits for the outcome. Handlers, tracks,
+        mute state and transcripts stay. Raises as `join` does.
 
         Raises:
             InvalidState: The client has never joined, or is joining now.
         """
         if self._transport is None or self._state.status == "connecting":
             raise InvalidState("reconnect() needs a client that has joined before and is not joining now")
-        if self._ending:
-            await asyncio.shield(self._ending)
-        session, self._session = self._session, None
-        if session:
-            await session.close()
-        await self._connect(self._transport)
+        if self._connection and self._connection.ending:
+            await asyncio.shield(self._connection.ending)
+        if self._connection:
+            await self._connection.reconnect()
+        else:
+            await self._connect(self._transport)
 
     async def _connect(self, transport: Transport) -> None:
         self._set_state(replace(self._state, status="connecting", error=None))
-
-        def on_ready() -> None:
-            # At once, not when join() gets its turn: the AI's first words may come in the same packet.
-            self._session = session
-            self.emit(Connected())
-
-        session = Session(
+        self._connection = Connection(
             self.options,
             transport,
             emit=self.emit,
             on_track=self._on_track,
-            on_ready=on_ready,
-            on_lost=self._on_lost,
+            on_over=self._on_over,
             tap=self._tap,
         )
-        try:
-            check_token(self.options.token, time.time())
-            await self._open(session)
-        except SpikeError as error:
-            self.emit(error)
-            self.emit(Disconnected(DisconnectReason.ERROR))
-            raise
-        except BaseException:
-            self.emit(Disconnected(DisconnectReason.LEFT))
-            raise
-
-    async def _open(self, session: Session) -> None:
-        """Open `session` in a task of its own, so that `leave` can end it without cancelling the program's."""
         state = self._state
-        opening = self._opening = asyncio.create_task(
-            session.open(audio_enabled=state.audio_enabled, video_enabled=state.video_enabled)
-        )
-        try:
-            await opening
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller and caller.cancelling():
-                raise
-            raise InvalidState("leave() was called before join() was done") from None
-        finally:
-            self._opening = None
+        await self._connection.open(audio_enabled=state.audio_enabled, video_enabled=state.video_enabled)
 
-    def _on_lost(self, reason: DisconnectReason, error: SpikeError) -> None:
-        self._ending = asyncio.create_task(self._end(reason, error))
-
-    async def _end(self, reason: DisconnectReason, error: SpikeError) -> None:
-        session, self._session = self._session, None
-        if session:
-            await session.close()
-        self._ending = None
-        self.emit(error)
-        self.emit(Disconnected(reason))
+    def _on_over(self) -> None:
+        self._connection = None
 
     # --- events and state ---------------------------------------------------------------------------------------------
 
@@ -255,16 +199,16 @@ class SpikeClient(EventEmitter):
     def set_audio_enabled(self, enabled: bool) -> None:
         """Mute (False) or unmute (True) the microphone, now or for the next join."""
         self._set_state(replace(self._state, audio_enabled=bool(enabled)))
-        if self._session and self._session.capture:
-            self._session.capture.enabled = bool(enabled)
-            self._session.transport.set_track_enabled("audio", enabled=bool(enabled))
+        self._set_enabled("audio", bool(enabled))
 
     def set_video_enabled(self, enabled: bool) -> None:
         """Switch the camera off (False: black pictures) or on (True), now or for the next join."""
         self._set_state(replace(self._state, video_enabled=bool(enabled)))
-        if self._session and self._session.camera:
-            self._session.camera.enabled = bool(enabled)
-            self._session.transport.set_track_enabled("video", enabled=bool(enabled))
+        self._set_enabled("video", bool(enabled))
+
+    def _set_enabled(self, kind: Literal["audio", "video"], enabled: bool) -> None:
+        if self._connection and self._connection.media.set_enabled(kind, enabled=enabled):
+            self._connection.transport.set_track_enabled(kind, enabled=enabled)
 
     async def set_audio_device(self, device: str | AudioSource) -> None:
         """Capture from another microphone, in a running conversation or from the next join on.
@@ -273,8 +217,8 @@ class SpikeClient(EventEmitter):
             MediaError: It cannot be opened; the one before stays in use.
         """
         options = replace(self.options, audio_source=device)
-        if self._session:
-            await self._session.set_audio_source(device)
+        if self._connection:
+            await self._connection.media.set_audio_source(device)
         self.options = options
 
     async def set_video_device(self, device: str | VideoSource) -> None:
@@ -284,8 +228,19 @@ class SpikeClient(EventEmitter):
             MediaError: It cannot be opened; the one before stays in use.
         """
         options = replace(self.options, video_source=device)
-        if self._session:
-            await self._session.set_video_source(device)
+        if self._connection:
+            await self._connection.media.set_video_source(device)
+        self.options = options
+
+    async def set_output_device(self, device: str | AudioSink | None) -> None:
+        """Play the AI's voice on another loudspeaker, in a running conversation or from the next join on.
+
+        Raises:
+            MediaError: It cannot be opened; the one before stays in use.
+        """
+        options = replace(self.options, audio_output=device)
+        if self._connection:
+            await self._connection.media.set_audio_output(device)
         self.options = options
 
     async def get_devices(self) -> Devices:
@@ -302,14 +257,7 @@ class SpikeClient(EventEmitter):
 
     async def get_stats(self) -> ClientStats:
         """The conversation in figures, zeros while there is none."""
-        session = self._session
-        if session is None:
-            return ClientStats()
-        network = await session.transport.get_stats()
-        if session.capture is None:
-            return ClientStats(network)
-        audio = session.capture.pipeline.stats
-        return ClientStats(network, audio.erle_db, audio.delay_ms, audio.speech_probability)
+        return await self._connection.get_stats() if self._connection else ClientStats()
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Call ``tap(kind, samples)`` with every block of audio, mono float32 at 48 kHz, on the event loop.

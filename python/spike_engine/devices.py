@@ -8,7 +8,6 @@ import errno
 import platform
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
+from spike_engine.inventory import Device, Devices
 
 SAMPLE_RATE_HZ = 48000
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
@@ -72,32 +72,6 @@ class VideoSource(Protocol):
 
     async def close(self) -> None:
         """Free it; may be called twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """One microphone, loudspeaker or camera.
-
-    Attributes:
-        id: What `audio_source`, `audio_output` and `video_source` accept.
-        name: For a person.
-        is_default: The system's choice.
-        sample_rate_hz: The rate it runs at by itself; 0 for a camera.
-    """
-
-    id: str
-    name: str
-    is_default: bool = False
-    sample_rate_hz: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Devices:
-    """What is plugged in: microphones, cameras and loudspeakers."""
-
-    audio: tuple[Device, ...] = ()
-    video: tuple[Device, ...] = ()
-    audio_output: tuple[Device, ...] = ()
 
 
 def list_devices() -> Devices:

@@ -18,16 +18,21 @@ from spike_engine.events import (
     AIThinking,
     AnyHandler,
     Connected,
+    DevicesChanged,
     Disconnected,
     Event,
     EventName,
+    FunctionCall,
     Message,
+    NetworkQuality,
     Perception,
+    Reconnecting,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
     name_of,
 )
+from spike_engine.stats import ClientStats
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +136,16 @@ class EventEmitter:
     @overload
     def on(self, name: Literal["message"], handler: Handler[Message] | None = None) -> Registrar[Message]: ...
     @overload
+    def on(self, name: Literal["reconnecting"], handler: Handler[Reconnecting] | None = None) -> Registrar[Reconnecting]: ...  # noqa: E501
+    @overload
+    def on(self, name: Literal["function-call"], handler: Handler[FunctionCall] | None = None) -> Registrar[FunctionCall]: ...  # noqa: E501
+    @overload
+    def on(self, name: Literal["stats"], handler: Handler[ClientStats] | None = None) -> Registrar[ClientStats]: ...
+    @overload
+    def on(self, name: Literal["network-quality"], handler: Handler[NetworkQuality] | None = None) -> Registrar[NetworkQuality]: ...  # noqa: E501
+    @overload
+    def on(self, name: Literal["devices-changed"], handler: Handler[DevicesChanged] | None = None) -> Registrar[DevicesChanged]: ...  # noqa: E501
+    @overload
     def on(self, name: Literal["error"], handler: Handler[SpikeError] | None = None) -> Registrar[SpikeError]: ...
     # fmt: on
 
@@ -163,6 +178,16 @@ class EventEmitter:
     def once(self, name: Literal["perception"], handler: Handler[Perception] | None = None) -> Registrar[Perception]: ...  # noqa: E501
     @overload
     def once(self, name: Literal["message"], handler: Handler[Message] | None = None) -> Registrar[Message]: ...
+    @overload
+    def once(self, name: Literal["reconnecting"], handler: Handler[Reconnecting] | None = None) -> Registrar[Reconnecting]: ...  # noqa: E501
+    @overload
+    def once(self, name: Literal["function-call"], handler: Handler[FunctionCall] | None = None) -> Registrar[FunctionCall]: ...  # noqa: E501
+    @overload
+    def once(self, name: Literal["stats"], handler: Handler[ClientStats] | None = None) -> Registrar[ClientStats]: ...
+    @overload
+    def once(self, name: Literal["network-quality"], handler: Handler[NetworkQuality] | None = None) -> Registrar[NetworkQuality]: ...  # noqa: E501
+    @overload
+    def once(self, name: Literal["devices-changed"], handler: Handler[DevicesChanged] | None = None) -> Registrar[DevicesChanged]: ...  # noqa: E501
     @overload
     def once(self, name: Literal["error"], handler: Handler[SpikeError] | None = None) -> Registrar[SpikeError]: ...
     # fmt: on
@@ -198,6 +223,16 @@ class EventEmitter:
     async def wait_for(self, name: Literal["perception"], *, timeout: float | None = None) -> Perception: ...
     @overload
     async def wait_for(self, name: Literal["message"], *, timeout: float | None = None) -> Message: ...
+    @overload
+    async def wait_for(self, name: Literal["reconnecting"], *, timeout: float | None = None) -> Reconnecting: ...
+    @overload
+    async def wait_for(self, name: Literal["function-call"], *, timeout: float | None = None) -> FunctionCall: ...
+    @overload
+    async def wait_for(self, name: Literal["stats"], *, timeout: float | None = None) -> ClientStats: ...
+    @overload
+    async def wait_for(self, name: Literal["network-quality"], *, timeout: float | None = None) -> NetworkQuality: ...
+    @overload
+    async def wait_for(self, name: Literal["devices-changed"], *, timeout: float | None = None) -> DevicesChanged: ...
     @overload
     async def wait_for(self, name: Literal["error"], *, timeout: float | None = None) -> SpikeError: ...
     # fmt: on

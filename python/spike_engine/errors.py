@@ -63,9 +63,17 @@ class InvalidState(SpikeError, RuntimeError):
 
 
 class ConnectionFailed(SpikeError):
-    """The server could not be reached, refused the call, or gave an answer that makes no connection."""
+    """The server could not be reached, refused the call, or gave an answer that makes no connection.
+
+    Attributes:
+        can_retry: Trying again later may help; False where the server refused for good.
+    """
 
     code = ErrorCode.CONNECTION_FAILED
+
+    def __init__(self, message: str, *, can_retry: bool = True) -> None:
+        super().__init__(message)
+        self.can_retry = can_retry
 
 
 class TokenExpired(SpikeError):

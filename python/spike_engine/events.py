@@ -8,10 +8,13 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from spike_engine.errors import SpikeError
+from spike_engine.inventory import Devices
+from spike_engine.stats import ClientStats
 
 EventName: TypeAlias = Literal[
     "connected",
     "disconnected",
+    "reconnecting",
     "ai-thinking",
     "ai-speaking",
     "ai-idle",
@@ -20,6 +23,10 @@ EventName: TypeAlias = Literal[
     "user-transcript",
     "perception",
     "message",
+    "function-call",
+    "stats",
+    "network-quality",
+    "devices-changed",
     "error",
 ]
 
@@ -40,12 +47,32 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The conversation is over, once for each ``connected``."""
+    """Nothing flows any more, once for each ``connected``.
+
+    Attributes:
+        reason: Why.
+        will_reconnect: The client is bringing the conversation back by itself; ``connected`` follows, or, where there
+            is no way back, a last ``disconnected``.
+    """
 
     reason: DisconnectReason
+    will_reconnect: bool = False
 
     def __str__(self) -> str:
         return str(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """The client tries to come back to the conversation.
+
+    Attributes:
+        attempt: 1 for the first since the connection broke.
+        delay_s: How long it waits before it tries, in seconds; ``reconnect()`` makes it try now.
+    """
+
+    attempt: int
+    delay_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +134,66 @@ class Perception:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the application on the other side, which the engine passes on as it came."""
+    """A message of the application on the other side, which the engine passes on as it came.
+
+    Attributes:
+        data: What the application sent.
+        type: What the application calls it; None where it gave no name.
+        reply_to: The id that ``send_message()`` returned, where this is the answer to it.
+    """
 
     data: Any
+    type: str | None = None
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """The AI uses a function, as far as the server tells.
+
+    Attributes:
+        status: ``"started"``, ``"in-progress"`` or ``"stopped"``.
+        name: The function.
+        call_id: Names this call; ``send_function_result()`` takes it.
+        arguments: What the function is called with.
+        result: What it returned; with status ``"stopped"``.
+        cancelled: It was stopped without a result.
+    """
+
+    status: Literal["started", "in-progress", "stopped"]
+    name: str | None = None
+    call_id: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    result: Any = None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkQuality:
+    """How good the way to the server is, told when it changes.
+
+    Attributes:
+        level: ``"good"``; ``"fair"``: some loss or delay, a person may notice; ``"poor"``: a person will.
+        round_trip_time_ms: To the server and back; None before the first report.
+        loss: Share of packets that are lost on the worse of the two ways, 0 to 1.
+    """
+
+    level: Literal["good", "fair", "poor"]
+    round_trip_time_ms: float | None = None
+    loss: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesChanged:
+    """A microphone, loudspeaker or camera was plugged in or out, or another is the system's choice now."""
+
+    devices: Devices
 
 
 Event: TypeAlias = (
     Connected
     | Disconnected
+    | Reconnecting
     | AIThinking
     | AISpeaking
     | AIIdle
@@ -123,12 +202,17 @@ Event: TypeAlias = (
     | UserTranscript
     | Perception
     | Message
+    | FunctionCall
+    | ClientStats
+    | NetworkQuality
+    | DevicesChanged
     | SpikeError
 )
 
 EVENT_TYPES: Mapping[EventName, type[Event]] = {
     "connected": Connected,
     "disconnected": Disconnected,
+    "reconnecting": Reconnecting,
     "ai-thinking": AIThinking,
     "ai-speaking": AISpeaking,
     "ai-idle": AIIdle,
@@ -137,6 +221,10 @@ EVENT_TYPES: Mapping[EventName, type[Event]] = {
     "user-transcript": UserTranscript,
     "perception": Perception,
     "message": Message,
+    "function-call": FunctionCall,
+    "stats": ClientStats,
+    "network-quality": NetworkQuality,
+    "devices-changed": DevicesChanged,
     "error": SpikeError,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Literal
@@ -35,6 +35,50 @@ class VideoQuality(StrEnum):
         return {"low": 15, "medium": 24, "high": 30}[self.value]
 
 
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server (RFC 8489, RFC 8656).
+
+    Attributes:
+        urls: ``stun:host:port``, ``turn:host:port``, ``turn:host:port?transport=tcp`` or ``turns:host:port``; one or
+            several.
+        username: For TURN.
+        credential: The password for TURN.
+    """
+
+    urls: str | tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+    @classmethod
+    def of(cls, value: object) -> IceServer:
+        """From an address, or a mapping of the form that browsers take.
+
+        Raises:
+            InvalidOption: It is neither.
+        """
+        server = value
+        if isinstance(value, str):
+            server = cls(value)
+        elif isinstance(value, Mapping) and "urls" in value:
+            urls = value["urls"]
+            urls = urls if isinstance(urls, str) else tuple(urls)
+            server = cls(urls, value.get("username"), value.get("credential"))
+        if not isinstance(server, cls) or not all(
+            isinstance(url, str) and url.split(":")[0] in ("stun", "turn", "turns") for url in server.all_urls
+        ):
+            raise InvalidOption(
+                "ice_servers must hold addresses that begin with stun:, turn: or turns:, "
+                f'or mappings {{"urls", "username", "credential"}}, not {value!r}'
+            )
+        return server
+
+    @property
+    def all_urls(self) -> tuple[str, ...]:
+        """`urls` as a tuple."""
+        return (self.urls,) if isinstance(self.urls, str) else self.urls
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
     """Everything that :class:`~spike_engine.SpikeClient` can be told.
@@ -57,7 +101,11 @@ class ClientOptions:
         on_error: Handler of ``error``.
         transport: ``"smallwebrtc"``, a callable that takes these options and returns a
             :class:`~spike_engine.transports.base.Transport`, or None to choose by the address.
-        join_timeout_s: How long ``join()`` may take, in seconds.
+        join_timeout_s: How long ``join()``, or one attempt to reconnect, may take, in seconds.
+        auto_reconnect: Bring the conversation back by itself when the network broke, for up to a minute.
+        ice_servers: STUN and TURN servers: addresses, mappings as browsers take them, or :class:`IceServer`. Those
+            that the conversation's server names come on top.
+        ice_transport_policy: ``"all"``, or ``"relay"`` to send nothing but through a TURN server.
 
     Raises:
         InvalidOption: A value that is not accepted; the message names the option and what it accepts.
@@ -78,6 +126,9 @@ class ClientOptions:
     on_error: AnyHandler | None = None
     transport: Literal["smallwebrtc"] | Callable[[ClientOptions], Any] | None = None
     join_timeout_s: float = 4.5
+    auto_reconnect: bool = True
+    ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = ()
+    ice_transport_policy: Literal["all", "relay"] = "all"
 
     def __post_init__(self) -> None:
         _check_url(self.conversation_url)
@@ -96,6 +147,11 @@ class ClientOptions:
         object.__setattr__(self, "video_quality", _quality(self.video_quality))
         if not isinstance(self.join_timeout_s, int | float) or not 0 < self.join_timeout_s < float("inf"):
             raise InvalidOption(f"join_timeout_s must be a number of seconds above 0, not {self.join_timeout_s!r}")
+        if isinstance(self.ice_servers, str | Mapping) or not isinstance(self.ice_servers, Sequence):
+            raise InvalidOption(f"ice_servers must be a list, not {self.ice_servers!r}")
+        object.__setattr__(self, "ice_servers", tuple(IceServer.of(server) for server in self.ice_servers))
+        if self.ice_transport_policy not in ("all", "relay"):
+            raise InvalidOption(f"ice_transport_policy must be 'all' or 'relay', not {self.ice_transport_policy!r}")
         if self.transport not in (None, "smallwebrtc") and not callable(self.transport):
             raise InvalidOption(f"transport must be None, 'smallwebrtc' or a callable, not {self.transport!r}")
 

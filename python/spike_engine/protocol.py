@@ -14,7 +14,7 @@ import platform
 import uuid
 from collections.abc import Mapping
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal, Protocol, cast
 
 from spike_engine.errors import ConversationEnded, ServerError
 from spike_engine.events import (
@@ -23,6 +23,7 @@ from spike_engine.events import (
     AIThinking,
     Connected,
     Event,
+    FunctionCall,
     Message,
     Perception,
     UserStartedSpeaking,
@@ -61,8 +62,30 @@ def token_expiry(token: str) -> float | None:
         return None
 
 
+class WireProtocol(Protocol):
+    """What a client says to a server and hears from it, as texts; each transport brings the one of its servers."""
+
+    def greeting(self) -> list[str]:
+        """What opens the conversation once the channel is open."""
+
+    def receive(self, text: str) -> list[Event]:
+        """The events that `text` means; :class:`Connected` when the AI is ready."""
+
+    def message(self, kind: str, data: Any) -> tuple[str, list[str]]:
+        """A message of the application, as its id and what to send."""
+
+    def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
+        """What the user types instead of saying it."""
+
+    def interrupt(self) -> list[str]:
+        """Make the AI stop."""
+
+    def function_result(self, call: FunctionCall, result: Any) -> list[str]:
+        """What a function that the client carries out has returned."""
+
+
 class ConversationProtocol:
-    """What the messages of one conversation mean, in order.
+    """What the messages of one conversation mean, in order. Implements :class:`WireProtocol`.
 
     Attributes:
         malformed: How many texts could not be read as a message. They are logged and otherwise ignored.
@@ -86,6 +109,30 @@ class ConversationProtocol:
         }
         return encode("client-ready", {"version": PROTOCOL_VERSION, "about": about})
 
+    def greeting(self) -> list[str]:
+        """See :meth:`WireProtocol.greeting`."""
+        return [self.client_ready()]
+
+    def message(self, kind: str, data: Any) -> tuple[str, list[str]]:
+        """See :meth:`WireProtocol.message`: a ``client-message``."""
+        message_id = uuid.uuid4().hex[:8]
+        return message_id, [encode("client-message", {"t": kind, "d": data}, message_id)]
+
+    def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
+        """See :meth:`WireProtocol.text`: a ``send-text``."""
+        return [
+            encode("send-text", {"content": content, "options": {"run_immediately": respond, "audio_response": speak}})
+        ]
+
+    def interrupt(self) -> list[str]:
+        """See :meth:`WireProtocol.interrupt`: RTVI has no message for it, so it is one of the application."""
+        return self.message("interrupt", None)[1]
+
+    def function_result(self, call: FunctionCall, result: Any) -> list[str]:
+        """See :meth:`WireProtocol.function_result`: an ``llm-function-call-result``."""
+        data = {"function_name": call.name, "tool_call_id": call.call_id, "arguments": dict(call.arguments)}
+        return [encode("llm-function-call-result", data | {"result": result})]
+
     def receive(self, text: str) -> list[Event]:
         """The events that `text` means; an empty list where it means none."""
         try:
@@ -101,6 +148,8 @@ class ConversationProtocol:
         if message.get("label") != LABEL:
             return [Message(message)]
         data = message.get("data")
+        if message.get("type") in ("server-message", "server-response"):
+            return [_server_message(data, message)]
         return self._rtvi(str(message.get("type")), data if isinstance(data, dict) else {})
 
     def _signalling(self, message: object) -> list[Event]:
@@ -125,8 +174,8 @@ class ConversationProtocol:
                 return [UserStoppedSpeaking(), *([] if self._reports_thinking else self._think())]
             case "user-input" | "user-transcription":
                 return self._user_words(data)
-            case "server-message" | "server-response":
-                return [_server_message(data)]
+            case "llm-function-call-started" | "llm-function-call-in-progress" | "llm-function-call-stopped":
+                return [_function_call(kind.removeprefix("llm-function-call-"), data)]
             case "error" | "error-response":
                 return [_server_error(data)]
             case _ if kind in _TRANSCRIPT_SOURCES:
@@ -210,12 +259,32 @@ def _spoken_words(source: str, data: dict[str, Any], next_key: int) -> tuple[str
     return next_key, text if spoken_word else ""
 
 
-def _server_message(data: dict[str, Any]) -> Event:
-    if data.get("type") == "perception":
-        inner = data.get("data") if isinstance(data.get("data"), dict) else data
-        assert isinstance(inner, dict)
-        return Perception(inner.get("emotion"), inner.get("gesture"), data)
-    return Message(data)
+def _server_message(data: Any, message: dict[str, Any]) -> Event:
+    """A ``server-message`` as it came, or a ``server-response`` with the id of what it answers."""
+    fields = data if isinstance(data, dict) else {}
+    if message["type"] == "server-response":
+        return Message(fields.get("d"), _text_or_none(fields.get("t")), str(message.get("id")))
+    kind = _text_or_none(fields.get("type"))
+    if kind == "perception":
+        inner = fields["data"] if isinstance(fields.get("data"), dict) else fields
+        return Perception(inner.get("emotion"), inner.get("gesture"), fields)
+    return Message(data, kind)
+
+
+def _function_call(status: str, data: dict[str, Any]) -> Event:
+    arguments = data.get("arguments")
+    return FunctionCall(
+        cast("Literal['started', 'in-progress', 'stopped']", status),
+        _text_or_none(data.get("function_name")),
+        _text_or_none(data.get("tool_call_id")),
+        arguments if isinstance(arguments, dict) else {},
+        data.get("result"),
+        cancelled=data.get("cancelled") is True,
+    )
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _server_error(data: dict[str, Any]) -> Event:

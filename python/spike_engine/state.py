@@ -13,12 +13,13 @@ from spike_engine.events import (
     Connected,
     Disconnected,
     Event,
+    Reconnecting,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
 )
 
-Status: TypeAlias = Literal["disconnected", "connecting", "connected"]
+Status: TypeAlias = Literal["disconnected", "connecting", "connected", "reconnecting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ConversationState:
     """What ``useConversation`` of the JavaScript client returns, as a snapshot.
 
     Attributes:
-        status: Where the connection stands.
+        status: Where the connection stands; ``"reconnecting"`` after it broke and until it is back.
         is_ai_thinking: The AI prepares its answer.
         is_ai_speaking: The AI's voice is heard.
         is_user_speaking: The user talks.
@@ -64,16 +65,18 @@ def after(state: ConversationState, event: Event) -> ConversationState:
     match event:
         case Connected():
             return replace(state, status="connected", error=None)
-        case Disconnected():
+        case Reconnecting():
+            return replace(state, status="reconnecting")
+        case Disconnected(_, will_reconnect):
             return replace(
                 state,
-                status="disconnected",
+                status="reconnecting" if will_reconnect else "disconnected",
                 is_ai_thinking=False,
                 is_ai_speaking=False,
                 is_user_speaking=False,
                 audio_level=0.0,
-                ai_audio_track=None,
-                ai_video_track=None,
+                ai_audio_track=state.ai_audio_track if will_reconnect else None,
+                ai_video_track=state.ai_video_track if will_reconnect else None,
             )
         case AIThinking():
             return replace(state, is_ai_thinking=True)

@@ -1,4 +1,4 @@
-"""Where samples and pictures meet WebRTC: microphone and camera as tracks, the AI's tracks as sound and pictures."""
+"""Where samples and pictures meet WebRTC on their way out: microphone and camera as tracks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError, MediaStreamTrack
 from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
-from spike_engine.devices import AudioSink, AudioSource, Silence, VideoSource
+from spike_engine.devices import AudioSource, Silence, VideoSource
 from spike_engine.errors import MediaError
+from spike_engine.playback import SAMPLE_RATE_HZ, Playback, resampler
 
 __all__ = [
     "AudioTap",
     "CameraTrack",
     "Capture",
+    "Filming",
     "MediaStreamError",  # what recv() of an ended track raises
     "MicrophoneTrack",
-    "RemoteAudio",
-    "RemoteVideo",
 ]
 
-SAMPLE_RATE_HZ = 48000
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
 _FRAMES_PER_SECOND = 50
 # What a sender that falls behind may still catch up with; older frames would only be delay.
@@ -45,7 +43,7 @@ class Capture:
     def __init__(
         self,
         source: AudioSource,
-        sink: AudioSink,
+        playback: Playback,
         *,
         echo_cancellation: bool = True,
         noise_suppression: bool = True,
@@ -57,9 +55,8 @@ class Capture:
             SAMPLE_RATE_HZ, echo_cancellation=echo_cancellation, noise_suppression=noise_suppression
         )
         self._source = source
-        self._to_engine = _resampler(source.sample_rate_hz, SAMPLE_RATE_HZ)
-        self._sink = sink
-        self._far_to_engine = _resampler(sink.sample_rate_hz, SAMPLE_RATE_HZ)
+        self._to_engine = resampler(source.sample_rate_hz, SAMPLE_RATE_HZ)
+        self._playback = playback
         self._on_error = on_error
         self._tap = tap
         self._tracks: list[MicrophoneTrack] = []
@@ -79,7 +76,7 @@ class Capture:
     async def replace_source(self, source: AudioSource) -> None:
         """Read `source`, which has been started, from the next frame on and close the one before."""
         before, self._source = self._source, source
-        self._to_engine = _resampler(source.sample_rate_hz, SAMPLE_RATE_HZ)
+        self._to_engine = resampler(source.sample_rate_hz, SAMPLE_RATE_HZ)
         await before.close()
         if self._task and self._task.done():
             self.start()
@@ -108,8 +105,7 @@ class Capture:
 
     def _process(self, captured: NDArray[np.float32]) -> None:
         microphone = self._to_engine(captured)
-        far_end = self._far_to_engine(self._sink.played(self._sink.sample_rate_hz // _FRAMES_PER_SECOND))
-        processed = self.pipeline.process(microphone, far_end)
+        processed = self.pipeline.process(microphone, self._playback.played(FRAME_SAMPLES))
         self._tap("microphone", microphone)
         self._tap("processed", processed)
         if not self.enabled:  # the pipeline has run all the same: muted, it goes on learning the room
@@ -155,42 +151,43 @@ class MicrophoneTrack(MediaStreamTrack):
         self._arrived.set()
 
 
-class CameraTrack(MediaStreamTrack):
-    """A camera as an aiortc track, scaled to the size that the client sends. Disabled, it is black."""
+class Filming:
+    """Reads a camera for as long as it is open and scales its pictures to what the client sends. Disabled, it is black.
 
-    kind = "video"
+    It outlives connections: each has a :class:`CameraTrack` of its own.
+
+    Attributes:
+        size: Width and height of what is sent, pixels; may change at any time.
+        fps: How many pictures a second are sent at most; may change at any time.
+    """
 
     def __init__(
         self, source: VideoSource, *, width: int, height: int, fps: int, on_error: Callable[[MediaError], None]
     ) -> None:
-        super().__init__()
         self.enabled = True
+        self.size = width, height
+        self.fps = float(fps)
+        self.pictures = 0
         self._source = source
-        self._width, self._height, self._fps = width, height, fps
         self._on_error = on_error
         self._black = np.zeros((height, width, 3), np.uint8)
-        self._started_at: float | None = None
+        self._next_at = 0.0
 
-    async def recv(self) -> Any:
-        """The next picture, an ``av.VideoFrame`` in yuv420p."""
-        if self.readyState != "live":
-            raise MediaStreamError
-        source = self._source
-        try:
-            picture = await source.read()
-        except MediaError as error:
-            if source is self._source:
-                self._on_error(error)
-                self._source = _BlackPictures(self._black, self._fps)
-            picture = self._black
-        if not self.enabled:
-            picture = self._black
-        frame = frames.from_ndarray(picture, "rgb24", to="yuv420p", width=self._width, height=self._height)
-        now = asyncio.get_running_loop().time()
-        if self._started_at is None:
-            self._started_at = now
-        frame.pts, frame.time_base = round((now - self._started_at) * VIDEO_CLOCK_RATE), VIDEO_TIME_BASE
-        return frame
+    def create_track(self) -> CameraTrack:
+        """A new track that shows the camera."""
+        return CameraTrack(self)
+
+    async def read(self) -> NDArray[np.uint8]:
+        """The next picture to send as RGB, as soon as it is due."""
+        loop = asyncio.get_running_loop()
+        while True:
+            picture = await self._read_source()
+            now, interval_s = loop.time(), 1 / self.fps
+            if now >= self._next_at - interval_s / 4:  # a camera that is faster than what is sent gives some to skip
+                break
+        self._next_at = max(self._next_at, now - interval_s / 4) + interval_s
+        self.pictures += 1
+        return picture if self.enabled else self._black
 
     async def replace_source(self, source: VideoSource) -> None:
         """Show `source`, which has been started, from the next picture on and close the one before."""
@@ -198,84 +195,49 @@ class CameraTrack(MediaStreamTrack):
         await before.close()
 
     async def close(self) -> None:
-        """End the track and close the camera."""
-        self.stop()
+        """Close the camera."""
         await self._source.close()
 
-
-class RemoteAudio:
-    """Plays the AI's voice and knows how loud it is. `track` is the same voice for the program."""
-
-    def __init__(
-        self, remote: MediaStreamTrack, sink: AudioSink, *, on_level: Callable[[float], None], tap: AudioTap
-    ) -> None:
-        relay = MediaRelay()
-        self.track = relay.subscribe(remote)
-        self._incoming = relay.subscribe(remote)
-        self._pipeline = dsp.RenderPipeline(SAMPLE_RATE_HZ)
-        self._sink = sink
-        self._to_sink = _resampler(SAMPLE_RATE_HZ, sink.sample_rate_hz)
-        self._to_engine = _Converter(SAMPLE_RATE_HZ)
-        self._on_level = on_level
-        self._tap = tap
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Stop playing."""
-        await _stop(self._task, self._incoming, self.track)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                frame: Any = await self._incoming.recv()
-            except MediaStreamError:
-                return
-            samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)
-            voice = self._pipeline.process(self._to_engine(samples, frame.sample_rate))
-            self._sink.write(self._to_sink(voice))
-            self._tap("ai", voice)
-            self._on_level(self._pipeline.level)
+    async def _read_source(self) -> NDArray[np.uint8]:
+        source = self._source
+        try:
+            return await source.read()
+        except MediaError as error:
+            if source is self._source:
+                self._on_error(error)
+                self._source = _BlackPictures(self._black, self.fps)
+                await source.close()
+            return self._black
 
 
-class RemoteVideo:
-    """Keeps the AI's pictures flowing, so that none pile up unread. `track` is the same picture for the program."""
+class CameraTrack(MediaStreamTrack):
+    """A camera as an aiortc track, of the size and rate that its :class:`Filming` says."""
 
-    def __init__(self, remote: MediaStreamTrack) -> None:
-        relay = MediaRelay()
-        self.track = relay.subscribe(remote, buffered=False)
-        self._incoming = relay.subscribe(remote, buffered=False)
-        self._task = asyncio.create_task(self._run())
+    kind = "video"
 
-    async def close(self) -> None:
-        """Stop receiving."""
-        await _stop(self._task, self._incoming, self.track)
+    def __init__(self, filming: Filming) -> None:
+        super().__init__()
+        self._filming = filming
+        self._started_at: float | None = None
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._incoming.recv()
-            except MediaStreamError:
-                return
-
-
-class _Converter:
-    """Brings frames of whatever rate the codec decodes to one rate."""
-
-    def __init__(self, to_hz: int) -> None:
-        self._to_hz = to_hz
-        self._from_hz = to_hz
-        self._resample = _resampler(to_hz, to_hz)
-
-    def __call__(self, samples: NDArray[np.float32], from_hz: int) -> NDArray[np.float32]:
-        if from_hz != self._from_hz:
-            self._from_hz, self._resample = from_hz, _resampler(from_hz, self._to_hz)
-        return self._resample(samples)
+    async def recv(self) -> Any:
+        """The next picture, an ``av.VideoFrame`` in yuv420p."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        picture = await self._filming.read()
+        width, height = self._filming.size
+        frame = frames.from_ndarray(picture, "rgb24", to="yuv420p", width=width, height=height)
+        now = asyncio.get_running_loop().time()
+        if self._started_at is None:
+            self._started_at = now
+        frame.pts, frame.time_base = round((now - self._started_at) * VIDEO_CLOCK_RATE), VIDEO_TIME_BASE
+        return frame
 
 
 class _BlackPictures:
     """What a camera that failed sends instead."""
 
-    def __init__(self, picture: NDArray[np.uint8], fps: int) -> None:
+    def __init__(self, picture: NDArray[np.uint8], fps: float) -> None:
         self._picture = picture
         self._interval_s = 1 / fps
 
@@ -288,16 +250,3 @@ class _BlackPictures:
 
     async def close(self) -> None:
         pass
-
-
-def _resampler(from_hz: int, to_hz: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    if from_hz == to_hz:
-        return lambda samples: samples
-    return dsp.Resampler(from_hz, to_hz).process
-
-
-async def _stop(task: asyncio.Task[None], *tracks: MediaStreamTrack) -> None:
-    for track in tracks:
-        track.stop()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -7,6 +7,10 @@ from typing import Any, Protocol
 
 from spike_engine.errors import SpikeError
 from spike_engine.events import DisconnectReason
+from spike_engine.protocol import WireProtocol
+from spike_engine.stats import TransportStats
+
+__all__ = ["LocalMedia", "Transport", "TransportListener", "TransportStats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +28,6 @@ class LocalMedia:
     wants_video: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class TransportStats:
-    """The connection in figures. Times are milliseconds; counts are since the connection opened."""
-
-    packets_received: int = 0
-    packets_lost: int = 0
-    packets_sent: int = 0
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    round_trip_time_ms: float | None = None
-    jitter_ms: float | None = None
-
-
 class TransportListener(Protocol):
     """What a transport reports to its client, always on the loop that connected it."""
 
@@ -52,6 +43,9 @@ class TransportListener(Protocol):
 
 class Transport(Protocol):
     """One connection to a conversation. After :meth:`close` it can connect again."""
+
+    def create_protocol(self) -> WireProtocol:
+        """What the server's messages mean, for one connection."""
 
     async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
         """Return when media and messages can flow.

@@ -1,33 +1,27 @@
 """SmallWebRTC with RTVI messages: the transport of pipecat servers and of the embedded one.
 
 One HTTP request carries the offer (JSEP, RFC 8829) and brings the answer; media runs over ICE, DTLS and SRTP, messages
-over the data channel ``chat``.
+over the data channel ``chat``. An address that ends in ``/start`` is asked first for a session, as pipecat's runner and
+its cloud have it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
-from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCTransportStats
-
-from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
+from spike_engine.errors import ConnectionFailed, InvalidOption, SpikeError
 from spike_engine.events import DisconnectReason
-from spike_engine.options import ClientOptions
-from spike_engine.protocol import encode_signalling
+from spike_engine.options import ClientOptions, IceServer
+from spike_engine.protocol import ConversationProtocol, encode_signalling
 from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
+from spike_engine.transports.http import parse_object, request
+from spike_engine.transports.peer import Peer
 
 PING_INTERVAL_S = 1.0
-# A living peer sends RTCP reports at least every 1.5 s, so this long a silence is a dead one. aiortc alone takes 30 s.
-SILENCE_LIMIT_S = 3.0
-CLOSE_TIMEOUT_S = 2.0
-_MAX_ANSWER_BYTES = 1 << 20
 
 
 class SmallWebRTCTransport:
@@ -35,25 +29,36 @@ class SmallWebRTCTransport:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
-        self._connection: _Connection | None = None
+        self._url = _offer_url(options.conversation_url)
+        self._listener: TransportListener | None = None
+        self._peer: Peer | None = None
         self._peer_id: str | None = None
+        self._ice_servers: tuple[IceServer, ...] = ()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def create_protocol(self) -> ConversationProtocol:
+        """See :meth:`Transport.create_protocol`: RTVI."""
+        return ConversationProtocol()
 
     async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
         """See :meth:`Transport.connect`; a second call restarts the server's peer connection (``restart_pc``)."""
         await self.close()
-        connection = self._connection = _Connection(media, listener)
+        if self._url.endswith("/start"):
+            await self._start()
+        self._listener = listener
+        peer = self._peer = Peer(self._options, self, channel="chat", ice_servers=self._ice_servers)
         try:
-            answer = await self._exchange(await connection.create_offer())
-            self._peer_id = answer.get("pc_id") or self._peer_id
-            await connection.accept(answer)
+            offer = await peer.create_offer(media)
+            await peer.accept(await self._exchange(offer, restart=True))
         except BaseException:
             await self.close()
             raise
+        self._spawn(self._ping())
 
     def send(self, text: str) -> None:
         """See :meth:`Transport.send`."""
-        if self._connection:
-            self._connection.send(text)
+        if self._peer:
+            self._peer.send(text)
 
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """See :meth:`Transport.set_track_enabled`."""
@@ -62,180 +67,92 @@ class SmallWebRTCTransport:
 
     async def get_stats(self) -> TransportStats:
         """See :meth:`Transport.get_stats`."""
-        return await self._connection.get_stats() if self._connection else TransportStats()
+        return await self._peer.get_stats() if self._peer else TransportStats()
 
     async def close(self) -> None:
         """See :meth:`Transport.close`."""
-        connection, self._connection = self._connection, None
-        if connection:
-            await connection.close()
+        peer, self._peer = self._peer, None
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if peer:
+            await peer.close()
 
-    async def _exchange(self, offer: RTCSessionDescription) -> dict[str, Any]:
+    # --- what the peer connection reports -----------------------------------------------------------------------------
+
+    def on_message(self, text: str) -> None:
+        """See :class:`~spike_engine.transports.base.TransportListener`; a wish to renegotiate stays here."""
+        if text.startswith("{") and '"renegotiate"' in text[:80] and _is_renegotiate(text):
+            self._spawn(self._renegotiate())
+        elif self._listener:
+            self._listener.on_message(text)
+
+    def on_track(self, track: Any) -> None:
+        """See :class:`~spike_engine.transports.base.TransportListener`."""
+        if self._listener:
+            self._listener.on_track(track)
+
+    def on_closed(self, reason: DisconnectReason, error: SpikeError) -> None:
+        """See :class:`~spike_engine.transports.base.TransportListener`."""
+        if self._listener:
+            self._listener.on_closed(reason, error)
+
+    # --- signalling ---------------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        """Ask for a session; its address takes the place of the one that was given."""
+        body = {"transport": "webrtc", "enableDefaultIceServers": False, "body": {"token": self._options.token}}
+        content, _ = await request("POST", self._url, token=self._options.token, json=body)
+        session = parse_object(content)
+        if not isinstance(session.get("sessionId"), str):
+            raise ConnectionFailed(f"the server's answer names no session: {content[:80]!r}")
+        servers = (session.get("iceConfig") or {}).get("iceServers") or []
+        try:
+            self._ice_servers = tuple(IceServer.of(server) for server in servers)
+        except InvalidOption as error:
+            raise ConnectionFailed(f"the server names ICE servers that are none: {error}") from error
+        self._url = f"{self._url.removesuffix('/start')}/sessions/{session['sessionId']}/api/offer"
+
+    async def _exchange(self, offer: Any, *, restart: bool) -> str:
         """Send the offer and return the server's answer, or the error that its status means."""
         body: dict[str, Any] = {"sdp": offer.sdp, "type": offer.type, "requestData": {"token": self._options.token}}
         if self._peer_id:
-            body |= {"pc_id": self._peer_id, "restart_pc": True}
-        url = _offer_url(self._options.conversation_url)
-        headers = {"Authorization": f"Bearer {self._options.token}"}
-        try:
-            async with aiohttp.ClientSession() as http, http.post(url, json=body, headers=headers) as response:
-                content = await _read_limited(response)
-                if response.status != 200:
-                    raise _error_of_status(response.status, content)
-                return _parse_answer(content)
-        except (aiohttp.ClientError, OSError) as error:
-            raise ConnectionFailed(f"{url} could not be reached: {error or type(error).__name__}") from error
+            body |= {"pc_id": self._peer_id, "restart_pc": restart}
+        content, _ = await request("POST", self._url, token=self._options.token, json=body)
+        answer = parse_object(content)
+        if not isinstance(answer.get("sdp"), str) or answer.get("type") != "answer":
+            raise ConnectionFailed(f"the server's answer holds no SDP answer: {content[:80]!r}")
+        self._peer_id = answer.get("pc_id") or self._peer_id
+        return str(answer["sdp"])
 
-
-class _Connection:
-    """One peer connection with its data channel, pings and watchdog, from offer to close."""
-
-    def __init__(self, media: LocalMedia, listener: TransportListener) -> None:
-        self._listener = listener
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._media = media
-        self._channel: RTCDataChannel | None = None
-        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._closing = False
-
-    async def create_offer(self) -> RTCSessionDescription:
-        # The channel comes last: aiortc's bundle needs a transceiver to carry it.
-        self._add_transceiver("audio", self._media.audio)
-        if self._media.wants_video:
-            self._add_transceiver("video", self._media.video)
-        self._channel = self._peer.createDataChannel("chat", ordered=True)
-        self._channel.on("open", self._on_open)
-        self._channel.on("close", self._on_lost)
-        self._channel.on("message", self._on_message)
-        self._peer.on("track", self._listener.on_track)
-        self._peer.on("connectionstatechange", self._on_state)
-        await self._peer.setLocalDescription(await self._peer.createOffer())
-        offer = self._peer.localDescription
-        if "a=candidate:" not in offer.sdp:  # aioice leaves loopback out
-            raise ConnectionFailed("this machine has no network address besides loopback, which ICE does not use")
-        return offer
-
-    async def accept(self, answer: dict[str, Any]) -> None:
-        """Apply the server's answer and wait until the channel is open."""
-        try:
-            await self._peer.setRemoteDescription(RTCSessionDescription(sdp=answer["sdp"], type=answer["type"]))
-        except SpikeError:
-            raise
-        except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
-            raise ConnectionFailed(f"the server's answer is not usable: {error!r}") from error
-        await self._opened
-
-    def send(self, text: str) -> None:
-        if self._channel and self._channel.readyState == "open":
-            self._channel.send(text)
-
-    async def get_stats(self) -> TransportStats:
-        totals: dict[str, Any] = {}
-        lost, jitter_ms, round_trip_s = 0, None, None
-        for stats in (await self._peer.getStats()).values():
-            if isinstance(stats, RTCTransportStats):
-                totals = {
-                    "packets_received": stats.packetsReceived,
-                    "packets_sent": stats.packetsSent,
-                    "bytes_received": stats.bytesReceived,
-                    "bytes_sent": stats.bytesSent,
-                }
-            elif isinstance(stats, RTCInboundRtpStreamStats):
-                lost += stats.packetsLost
-                if stats.kind == "audio":
-                    jitter_ms = stats.jitter / 48.0  # in samples of Opus's 48 kHz clock
-            elif isinstance(stats, RTCRemoteInboundRtpStreamStats) and stats.roundTripTime is not None:
-                round_trip_s = max(round_trip_s or 0.0, stats.roundTripTime)
-        round_trip_ms = None if round_trip_s is None else round_trip_s * 1000
-        return TransportStats(**totals, packets_lost=lost, jitter_ms=jitter_ms, round_trip_time_ms=round_trip_ms)
-
-    async def close(self) -> None:
-        self._closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if not self._opened.done():
-            self._opened.cancel()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._peer.close()
-
-    def _add_transceiver(self, kind: str, track: Any) -> None:
-        self._peer.addTransceiver(track or kind, direction="sendrecv" if track else "recvonly")
-
-    def _on_open(self) -> None:
-        if not self._opened.done():
-            self._opened.set_result(None)
-            self._tasks = [asyncio.create_task(self._ping()), asyncio.create_task(self._watch())]
-
-    def _on_message(self, message: str | bytes) -> None:
-        if isinstance(message, str):
-            self._listener.on_message(message)
-
-    def _on_state(self) -> None:
-        match self._peer.connectionState:
-            case "failed":
-                self._on_failed(DisconnectReason.NETWORK, ConnectionFailed("no path to the server (ICE failed)"))
-            case "closed":
-                self._on_lost()
-
-    def _on_lost(self) -> None:
-        """The server said good-bye on DTLS or SCTP: it is alive, and has ended the call."""
-        self._on_failed(DisconnectReason.ENDED, ConversationEnded("the server closed the connection"))
-
-    def _on_failed(self, reason: DisconnectReason, error: SpikeError) -> None:
-        if self._closing:
-            return
-        if not self._opened.done():
-            self._opened.set_exception(error)
-        else:
-            self._closing = True
-            self._listener.on_closed(reason, error)
+    async def _renegotiate(self) -> None:
+        """Offer the same connection anew, as the server wishes. Where that fails, the connection is none any more."""
+        if self._peer:
+            try:
+                await self._peer.accept(await self._exchange(await self._peer.renew_offer(), restart=False))
+            except SpikeError as error:
+                self.on_closed(DisconnectReason.NETWORK, error)
 
     async def _ping(self) -> None:
         while True:
             self.send(f"ping: {time.time_ns() // 1_000_000}")
             await asyncio.sleep(PING_INTERVAL_S)
 
-    async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        received, heard_at = 0, loop.time()
-        while loop.time() - heard_at < SILENCE_LIMIT_S:
-            await asyncio.sleep(SILENCE_LIMIT_S / 10)
-            now_received = (await self.get_stats()).packets_received
-            if now_received != received:
-                received, heard_at = now_received, loop.time()
-        self._on_failed(DisconnectReason.NETWORK, ConnectionFailed(f"the server was silent for {SILENCE_LIMIT_S:g} s"))
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _offer_url(conversation_url: str) -> str:
     base = conversation_url.rstrip("/")
-    return base if urlsplit(base).path.endswith("/api/offer") else f"{base}/api/offer"
+    return base if urlsplit(base).path.endswith(("/api/offer", "/start")) else f"{base}/api/offer"
 
 
-def _error_of_status(status: int, content: bytes) -> SpikeError:
-    text = content[:200].decode("utf-8", "replace").strip()
-    message = f"the server answered {status}: {text}" if text else f"the server answered {status}"
-    if status == 401:
-        return TokenExpired(message)
-    return ConversationEnded(message) if status in (404, 410) else ConnectionFailed(message)
-
-
-async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for chunk in response.content.iter_any():
-        content += chunk
-        if len(content) > _MAX_ANSWER_BYTES:
-            raise ConnectionFailed(f"the server's answer is longer than {_MAX_ANSWER_BYTES} bytes")
-    return bytes(content)
-
-
-def _parse_answer(content: bytes) -> dict[str, Any]:
+def _is_renegotiate(text: str) -> bool:
     try:
-        answer = json.loads(content)
-    except ValueError as error:
-        raise ConnectionFailed(f"the server's answer is no JSON: {content[:80]!r}") from error
-    if not isinstance(answer, dict) or not isinstance(answer.get("sdp"), str) or answer.get("type") != "answer":
-        raise ConnectionFailed(f"the server's answer holds no SDP answer: {content[:80]!r}")
-    return answer
+        message = json.loads(text)
+        return bool(message["type"] == "signalling" and message["message"]["type"] == "renegotiate")
+    except (ValueError, KeyError, TypeError):
+        return False

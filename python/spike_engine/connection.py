@@ -1,0 +1,262 @@
+"""One conversation from join to its end: connected, and connected again when the network broke."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from spike_engine.errors import ConnectionFailed, InvalidState, SpikeError, TokenExpired
+from spike_engine.events import Connected, Disconnected, DisconnectReason, Event, Reconnecting
+from spike_engine.media import Media
+from spike_engine.options import ClientOptions
+from spike_engine.protocol import token_expiry
+from spike_engine.session import Session
+from spike_engine.stats import ClientStats
+from spike_engine.transports.base import Transport
+
+if TYPE_CHECKING:
+    from spike_engine.remote import Remote
+    from spike_engine.tracks import AudioTap
+
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 8.0
+RECONNECT_LIMIT_S = 60.0  # a server keeps a conversation that nobody is connected to for about as long
+
+
+class Connection:
+    """Opens devices and a session, replaces the session when the network broke, and closes everything. It is used once.
+
+    Args:
+        options: The client's options.
+        transport: The way to the server.
+        emit: Takes each event.
+        on_track: Takes the AI's tracks as the program may see them.
+        on_over: Called once, when everything is closed and before the event that says so.
+        tap: Takes every block of audio that passes.
+    """
+
+    def __init__(
+        self,
+        options: ClientOptions,
+        transport: Transport,
+        *,
+        emit: Callable[[Event], None],
+        on_track: Callable[[Any], None],
+        on_over: Callable[[], None],
+        tap: AudioTap,
+    ) -> None:
+        self.transport = transport
+        self.media = Media(options, emit=emit, tap=tap)
+        self.session: Session | None = None
+        self.reconnections = 0
+        self.ending: asyncio.Task[None] | None = None
+        self._options = options
+        self._emit = emit
+        self._on_track = on_track
+        self._on_over = on_over
+        self._tap = tap
+        self._remote: Remote | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._recovery: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+
+    async def open(self, *, audio_enabled: bool, video_enabled: bool) -> None:
+        """Open the devices, connect, and return when the AI is ready; a failure is told and raised."""
+        try:
+            check_token(self._options.token, time.time())
+            await self._run(self._open(audio_enabled=audio_enabled, video_enabled=video_enabled))
+        except InvalidState:  # leave() has been called
+            await self._end(DisconnectReason.LEFT)
+            raise
+        except SpikeError as error:
+            await self._end(DisconnectReason.ERROR, error)
+            raise
+        except BaseException:
+            await self._end(DisconnectReason.LEFT)
+            raise
+
+    async def reconnect(self) -> None:
+        """Replace the session, or hasten the reconnection that is under way; returns when the AI is ready.
+
+        Raises:
+            ConnectionFailed, TokenExpired, ConversationEnded: There is no way back; the conversation is over.
+        """
+        if self._recovery is None:
+            self._recovery = asyncio.create_task(self._replace_session())
+            self._recovery.add_done_callback(_failure_has_been_told)
+        else:
+            self._hurry.set()
+        await asyncio.shield(self._recovery)
+
+    async def leave(self) -> None:
+        """End the conversation, whatever is under way."""
+        if self.ending is None:
+            for task in (self._opening, self._recovery):
+                if task:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+        await self._end(DisconnectReason.LEFT)
+
+    async def get_stats(self) -> ClientStats:
+        """The conversation in figures."""
+        network = await self.transport.get_stats()
+        if self.media.capture is None:
+            return ClientStats(network, reconnections=self.reconnections)
+        audio = self.media.capture.pipeline.stats
+        return ClientStats(
+            network,
+            reconnections=self.reconnections,
+            echo_reduction_db=audio.erle_db,
+            echo_delay_ms=audio.delay_ms,
+            speech_probability=audio.speech_probability,
+            input_level_dbfs=audio.input_level_dbfs,
+            output_level_dbfs=audio.output_level_dbfs,
+        )
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    async def _open(self, *, audio_enabled: bool, video_enabled: bool) -> None:
+        from spike_engine.remote import Remote  # noqa: PLC0415 (aiortc loads at first use)
+
+        await self.media.open(audio_enabled=audio_enabled, video_enabled=video_enabled)
+        self._remote = Remote(self.media.playback, on_level=self._on_level, tap=lambda voice: self._tap("ai", voice))
+        await self._open_session()
+
+    async def _run(self, opening: Any) -> None:
+        """`opening` in a task of its own, so that `leave` can end it without cancelling the program's."""
+        self._opening = asyncio.create_task(opening)
+        try:
+            await self._opening
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller and caller.cancelling():
+                self._opening.cancel()
+                raise
+            raise InvalidState("leave() was called before join() was done") from None
+        finally:
+            self._opening = None
+
+    async def _open_session(self) -> None:
+        assert self._remote is not None
+
+        def on_ready() -> None:
+            # At once, not when join() gets its turn: the AI's first words may come in the same packet.
+            self._emit(Connected())
+
+        self.session = Session(
+            self.transport,
+            self.media,
+            self._remote,
+            emit=self._emit,
+            on_track=self._on_track,
+            on_ready=on_ready,
+            on_lost=self._on_lost,
+        )
+        await self.session.open(self._options.join_timeout_s)
+
+    async def _close_session(self) -> None:
+        session, self.session = self.session, None
+        if session:
+            await session.close()
+
+    def _on_level(self, level: float) -> None:
+        if self.session:
+            self.session.on_level(level)
+
+    # --- when it breaks -----------------------------------------------------------------------------------------------
+
+    def _on_lost(self, reason: DisconnectReason, error: SpikeError) -> None:
+        if reason == DisconnectReason.NETWORK and self._options.auto_reconnect:
+            self._recovery = asyncio.create_task(self._recover(error))
+            self._recovery.add_done_callback(_failure_has_been_told)
+        else:
+            self.ending = asyncio.create_task(self._close(reason, error))
+
+    async def _recover(self, error: SpikeError) -> None:
+        """Connect again and again, later and later, until it works, cannot work, or has taken too long."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + RECONNECT_LIMIT_S
+        await self._close_session()
+        self._emit(error)
+        self._emit(Disconnected(DisconnectReason.NETWORK, will_reconnect=True))
+        for attempt, delay_s in enumerate(_delays(), start=1):
+            self._emit(Reconnecting(attempt, delay_s))
+            await self._pause(delay_s)
+            try:
+                await self._open_session()
+                break
+            except SpikeError as failure:
+                self.session = None
+                if not _can_retry(failure) or loop.time() + delay_s > give_up_at:
+                    await self._end(DisconnectReason.ERROR, failure)
+                    raise
+        self.reconnections += 1
+        self._recovery = None
+
+    async def _replace_session(self) -> None:
+        await self._close_session()
+        self._emit(Reconnecting(attempt=1, delay_s=0.0))
+        try:
+            await self._open_session()
+        except SpikeError as error:
+            await self._end(DisconnectReason.ERROR, error)
+            raise
+        self.reconnections += 1
+        self._recovery = None
+
+    async def _pause(self, delay_s: float) -> None:
+        """Wait, unless the program asks for it now."""
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+        self._hurry.clear()
+
+    async def _end(self, reason: DisconnectReason, error: SpikeError | None = None) -> None:
+        """Close everything and say so, once; whoever waits for it may be cancelled."""
+        if self.ending is None:
+            self.ending = asyncio.create_task(self._close(reason, error))
+        await asyncio.shield(self.ending)
+
+    async def _close(self, reason: DisconnectReason, error: SpikeError | None) -> None:
+        await self._close_session()
+        if self._remote:
+            await self._remote.close()
+        await self.media.close()
+        self._on_over()
+        if error:
+            self._emit(error)
+        self._emit(Disconnected(reason))
+
+
+def _delays() -> Iterator[float]:
+    """At once, then twice as long each time, with some chance in it: a server that restarts has many clients."""
+    yield 0.0
+    delay_s = FIRST_DELAY_S
+    while True:
+        yield delay_s * random.uniform(0.8, 1.2)  # noqa: S311 (spreads load, guards nothing)
+        delay_s = min(2 * delay_s, LONGEST_DELAY_S)
+
+
+def _can_retry(failure: SpikeError) -> bool:
+    return isinstance(failure, ConnectionFailed) and failure.can_retry
+
+
+def _failure_has_been_told(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # handlers have heard it: asyncio need not log it as well
+
+
+def check_token(token: str, now_s: float) -> None:
+    """Spare the server a token that says itself that it has expired.
+
+    Raises:
+        TokenExpired: Its ``exp`` claim lies before `now_s`, seconds of the epoch.
+    """
+    expiry_s = token_expiry(token)
+    if expiry_s is not None and expiry_s <= now_s:
+        raise TokenExpired(f"the token expired {now_s - expiry_s:.0f} s ago: fetch a new one")

@@ -1,0 +1,60 @@
+"""The loudspeaker as the engine sees it, whatever device it is and even while it is exchanged for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spike_engine import dsp
+from spike_engine.devices import AudioSink
+
+SAMPLE_RATE_HZ = 48000
+
+Resample = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+class Playback:
+    """Mono float32 at 48 kHz on one side, an :class:`~spike_engine.devices.AudioSink` of any rate on the other.
+
+    Args:
+        sink: A loudspeaker that has been started.
+    """
+
+    def __init__(self, sink: AudioSink) -> None:
+        self._use(sink)
+
+    def write(self, voice: NDArray[np.float32]) -> None:
+        """Queue `voice` for playing."""
+        self._sink.write(self._to_sink(voice))
+
+    def played(self, samples: int) -> NDArray[np.float32]:
+        """What left the loudspeaker in the time of `samples`: the echo canceller's far end."""
+        return self._to_engine(self._sink.played(samples * self._sink.sample_rate_hz // SAMPLE_RATE_HZ))
+
+    def flush(self) -> None:
+        """Fall silent at once."""
+        self._sink.flush()
+
+    async def replace(self, sink: AudioSink) -> None:
+        """Play on `sink`, which has been started, from the next block on and close the one before."""
+        before = self._sink
+        self._use(sink)
+        await before.close()
+
+    async def close(self) -> None:
+        """Free the loudspeaker."""
+        await self._sink.close()
+
+    def _use(self, sink: AudioSink) -> None:
+        self._sink = sink
+        self._to_sink = resampler(SAMPLE_RATE_HZ, sink.sample_rate_hz)
+        self._to_engine = resampler(sink.sample_rate_hz, SAMPLE_RATE_HZ)
+
+
+def resampler(from_hz: int, to_hz: int) -> Resample:
+    """A function that takes blocks at `from_hz` and gives blocks at `to_hz`."""
+    if from_hz == to_hz:
+        return lambda samples: samples
+    return dsp.Resampler(from_hz, to_hz).process

@@ -1,0 +1,152 @@
+"""What comes from the AI: its voice and its picture, as tracks that outlive the connection that brings them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from numpy.typing import NDArray
+
+from spike_engine import dsp, frames
+from spike_engine.playback import SAMPLE_RATE_HZ, Playback, resampler
+
+# What a program that reads slowly may still catch up with: half a second of voice, and of pictures only the newest.
+_QUEUED_FRAMES = {"audio": 25, "video": 1}
+
+
+class AITrack(MediaStreamTrack):
+    """The AI's voice or picture for the program: one track from join to the end, across reconnections.
+
+    While there is no connection, ``recv`` waits. Timestamps go on from one connection to the next.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self._frames: deque[Any] = deque(maxlen=_QUEUED_FRAMES[kind])
+        self._arrived = asyncio.Event()
+        self._offset = Fraction(0)
+        self._end = Fraction(0)
+        self._joined = True
+
+    def begin(self) -> None:
+        """A new connection brings frames from now on, whose time starts anew."""
+        self._joined = True
+
+    def push(self, frame: Any) -> None:
+        """Queue one frame; the oldest goes when nobody reads."""
+        self._frames.append(frame)
+        self._arrived.set()
+
+    async def recv(self) -> Any:
+        """The next frame: an ``av.AudioFrame`` or an ``av.VideoFrame``."""
+        while not self._frames:
+            if self.readyState != "live":
+                raise MediaStreamError
+            self._arrived.clear()
+            await self._arrived.wait()
+        frame = self._frames.popleft()
+        if frame.pts is not None and frame.time_base is not None:
+            self._set_time(frame)
+        return frame
+
+    def stop(self) -> None:
+        """End the track; a waiting ``recv`` raises."""
+        super().stop()
+        self._arrived.set()
+
+    def _set_time(self, frame: Any) -> None:
+        """Make time go on where the connection before left it."""
+        at = frame.pts * frame.time_base
+        if self._joined:
+            self._joined, self._offset = False, self._end - at
+        frame.pts += round(self._offset / frame.time_base)
+        last = Fraction(frame.samples, frame.sample_rate) if self.kind == "audio" else Fraction(1, 30)
+        self._end = frame.pts * frame.time_base + last
+
+
+class Remote:
+    """Receives the AI's tracks: plays its voice, knows how loud it is, and hands every frame to the program's tracks.
+
+    Args:
+        playback: The loudspeaker.
+        on_level: Takes the level of each block of voice, 0 to 1.
+        tap: Takes each block of voice, mono float32 at 48 kHz.
+    """
+
+    def __init__(
+        self,
+        playback: Playback,
+        *,
+        on_level: Callable[[float], None],
+        tap: Callable[[NDArray[np.float32]], None],
+    ) -> None:
+        self.tracks: dict[str, AITrack] = {}
+        self.pictures = 0
+        self._playback = playback
+        self._pipeline = dsp.RenderPipeline(SAMPLE_RATE_HZ)
+        self._to_engine = _Converter(SAMPLE_RATE_HZ)
+        self._on_level = on_level
+        self._tap = tap
+        self._readers: dict[str, asyncio.Task[None]] = {}
+
+    def attach(self, incoming: MediaStreamTrack) -> AITrack:
+        """Receive `incoming` from now on, in place of the track of its kind before; returns the program's track."""
+        kind = incoming.kind
+        if before := self._readers.get(kind):
+            before.cancel()
+        track = self.tracks.setdefault(kind, AITrack(kind))
+        track.begin()
+        self._readers[kind] = asyncio.create_task(self._read(incoming, track))
+        return track
+
+    async def detach(self) -> None:
+        """Stop receiving; the program's tracks wait for the next connection."""
+        readers, self._readers = self._readers, {}
+        for reader in readers.values():
+            reader.cancel()
+        await asyncio.gather(*readers.values(), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop receiving and end the program's tracks."""
+        await self.detach()
+        for track in self.tracks.values():
+            track.stop()
+
+    async def _read(self, incoming: MediaStreamTrack, track: AITrack) -> None:
+        while True:
+            try:
+                frame: Any = await incoming.recv()
+            except MediaStreamError:
+                return
+            if track.kind == "audio":
+                self._play(frame)
+            else:
+                self.pictures += 1
+            track.push(frame)
+
+    def _play(self, frame: Any) -> None:
+        samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)
+        voice = self._pipeline.process(self._to_engine(samples, frame.sample_rate))
+        self._playback.write(voice)
+        self._tap(voice)
+        self._on_level(self._pipeline.level)
+
+
+class _Converter:
+    """Brings frames of whatever rate the codec decodes to one rate."""
+
+    def __init__(self, to_hz: int) -> None:
+        self._to_hz = to_hz
+        self._from_hz = to_hz
+        self._resample = resampler(to_hz, to_hz)
+
+    def __call__(self, samples: NDArray[np.float32], from_hz: int) -> NDArray[np.float32]:
+        if from_hz != self._from_hz:
+            self._from_hz, self._resample = from_hz, resampler(from_hz, self._to_hz)
+        return self._resample(samples)

@@ -1,0 +1,204 @@
+"""What every transport over aiortc shares: one peer connection, its data channel, its watchdog and its figures."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCTransportStats
+
+from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
+from spike_engine.events import DisconnectReason
+from spike_engine.options import ClientOptions, IceServer
+from spike_engine.stats import TransportStats
+from spike_engine.transports.base import LocalMedia, TransportListener
+
+# A living peer sends RTCP reports at least every 1.5 s, so this long a silence is a dead one. aiortc alone takes 30 s.
+SILENCE_LIMIT_S = 3.0
+CLOSE_TIMEOUT_S = 2.0
+
+
+class Peer:
+    """One peer connection, from offer to close. It is used once.
+
+    Args:
+        options: ICE servers and policy.
+        listener: Takes messages, tracks and the end of the connection.
+        channel: The label of the data channel; None for a connection without one.
+        ice_servers: Servers that the conversation's server named, besides those of the options.
+    """
+
+    def __init__(
+        self,
+        options: ClientOptions,
+        listener: TransportListener,
+        *,
+        channel: str | None,
+        ice_servers: Sequence[IceServer] = (),
+    ) -> None:
+        self._relay_only = options.ice_transport_policy == "relay"
+        self._listener = listener
+        self._label = channel
+        self._pc = RTCPeerConnection(_configuration(options, ice_servers))
+        self._channel: RTCDataChannel | None = None
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watch: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def create_offer(self, media: LocalMedia) -> RTCSessionDescription:
+        """The offer that sends and receives `media`, with all candidates.
+
+        Raises:
+            ConnectionFailed: There is no address to be reached by.
+        """
+        self.add_transceiver("audio", media.audio)
+        if media.wants_video:
+            self.add_transceiver("video", media.video)
+        if self._label is not None:  # last: aiortc's bundle needs a transceiver to carry it
+            self._channel = self._pc.createDataChannel(self._label, ordered=True)
+            self._channel.on("open", self._on_open)
+            self._channel.on("close", self._on_lost)
+            self._channel.on("message", self._on_message)
+        self._pc.on("track", self._listener.on_track)
+        self._pc.on("connectionstatechange", self._on_state)
+        return await self.renew_offer()
+
+    async def renew_offer(self) -> RTCSessionDescription:
+        """An offer for the connection as it is, also in the middle of it (JSEP, RFC 8829)."""
+        try:
+            await self._pc.setLocalDescription(await self._pc.createOffer())
+        except (OSError, ValueError) as error:
+            raise ConnectionFailed(f"the ICE servers are not usable: {error}") from error
+        offer = self._pc.localDescription
+        if "a=candidate:" not in offer.sdp:  # aioice leaves loopback out
+            raise ConnectionFailed(
+                "no TURN server gave an address, and ice_transport_policy is 'relay'"
+                if self._relay_only
+                else "this machine has no network address besides loopback, which ICE does not use"
+            )
+        return offer
+
+    async def accept(self, sdp: str) -> None:
+        """Apply the server's answer, a first or a later one, and wait until messages, or at least media, can flow.
+
+        Raises:
+            ConnectionFailed: The answer is not usable, or there is no path to the server.
+        """
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+        except SpikeError:
+            raise
+        except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
+            raise ConnectionFailed(f"the server's answer is not usable: {error!r}") from error
+        await self._opened
+
+    def add_transceiver(self, kind: str, track: Any) -> None:
+        """Send `track` and receive its kind; without a track only receive."""
+        self._pc.addTransceiver(track or kind, direction="sendrecv" if track else "recvonly")
+
+    def send(self, text: str) -> None:
+        """Send `text` on the data channel; without an open one it is dropped."""
+        if self._channel and self._channel.readyState == "open":
+            self._channel.send(text)
+
+    async def get_stats(self) -> TransportStats:
+        """The connection in figures."""
+        totals: dict[str, Any] = {}
+        lost, jitter_ms, round_trip_s, outbound_loss = 0, None, None, 0.0
+        for stats in (await self._pc.getStats()).values():
+            if isinstance(stats, RTCTransportStats):
+                totals = {
+                    "packets_received": stats.packetsReceived,
+                    "packets_sent": stats.packetsSent,
+                    "bytes_received": stats.bytesReceived,
+                    "bytes_sent": stats.bytesSent,
+                }
+            elif isinstance(stats, RTCInboundRtpStreamStats):
+                lost += stats.packetsLost
+                if stats.kind == "audio":
+                    jitter_ms = stats.jitter / 48.0  # in samples of Opus's 48 kHz clock
+            elif isinstance(stats, RTCRemoteInboundRtpStreamStats):
+                outbound_loss = max(outbound_loss, stats.fractionLost / 256)  # RFC 3550: an eighth-bit fraction
+                if stats.roundTripTime is not None:
+                    round_trip_s = max(round_trip_s or 0.0, stats.roundTripTime)
+        return TransportStats(
+            **totals,
+            packets_lost=lost,
+            jitter_ms=jitter_ms,
+            round_trip_time_ms=None if round_trip_s is None else round_trip_s * 1000,
+            outbound_loss=outbound_loss,
+        )
+
+    async def close(self) -> None:
+        """Free everything. Never raises, and may be called twice."""
+        self._closing = True
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        if not self._opened.done():
+            self._opened.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._pc.close()
+
+    def _on_open(self) -> None:
+        if not self._opened.done():
+            self._opened.set_result(None)
+            self._watch = asyncio.create_task(self._watch_over())
+
+    def _on_message(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self._listener.on_message(message)
+
+    def _on_state(self) -> None:
+        match self._pc.connectionState:
+            case "connected" if self._label is None:
+                self._on_open()
+            case "failed":
+                self._on_failed(DisconnectReason.NETWORK, ConnectionFailed("no path to the server (ICE failed)"))
+            case "closed":
+                self._on_lost()
+
+    def _on_lost(self) -> None:
+        """The server said good-bye on DTLS or SCTP: it is alive, and has ended the call."""
+        self._on_failed(DisconnectReason.ENDED, ConversationEnded("the server closed the connection"))
+
+    def _on_failed(self, reason: DisconnectReason, error: SpikeError) -> None:
+        if self._closing:
+            return
+        if not self._opened.done():
+            self._opened.set_exception(error)
+        else:
+            self._closing = True
+            self._listener.on_closed(reason, error)
+
+    async def _watch_over(self) -> None:
+        loop = asyncio.get_running_loop()
+        received, heard_at = 0, loop.time()
+        while loop.time() - heard_at < SILENCE_LIMIT_S:
+            await asyncio.sleep(SILENCE_LIMIT_S / 10)
+            now_received = (await self.get_stats()).packets_received
+            if now_received != received:
+                received, heard_at = now_received, loop.time()
+        self._on_failed(DisconnectReason.NETWORK, ConnectionFailed(f"the server was silent for {SILENCE_LIMIT_S:g} s"))
+
+
+def _configuration(options: ClientOptions, ice_servers: Sequence[IceServer]) -> RTCConfiguration:
+    servers = [*(IceServer.of(server) for server in options.ice_servers), *ice_servers]
+    return RTCConfiguration(
+        iceServers=[
+            RTCIceServer(list(server.all_urls), username=server.username, credential=server.credential)
+            for server in servers
+        ],
+        iceTransportPolicy=RTCIceTransportPolicy(options.ice_transport_policy),
+    )
