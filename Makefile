@@ -24,7 +24,7 @@ system:
 $(VENV)/.installed: pyproject.toml CMakeLists.txt $(shell find cpp cmake python -type f -not -path '*/__pycache__/*' 2>/dev/null) | system
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --group test nox
+	$(BIN)/python -m pip install --quiet --group test --group peers nox
 	$(BIN)/python -m pip install --quiet '.[demo]'
 	@touch $@
 

@@ -15,9 +15,10 @@ from spike_engine.connection import Connection
 from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
 from spike_engine.emitter import EventEmitter
 from spike_engine.errors import InvalidState
-from spike_engine.events import AnyHandler, Event
+from spike_engine.events import AnyHandler, Event, FunctionCall
 from spike_engine.inventory import Devices
 from spike_engine.options import ClientOptions, IceServer
+from spike_engine.protocol import WireProtocol
 from spike_engine.state import ConversationState, after
 from spike_engine.stats import ClientStats
 from spike_engine.transports.base import Transport
@@ -193,6 +194,67 @@ class SpikeClient(EventEmitter):
         self._state = state
         changed, self._state_changed = self._state_changed, asyncio.Event()
         changed.set()
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def send_message(self, kind: str, data: Any = None) -> str:
+        """Send a message to the server's application; its answer is a ``message`` event with the id in `reply_to`.
+
+        Args:
+            kind: What the application calls it.
+            data: Anything that JSON can hold.
+
+        Raises:
+            InvalidState: There is no connection.
+        """
+        message_id, texts = self._wire().message(kind, data)
+        self._send(texts)
+        return message_id
+
+    def send_text(self, content: str, *, respond: bool = True, speak: bool = True) -> None:
+        """Type instead of talking.
+
+        Args:
+            content: What the user says.
+            respond: Interrupt the AI and have it answer; False only lets it know.
+            speak: Have the answer spoken; False leaves it text.
+
+        Raises:
+            InvalidState: There is no connection.
+        """
+        self._send(self._wire().text(content, respond=respond, speak=speak))
+
+    def interrupt(self) -> None:
+        """Silence the AI now, and ask the server to stop it; an RTVI bot hears a client message ``interrupt``.
+
+        Raises:
+            InvalidState: There is no connection.
+        """
+        self._send(self._wire().interrupt())
+        if self._connection:
+            self._connection.media.playback.flush()
+
+    def send_function_result(self, call: FunctionCall, result: Any) -> None:
+        """Give the AI what a function that this program carries out has returned.
+
+        Args:
+            call: The call, from the ``function-call`` event.
+            result: Anything that JSON can hold.
+
+        Raises:
+            InvalidState: There is no connection.
+        """
+        self._send(self._wire().function_result(call, result))
+
+    def _wire(self) -> WireProtocol:
+        if not self._connection or not self._connection.session or not self._state.is_connected:
+            raise InvalidState(f"messages need a connection; this client is {self._state.status}")
+        return self._connection.session.protocol
+
+    def _send(self, texts: list[str]) -> None:
+        for text in texts:
+            if self._transport:
+                self._transport.send(text)
 
     # --- media --------------------------------------------------------------------------------------------------------
 
