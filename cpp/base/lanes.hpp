@@ -47,6 +47,14 @@ struct Lanes {
 
     static void store(Vector vector, Number* to) noexcept { std::memcpy(to, &vector, sizeof vector); }
 
+    // In a register: compilers would rather load what is used twice from memory twice.
+    static Vector held(Vector vector) noexcept {
+#if defined(__GNUC__) && defined(__x86_64__)
+        asm("" : "+v"(vector));
+#endif
+        return vector;
+    }
+
     static Vector repeat(Number number) noexcept {
 #if defined(__GNUC__)
         return number - Vector{};  // lane by lane, compilers write it through memory

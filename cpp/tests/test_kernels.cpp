@@ -50,8 +50,10 @@ TEST_CASE_TEMPLATE("convolutions agree to rounding, whatever their number", Real
         spike::Walk walk;
     };
     const Case cases[] = {{&Kernels::exact, spike::Walk({.first = 2, .phase = 3}, phases, 3 * phases + 2)},
-                          {&Kernels::parabolic, spike::Walk({.first = 2, .phase = 3}, phases, phases - 1)},
+                          {&Kernels::polynomial, spike::Walk({.first = 2, .phase = 3}, phases, phases - 1)},
+                          {&Kernels::decimating, spike::Walk({.first = 5}, 1, 2)},
                           {&Kernels::decimating, spike::Walk({.first = 5}, 1, 3)},
+                          {&Kernels::decimating, spike::Walk({.first = 7}, 1, 6)},
                           {&Kernels::interpolating, spike::Walk({.first = 5}, phases, 1)}};
     for (const auto isa : variants())
         for (const auto& [kernel, walk] : cases)
@@ -65,6 +67,21 @@ TEST_CASE_TEMPLATE("convolutions agree to rounding, whatever their number", Real
                 CHECK(behind.place.phase == reached.place.phase);
                 for (std::size_t k = 0; k < count; ++k) CHECK(std::abs(actual[k] - expected[k]) < Real{1e-4});
             }
+}
+
+TEST_CASE("samples are kept as inputs, and what is no number as silence") {
+    constexpr std::size_t count = 37;
+    std::vector<float> samples(count, 0.25f);
+    samples[3] = NAN, samples[17] = INFINITY, samples[36] = -INFINITY;
+    const std::vector<std::int16_t> integers(count, -8192);
+    for (const auto isa : {spike::Isa::baseline, spike::Isa::avx2, spike::Isa::avx512, spike::Isa::neon}) {
+        if (!spike::supports(isa)) continue;
+        std::vector<float> kept(count, 9.0f);
+        spike::convolutions(isa).single_precision.keep(samples.data(), count, kept.data());
+        for (std::size_t n = 0; n < count; ++n) CHECK(kept[n] == (std::isfinite(samples[n]) ? samples[n] : 0.0f));
+        spike::convolutions(isa).single_precision.keep(integers.data(), count, kept.data());
+        CHECK(std::all_of(kept.begin(), kept.end(), [](float sample) { return sample == -0.25f; }));
+    }
 }
 
 TEST_CASE("pixel rows are the same bytes, at every width") {

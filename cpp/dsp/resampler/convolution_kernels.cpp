@@ -27,10 +27,11 @@ struct Rows {
     }
 };
 
-// The inputs of a block of outputs, for each the three rows of its cell, and its place within the cell, 0 to 1.
+// The inputs of a block of outputs, for each the rows of its cell, and its place within the cell, 0 to 1.
 template <typename Real>
-struct Parabolas {
+struct Cells {
     using L = Lanes<Real>;
+    static constexpr std::size_t terms = terms_of<Real>;
     const Real* inputs[L::count];
     const Real* row[L::count];
     Real place[L::count];
@@ -39,15 +40,17 @@ struct Parabolas {
         const double cells = static_cast<double>(static_cast<std::int64_t>(at.phase)) * bank.cells_per_unit;
         const auto cell = static_cast<std::int64_t>(cells);
         inputs[output] = all + at.first;
-        row[output] = bank.rows + 3 * static_cast<std::size_t>(cell) * bank.taps;
+        row[output] = bank.rows + terms * static_cast<std::size_t>(cell) * bank.taps;
         place[output] = static_cast<Real>(cells - static_cast<double>(cell));
     }
 
     L::Vector product(std::size_t output, std::size_t of, std::size_t chunk, std::size_t lane) const noexcept {
-        const Real* at = row[of] + 3 * chunk * chunk_taps + lane;
+        const Real* at = row[of] + terms * chunk * chunk_taps + lane;
         const auto there = L::repeat(place[output]);
-        const auto slope = L::load(at + chunk_taps) + there * L::load(at + 2 * chunk_taps);
-        return L::load(inputs[output] + chunk * chunk_taps + lane) * (L::load(at) + there * slope);
+        auto coefficients = L::load(at + (terms - 1) * chunk_taps);  // by Horner's rule
+        for (std::size_t term = terms - 1; term-- > 0;)
+            coefficients = L::load(at + term * chunk_taps) + there * coefficients;
+        return L::load(inputs[output] + chunk * chunk_taps + lane) * coefficients;
     }
 };
 
@@ -124,24 +127,44 @@ struct Decimation {
     static constexpr std::size_t most = together * chunk_taps;
 
     const FilterBank<Real>& bank;
-    std::size_t down;
+    std::size_t down, distance;
+    std::size_t offset = 0;  // of the first output's inputs
     L::Vector sums[most];
 
-    // Outputs `first`, `first` + `distance` and so on, where there are so many; else the first again.
-    void make(const Real* inputs, std::size_t offset, std::size_t first, std::size_t distance,
-              std::size_t count) noexcept {
-        const std::size_t shift = (offset + first * down) % chunk_taps;
-        const Real* begin = inputs + offset + first * down - shift;
-        const Real* from[together];
-        for (std::size_t i = 0; i < together; ++i)
-            from[i] = begin + (first + i * distance < count ? i * distance * down : 0);
-        const Real* row = bank.rows + shift * bank.taps;
-        typename L::Vector partial[together] = {};
-        for (std::size_t tap = 0; tap < bank.taps; tap += L::count)
-            for (std::size_t i = 0; i < together; ++i) partial[i] += L::load(from[i] + tap) * L::load(row + tap);
-        for (std::size_t i = 0; i < together; ++i) sums[first + i * distance] = partial[i];
+    // All outputs of a block, at most `most`.
+    void make_all(const Real* inputs, std::size_t count) noexcept {
+        const auto end = std::min(count, distance);
+        for (std::size_t first = 0; first < end;) {
+            const bool pair = first + 1 < end && chunk_of(first) == chunk_of(first + 1);
+            pair ? make<2>(inputs, first, count) : make<1>(inputs, first, count);
+            first += pair ? 2 : 1;
+        }
     }
 
+    // The chunk that output `index` begins in, and how far behind its beginning.
+    std::size_t chunk_of(std::size_t index) const noexcept { return (offset + index * down) / chunk_taps; }
+    std::size_t shift_of(std::size_t index) const noexcept { return (offset + index * down) % chunk_taps; }
+
+    // Outputs `first`, `first` + `distance` and so on, where there are so many; else the first again. And, in `rows`
+    // of these, the same for the outputs behind `first`, which begin in the same chunk: an input is loaded once.
+    template <std::size_t rows>
+    void make(const Real* inputs, std::size_t first, std::size_t count) noexcept {
+        const Real *from[together], *row[rows];
+        for (std::size_t i = 0; i < together; ++i)
+            from[i] = inputs + chunk_of(first + (first + i * distance < count ? i * distance : 0)) * chunk_taps;
+        for (std::size_t r = 0; r < rows; ++r) row[r] = bank.rows + shift_of(first + r) * bank.taps;
+        typename L::Vector partial[rows][together] = {};
+        for (std::size_t tap = 0; tap < bank.taps; tap += L::count) {
+            typename L::Vector coefficients[rows];
+            for (std::size_t r = 0; r < rows; ++r) coefficients[r] = L::load(row[r] + tap);
+            for (std::size_t i = 0; i < together; ++i) {
+                const auto input = L::held(L::load(from[i] + tap));
+                for (std::size_t r = 0; r < rows; ++r) partial[r][i] += input * coefficients[r];
+            }
+        }
+        for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t i = 0; i < together; ++i) sums[first + r + i * distance] = partial[r][i];
+    }
     void finish(Real* out, std::size_t count) const noexcept {
         for (std::size_t k = 0; k < count; k += L::count) {
             const auto outputs = folded<Real, L::count>(sums + k);
@@ -154,12 +177,11 @@ template <typename Real>
 Walk decimate(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real* out, std::size_t count) noexcept {
     const auto down = static_cast<std::size_t>(walk.whole_step());
     const std::size_t distance = chunk_taps / std::gcd(down, chunk_taps), most = Decimation<Real>::together * distance;
-    Decimation<Real> decimation{bank, down, {}};
+    Decimation<Real> decimation{.bank = bank, .down = down, .distance = distance};
     while (count > 0) {
         const std::size_t now = std::min(count, most);
-        const auto offset = static_cast<std::size_t>(walk.place.first);
-        for (std::size_t first = 0; first < std::min(now, distance); ++first)
-            decimation.make(inputs, offset, first, distance, now);
+        decimation.offset = static_cast<std::size_t>(walk.place.first);
+        decimation.make_all(inputs, now);
         decimation.finish(out, now);
         walk.place.first += static_cast<std::ptrdiff_t>(now * down);
         out += now;
@@ -220,11 +242,24 @@ Walk interpolate(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Re
     return walk;
 }
 
+// The conversions of convert/samples.hpp, in registers of this instruction set.
+template <typename Real>
+void keep_float(const float* in, std::size_t count, Real* kept) noexcept {
+    for (std::size_t n = 0; n < count; ++n) kept[n] = in[n] - in[n] == 0.0f ? in[n] : 0.0f;  // false for no number
+}
+
+template <typename Real>
+void keep_int16(const std::int16_t* in, std::size_t count, Real* kept) noexcept {
+    for (std::size_t n = 0; n < count; ++n) kept[n] = static_cast<float>(in[n]) * (1.0f / 32768.0f);
+}
+
 template <typename Real>
 constexpr Convolution<Real> convolution_of{.exact = &convolve<Real, Rows<Real>>,
                                            .decimating = &decimate<Real>,
                                            .interpolating = &interpolate<Real>,
-                                           .parabolic = &convolve<Real, Parabolas<Real>>};
+                                           .polynomial = &convolve<Real, Cells<Real>>,
+                                           .keep_float = &keep_float<Real>,
+                                           .keep_int16 = &keep_int16<Real>};
 
 }  // namespace
 

@@ -16,7 +16,7 @@ struct Profile {
 constexpr Profile profile_of(ResamplerQuality quality) {
     switch (quality) {
         case ResamplerQuality::mastering: return {164.0, 0.46, 0.54};
-        case ResamplerQuality::fast: return {90.0, 0.43, 0.55};
+        case ResamplerQuality::fast: return {88.0, 0.448, 0.55};
         case ResamplerQuality::voice: break;
     }
     return {137.0, 0.4376, 0.55};

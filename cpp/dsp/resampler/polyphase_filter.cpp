@@ -11,9 +11,9 @@
 namespace spike {
 namespace {
 
-// Cells between two inputs: the parabolas are off by 1e-7 with these many in float, by 1e-8 in double.
+// Cells between two inputs: the polynomials are off by 1e-7 with these many in float, by 1e-8 in double.
 template <typename Real>
-constexpr std::size_t cells_of = std::is_same_v<Real, float> ? 128 : 256;
+constexpr std::size_t cells_of = std::is_same_v<Real, float> ? 128 : 48;
 
 template <typename Real>
 const Convolution<Real>& convolution_for(Isa isa) {
@@ -25,19 +25,26 @@ const Convolution<Real>& convolution_for(Isa isa) {
 
 std::size_t padded(std::size_t taps) { return (taps + chunk_taps - 1) / chunk_taps * chunk_taps; }
 
-// The parabola c0 + c1 t + c2 t^2 through `value` at the three Chebyshev nodes of 0 to 1.
-struct Nodes {
-    std::array<double, 3> place;
+// A polynomial of 0 to 1 through the values at its Chebyshev nodes.
+template <std::size_t terms>
+struct Polynomial {
+    using Values = std::array<double, terms>;
 
-    Nodes() {
-        for (std::size_t i = 0; i < 3; ++i)
-            place[i] = 0.5 - 0.5 * std::cos(std::numbers::pi * (2.0 * static_cast<double>(i) + 1.0) / 6.0);
+    static double node(std::size_t index) {
+        return 0.5 - 0.5 * std::cos(std::numbers::pi * (static_cast<double>(index) + 0.5) / static_cast<double>(terms));
     }
 
-    std::array<double, 3> parabola(double a, double b, double c) const {
-        const auto [x, y, z] = place;
-        const double first = (b - a) / (y - x), second = ((c - b) / (z - y) - first) / (z - x);
-        return {a - first * x + second * x * y, first - second * (x + y), second};
+    // By rising powers, from Newton's divided differences.
+    static Values through(Values differences) {
+        for (std::size_t order = 1; order < terms; ++order)
+            for (std::size_t i = terms - 1; i >= order; --i)
+                differences[i] = (differences[i] - differences[i - 1]) / (node(i) - node(i - order));
+        Values powers{};
+        for (std::size_t i = terms; i-- > 0;) {  // powers * (x - node(i)) + difference
+            for (std::size_t power = terms; power-- > 1;) powers[power] = powers[power - 1] - node(i) * powers[power];
+            powers[0] = differences[i] - node(i) * powers[0];
+        }
+        return powers;
     }
 };
 
@@ -94,21 +101,23 @@ void PolyphaseFilter<Real>::make_rows(std::size_t phases, std::size_t inputs_per
 
 template <typename Real>
 void PolyphaseFilter<Real>::make_cells(std::uint64_t units) {
-    constexpr std::size_t cells = cells_of<Real>;
-    const Nodes nodes;
-    AlignedVector<Real> rows(3 * cells * taps_);
+    constexpr std::size_t cells = cells_of<Real>, terms = terms_of<Real>;
+    AlignedVector<Real> rows(terms * cells * taps_);
     for (std::size_t cell = 0; cell < cells; ++cell) {
-        const auto at = [&](std::size_t node) {
-            return filter_.row((static_cast<double>(cell) + nodes.place[node]) / static_cast<double>(cells));
-        };
-        const auto a = at(0), b = at(1), c = at(2);
-        for (std::size_t tap = 0; tap < a.size(); ++tap) {
-            const auto parabola = nodes.parabola(a[tap], b[tap], c[tap]);
-            Real* at = rows.data() + 3 * cell * taps_ + 3 * (tap / chunk_taps) * chunk_taps + tap % chunk_taps;
-            for (std::size_t power = 0; power < 3; ++power) at[power * chunk_taps] = static_cast<Real>(parabola[power]);
+        std::array<std::vector<double>, terms> at_nodes;
+        for (std::size_t node = 0; node < terms; ++node)
+            at_nodes[node] =
+                filter_.row((static_cast<double>(cell) + Polynomial<terms>::node(node)) / static_cast<double>(cells));
+        for (std::size_t tap = 0; tap < at_nodes[0].size(); ++tap) {
+            std::array<double, terms> values;
+            for (std::size_t node = 0; node < terms; ++node) values[node] = at_nodes[node][tap];
+            const auto powers = Polynomial<terms>::through(values);
+            Real* to = rows.data() + terms * (cell * taps_ + tap / chunk_taps * chunk_taps) + tap % chunk_taps;
+            for (std::size_t power = 0; power < terms; ++power)
+                to[power * chunk_taps] = static_cast<Real>(powers[power]);
         }
     }
-    use(convolution_->parabolic, std::move(rows), taps_, static_cast<double>(cells) / static_cast<double>(units));
+    use(convolution_->polynomial, std::move(rows), taps_, static_cast<double>(cells) / static_cast<double>(units));
 }
 
 template <typename Real>
@@ -125,8 +134,8 @@ std::size_t PolyphaseFilter<Real>::store(Strided<const Sample> in, std::size_t c
     for (std::size_t channel = 0; channel < config_.channels; ++channel) {
         Real* kept = std::copy(history(channel) + used, history(channel) + filled_, history(channel));
         const Sample* from = in.channel(channel);
-        if (in.to_next == 1)  // a loop of its own, which vectorises
-            std::transform(from, from + count, kept, [](Sample sample) { return to_float(sample); });
+        if (in.to_next == 1)
+            convolution_->keep(from, count, kept);
         else
             for (std::size_t n = 0; n < count; ++n)
                 kept[n] = to_float(from[static_cast<std::ptrdiff_t>(n) * in.to_next]);

@@ -14,7 +14,7 @@ namespace spike {
 // Computes in `Real`: float, or double for rejections that float does not reach.
 //
 // Method: R. Crochiere and L. Rabiner, "Multirate Digital Signal Processing", 1983, chapter 3. Where the phases are too
-// many to keep a row for each, a coefficient is a parabola within cells: C. Farrow, "A continuously variable digital
+// many to keep a row for each, a coefficient is a polynomial within cells: C. Farrow, "A continuously variable digital
 // delay element", 1988.
 template <typename Real>
 class PolyphaseFilter {
@@ -32,7 +32,7 @@ class PolyphaseFilter {
     // Each replaces the coefficients, and allocates. A row for each phase, which the walk goes through once while it
     // passes `inputs_per_turn` inputs:
     void make_rows(std::size_t phases, std::size_t inputs_per_turn);
-    // Parabolas, for a walk that counts in `units`:
+    // Polynomials, for a walk that counts in `units`:
     void make_cells(std::uint64_t units);
     // One row that filters nothing:
     void make_delay();
