@@ -13,12 +13,15 @@ import matplotlib as mpl
 import numpy as np
 from resamplers import STREAMS, Make, Push, scipy_polyphase
 
+from spike_engine import dsp
+
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
 DOCS = Path(__file__).parent.parent / "docs"
 FROM_HZ, TO_HZ = 48000, 16000  # where quality is measured
 SPEEDS = [(48000, 16000), (16000, 48000), (44100, 48000), (48000, 24000), (48000, 8000), (48000, 48024)]
+FORMS = [(20, 1, "float32"), (10, 2, "float32"), (20, 2, "float32"), (10, 1, "int16"), (10, 2, "int16")]
 ROUNDS, PUSHES = 7, 400
 FORMATS = {"latency_ms": ".1f", "ripple_db": ".1g", "alias_db": ".0f", "sinad_db": ".0f"}
 
@@ -84,24 +87,46 @@ def times_us(push: Push, chunk: Any, pushes: int) -> Any:
     return 1e6 * times
 
 
-def speeds(from_hz: int, to_hz: int) -> dict[str, tuple[float, float, float]]:
-    """Mean, median and 99th percentile of a 10 ms push in us: the peers take turns, the quietest round counts."""
-    chunk = (0.1 * np.random.default_rng(0).standard_normal(from_hz // 100)).astype(np.float32)
-    found: dict[str, list[Any]] = {name: [] for name in STREAMS}
-    pushes = {name: make(from_hz, to_hz) for name, make in STREAMS.items()}
+Speed = tuple[float, float]  # mean and 99th percentile of a push, in us
+
+
+def taking_turns(pushes: dict[str, Push], chunk: Any) -> dict[str, Speed]:
+    """The peers take turns, and the quietest round of each counts."""
+    found: dict[str, list[Any]] = {name: [] for name in pushes}
     for _ in range(ROUNDS):
         for name, push in pushes.items():
             times = times_us(push, chunk, PUSHES)
-            found[name].append((times.mean(), np.median(times), np.percentile(times, 99)))
+            found[name].append((times.mean(), np.percentile(times, 99)))
     return {name: tuple(np.min(rounds, axis=0)) for name, rounds in found.items()}
 
 
+def noise(count: int, channels: int = 1, dtype: str = "float32") -> Any:
+    shape = (count,) if channels == 1 else (count, channels)
+    return (np.random.default_rng(0).standard_normal(shape) * (3000 if dtype == "int16" else 0.1)).astype(dtype)
+
+
+def speeds(from_hz: int, to_hz: int) -> dict[str, Speed]:
+    return taking_turns({name: make(from_hz, to_hz) for name, make in STREAMS.items()}, noise(from_hz // 100))
+
+
+def speeds_of_form(milliseconds: int, channels: int, dtype: str) -> dict[str, Speed]:
+    pushes = {name: STREAMS[name](FROM_HZ, TO_HZ, channels, dtype) for name in ("spike voice", "soxr HQ", "PyAV")}
+    return taking_turns(pushes, noise(FROM_HZ * milliseconds // 1000, channels, dtype))
+
+
+def three_samples() -> dict[str, Speed]:
+    pushes = {
+        name: STREAMS[name](FROM_HZ, TO_HZ) for name in ("spike voice", "soxr HQ", "libsamplerate medium", "PyAV")
+    }
+    return taking_turns({"an empty pybind11 call": lambda _: dsp.active_isa(), **pushes}, noise(3))
+
+
 def offline_times_real_time(from_hz: int, to_hz: int) -> dict[str, float]:
-    minute = (0.1 * np.random.default_rng(0).standard_normal(60 * from_hz)).astype(np.float32)
+    minute = noise(60 * from_hz)
     peers = {name: STREAMS[name] for name in ("spike voice", "soxr HQ", "soxr VHQ", "PyAV")}
     peers["scipy resample_poly"] = scipy_polyphase
     best = dict.fromkeys(peers, np.inf)
-    for _ in range(3):
+    for _ in range(5):
         for name, make in peers.items():
             best[name] = min(best[name], times_us(make(from_hz, to_hz), minute, 1)[0])
     return {name: 60e6 / us for name, us in best.items()}
@@ -139,36 +164,52 @@ def draw_latencies(qualities: dict[str, dict[str, float]]) -> None:
     figure.savefig(DOCS / "images" / "resampler-latency.svg")
 
 
+def quality_table(qualities: dict[str, dict[str, float]]) -> str:
+    head = ["", "latency / ms", "ripple to 0.45 / dB", "alias from 0.56 / dB", "worst SINAD / dB"]
+    rows = [[name, *(format(q[key], FORMATS[key]) for key in FORMATS)] for name, q in qualities.items()]
+    return table(head, rows)
+
+
+def speed_table(columns: dict[str, dict[str, Speed]]) -> str:
+    names = next(iter(columns.values()))
+    rows = [[name, *(f"{c[name][0]:.1f} / {c[name][1]:.1f}" for c in columns.values())] for name in names]
+    return table(["", *columns], rows)
+
+
+def ratio_table(columns: dict[str, dict[str, Speed]], qualities: dict[str, dict[str, float]]) -> str:
+    """How many times longer the others take, on the mean; and what they reject less."""
+    pairs = [("spike voice", "soxr HQ"), ("spike voice", "PyAV"), ("spike varying", "soxr varying")]
+    rows = [
+        [
+            f"{other} / {ours}",
+            *(f"{c[other][0] / c[ours][0]:.1f}" for c in columns.values()),
+            f"{qualities[other]['alias_db'] - qualities[ours]['alias_db']:+.0f} dB",
+        ]
+        for ours, other in pairs
+    ]
+    return table(["mean time", *columns, "alias"], rows)
+
+
 def main() -> None:
-    measured = {ratio: speeds(*ratio) for ratio in SPEEDS}
-    offline = {ratio: offline_times_real_time(*ratio) for ratio in SPEEDS[:-1]}
-    qualities = {name: quality_of(make) for name, make in STREAMS.items()}
     names = [f"{a / 1000:g} > {b / 1000:g}" for a, b in SPEEDS]
+    measured = {name: speeds(*ratio) for name, ratio in zip(names, SPEEDS, strict=True)}
+    forms = {f"{c} x {dtype}, {ms} ms": speeds_of_form(ms, c, dtype) for ms, c, dtype in FORMS}
+    few = three_samples()
+    offline = {name: offline_times_real_time(*ratio) for name, ratio in zip(names[:-1], SPEEDS[:-1], strict=True)}
+    qualities = {name: quality_of(make) for name, make in STREAMS.items()}
     pages = [
         "Quality, 48 to 16 kHz:\n",
-        table(
-            ["", "latency / ms", "ripple to 0.45 / dB", "alias from 0.56 / dB", "worst SINAD / dB"],
-            [
-                [
-                    name,
-                    f"{q['latency_ms']:.1f}",
-                    f"{q['ripple_db']:.1g}",
-                    f"{q['alias_db']:.0f}",
-                    f"{q['sinad_db']:.0f}",
-                ]
-                for name, q in qualities.items()
-            ],
-        ),
+        quality_table(qualities),
         "A push of 10 ms, mono float32, the Python call included: mean / 99th percentile in us, rates in kHz:\n",
-        table(
-            ["", *names],
-            [[name, *(f"{m[name][0]:.1f} / {m[name][2]:.1f}" for m in measured.values())] for name in STREAMS],
-        ),
+        speed_table(measured),
+        "The same as ratios:\n",
+        ratio_table(measured, qualities),
+        "Other pushes, 48 to 16 kHz, channels x type and length:\n",
+        speed_table(forms),
+        "A push of 3 samples, 48 to 16 kHz, so that little but the call is left:\n",
+        table(["", "mean / us"], [[name, f"{mean:.2f}"] for name, (mean, _) in few.items()]),
         "A minute in one call, times real time:\n",
-        table(
-            ["", *names[:-1]],
-            [[name, *(f"{found[name]:,.0f}" for found in offline.values())] for name in offline[SPEEDS[0]]],
-        ),
+        table(["", *offline], [[n, *(f"{c[n]:,.0f}" for c in offline.values())] for n in next(iter(offline.values()))]),
     ]
     (DOCS / "tables" / "resampler.md").write_text("\n".join(pages))
     draw_latencies(qualities)

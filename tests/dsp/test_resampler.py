@@ -13,7 +13,7 @@ from rooms import NEAR, speech
 from spike_engine.dsp import Resampler, resample
 
 PAIRS = [(48000, 16000), (16000, 48000), (44100, 48000), (48000, 44100), (48000, 24000), (48000, 8000), (24000, 16000)]
-RATES = st.sampled_from([8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000])
+RATES = st.one_of(st.sampled_from([8000, 11025, 16000, 44100, 48000, 192000]), st.integers(8000, 192000))
 
 
 def sine(frequency_hz: float, rate_hz: int, seconds: float = 1.0) -> np.ndarray:
@@ -30,101 +30,102 @@ def fit(samples: np.ndarray, frequency_hz: float, rate_hz: int) -> tuple[complex
     return complex(real, imag), float(10 * np.log10((real**2 + imag**2) / 2 / rest.var()))
 
 
+# What the documentation promises: ripple to 0.45 of the lower rate, SINAD there, rejection from 0.56 of it.
+RIPPLES_DB = {"voice": 0.01, "fast": 0.01, "mastering": 1e-5}
+SINADS_DB = {"voice": 125.0, "fast": 85.0, "mastering": 145.0}
+REJECTIONS_DB = {"voice": 130.0, "fast": 85.0, "mastering": 150.0}
+PROFILES = pytest.mark.parametrize("quality", RIPPLES_DB)
+EVERY_RATIO = pytest.mark.parametrize(("from_hz", "to_hz"), [*PAIRS, (24000, 48000), (8000, 48000), (44100, 44123)])
+
+
 @pytest.mark.quality
-@pytest.mark.parametrize(
-    ("quality", "ripple_db", "sinad_limit_db"), [("voice", 0.01, 125.0), ("mastering", 1e-5, 145.0)]
-)
-@pytest.mark.parametrize(("from_hz", "to_hz"), [*PAIRS, (8000, 48000), (44100, 44123)])
-@pytest.mark.parametrize("share", [0.05, 0.25, 0.45])
-def test_a_tone_in_the_band_keeps_level_phase_and_purity(
-    from_hz: int, to_hz: int, share: float, quality: Any, ripple_db: float, sinad_limit_db: float
-) -> None:
+@PROFILES
+@EVERY_RATIO
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.44, 0.45])
+def test_a_tone_in_the_band_keeps_level_phase_and_purity(from_hz: int, to_hz: int, quality: Any, share: float) -> None:
     frequency_hz = share * min(from_hz, to_hz)
     tone, sinad_db = fit(resample(sine(frequency_hz, from_hz), from_hz, to_hz, quality), frequency_hz, to_hz)
 
-    assert 20 * np.log10(abs(tone)) == pytest.approx(0.0, abs=ripple_db)
+    assert 20 * np.log10(abs(tone)) == pytest.approx(0.0, abs=RIPPLES_DB[quality])
     assert np.degrees(np.angle(tone)) == pytest.approx(0.0, abs=0.01)
-    assert sinad_db >= sinad_limit_db
-
-
-REJECTIONS_DB = [("voice", 130.0), ("fast", 85.0), ("mastering", 150.0)]
+    assert sinad_db >= SINADS_DB[quality]
 
 
 @pytest.mark.quality
-@pytest.mark.parametrize(("quality", "rejection_db"), REJECTIONS_DB)
-@pytest.mark.parametrize(("from_hz", "to_hz"), [(48000, 16000), (48000, 24000), (48000, 8000), (96000, 44100)])
+@PROFILES
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz"), [(48000, 16000), (48000, 24000), (48000, 8000), (96000, 44100), (44100, 16000)]
+)
 @pytest.mark.parametrize("share", [0.56, 0.57, 0.6, 0.73, 0.98])
-def test_what_lies_above_the_band_is_gone(
-    from_hz: int, to_hz: int, quality: Any, rejection_db: float, share: float
-) -> None:
+def test_what_lies_above_the_band_is_gone(from_hz: int, to_hz: int, quality: Any, share: float) -> None:
     out = resample(sine(share * to_hz, from_hz), from_hz, to_hz, quality)
     middle = out[len(out) // 4 : 3 * len(out) // 4]
 
-    assert np.abs(middle).max() <= 10 ** (-min(rejection_db, 146.0) / 20)  # a tone in float32 has noise from there on
+    assert np.abs(middle).max() <= 10 ** (
+        -min(REJECTIONS_DB[quality], 146.0) / 20
+    )  # a tone in float32 has noise from there on
 
 
 @pytest.mark.quality
-@pytest.mark.parametrize(("quality", "rejection_db"), REJECTIONS_DB)
+@PROFILES
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(16000, 48000), (8000, 48000), (24000, 48000)])
-def test_the_filter_itself_rejects_as_much(from_hz: int, to_hz: int, quality: Any, rejection_db: float) -> None:
+def test_the_filter_itself_rejects_as_much(from_hz: int, to_hz: int, quality: Any) -> None:
     impulse = np.zeros(4000, np.float32)
     impulse[2000] = 1.0
     response = np.abs(np.fft.rfft(resample(impulse, from_hz, to_hz, quality).astype(float)))
     from_edge = round(0.56 * len(impulse))  # bins of the lower rate
 
-    assert 20 * np.log10(response[from_edge:].max() / response[0]) <= -rejection_db
+    assert 20 * np.log10(response[from_edge:].max() / response[0]) <= -REJECTIONS_DB[quality]
 
 
 @pytest.mark.quality
-@pytest.mark.parametrize(("quality", "rejection_db"), REJECTIONS_DB)
-@pytest.mark.parametrize(("from_hz", "to_hz"), [(16000, 48000), (8000, 44100), (44100, 48000)])
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.44])
-def test_going_up_makes_no_image(from_hz: int, to_hz: int, quality: Any, rejection_db: float, share: float) -> None:
-    frequency_hz = share * from_hz
-    _, sinad_db = fit(resample(sine(frequency_hz, from_hz), from_hz, to_hz, quality), frequency_hz, to_hz)
+@PROFILES
+@EVERY_RATIO
+def test_a_sweep_keeps_its_level_to_the_band_edge(from_hz: int, to_hz: int, quality: Any) -> None:
+    seconds, edge_hz = 1.0, 0.45 * min(from_hz, to_hz)
 
-    assert sinad_db >= min(rejection_db - 5.0, 145.0)  # float32 of the tone itself ends at 150
+    def sweep(rate_hz: int) -> np.ndarray:
+        t = np.arange(int(rate_hz * seconds)) / rate_hz
+        return np.sin(np.pi * edge_hz / seconds * t**2)
 
+    out = resample(sweep(from_hz).astype(np.float32), from_hz, to_hz, quality)
+    ends = to_hz // 50  # where a sweep begins and ends abruptly, there is more than its pitch
 
-@pytest.mark.quality
-def test_a_sweep_keeps_its_level_to_the_band_edge() -> None:
-    rate_hz, seconds = 48000, 4.0
-    t = np.arange(int(rate_hz * seconds)) / rate_hz
-    edge_hz = 0.45 * 16000
-    sweep = np.sin(np.pi * edge_hz / seconds * t**2).astype(np.float32)
-    out = resample(sweep, rate_hz, 16000)
-    expected = np.sin(np.pi * edge_hz / seconds * (np.arange(len(out)) / 16000) ** 2)
-
-    assert np.abs(out - expected)[200:-200].max() < 10 ** (0.01 / 20) - 1
+    assert np.abs(out - sweep(to_hz))[ends:-ends].max() < 1.2 * (10 ** (0.01 / 20) - 1)
 
 
 @pytest.mark.quality
-def test_many_tones_at_once_stay_apart() -> None:
-    frequencies_hz = np.linspace(150, 7100, 20).round()
-    x = sum(sine(f, 48000, 2.0) for f in frequencies_hz) / 20
-    out = resample(np.asarray(x, np.float32), 48000, 16000)[8000:24000].astype(float)
+@PROFILES
+@EVERY_RATIO
+def test_many_tones_at_once_stay_apart(from_hz: int, to_hz: int, quality: Any) -> None:
+    frequencies_hz = np.linspace(0.01, 0.44, 20) * min(from_hz, to_hz)
+    x = sum(sine(f, from_hz, 2.0) for f in frequencies_hz) / 20
+    out = resample(np.asarray(x, np.float32), from_hz, to_hz, quality)[to_hz // 2 : 3 * to_hz // 2].astype(float)
     spectrum = np.abs(np.fft.rfft(out * np.kaiser(len(out), 40)))
-    bins = np.arange(len(spectrum))
-    far = np.min(np.abs(bins[:, None] - frequencies_hz[None, :] * len(out) / 16000), axis=1) > 20
+    far = np.min(np.abs(np.arange(len(spectrum))[:, None] - frequencies_hz[None, :]), axis=1) > 20
 
-    assert 20 * np.log10(spectrum[far].max() / spectrum.max()) < -115.0
+    assert 20 * np.log10(spectrum[far].max() / spectrum.max()) < max(-REJECTIONS_DB[quality], -140.0) + 10.0
 
 
-@pytest.mark.parametrize("quality", ["voice", "fast", "mastering"])
-def test_an_impulse_comes_out_symmetric(quality: Any) -> None:
-    resampler = Resampler(16000, 48000, quality=quality)
-    x = np.zeros(1600, np.float32)
-    x[800] = 1.0
+@PROFILES
+@EVERY_RATIO
+def test_an_impulse_comes_out_symmetric_after_the_delay(from_hz: int, to_hz: int, quality: Any) -> None:
+    resampler = Resampler(from_hz, to_hz, quality=quality)
+    x = np.zeros(from_hz // 10, np.float32)
+    at = from_hz // int(np.gcd(from_hz, to_hz)) * (int(np.gcd(from_hz, to_hz)) // 20)  # an output falls on it
+    x[at] = 1.0
     out = resampler.process(x)
-    peak = 3 * 800 + resampler.latency_samples
+    peak = at * to_hz // from_hz + resampler.latency_samples
+    side = min(peak, len(out) - 1 - peak, 200)
 
     assert int(np.argmax(out)) == peak
-    np.testing.assert_allclose(out[peak + 1 : peak + 100], out[peak - 1 : peak - 100 : -1], atol=1e-7)
+    np.testing.assert_allclose(out[peak + 1 : peak + side], out[peak - 1 : peak - side : -1], atol=2e-7)
 
 
+@PROFILES
 @pytest.mark.parametrize(("from_hz", "to_hz"), [*PAIRS, (44100, 44123), (192000, 8000)])
-def test_the_delay_is_what_latency_says(from_hz: int, to_hz: int) -> None:
-    resampler = Resampler(from_hz, to_hz)
+def test_the_delay_is_what_latency_says(from_hz: int, to_hz: int, quality: Any) -> None:
+    resampler = Resampler(from_hz, to_hz, quality=quality)
     frequency_hz = 0.03 * min(from_hz, to_hz)
     out = resampler.process(sine(frequency_hz, from_hz))
     tone, _ = fit(out, frequency_hz, to_hz)
@@ -151,17 +152,18 @@ def test_ten_milliseconds_in_are_ten_milliseconds_out() -> None:
     to_hz=RATES,
     count=st.integers(0, 3000),
     cuts=st.lists(st.integers(0, 600), max_size=8),
-    channels=st.integers(1, 3),
+    channels=st.integers(1, 8),
     dtype=st.sampled_from(["float32", "int16"]),
+    quality=st.sampled_from([*RIPPLES_DB]),
 )
 @settings(max_examples=60, deadline=None)
 def test_length_is_exact_and_cuts_do_not_matter(
-    from_hz: int, to_hz: int, count: int, cuts: list[int], channels: int, dtype: Any
+    from_hz: int, to_hz: int, count: int, cuts: list[int], channels: int, dtype: Any, quality: Any
 ) -> None:
     random = np.random.default_rng(count)
     x = (random.standard_normal((count, channels)) * (3000 if dtype == "int16" else 0.1)).astype(dtype)
     x = x[:, 0].copy() if channels == 1 else x
-    resampler = Resampler(from_hz, to_hz, channels=channels, dtype=dtype)
+    resampler = Resampler(from_hz, to_hz, channels=channels, dtype=dtype, quality=quality)
     whole = resampler.process(x, last=True)
     parts, at = [], 0
     for cut in cuts:
@@ -172,6 +174,7 @@ def test_length_is_exact_and_cuts_do_not_matter(
     assert len(whole) == (2 * count * to_hz + from_hz) // (2 * from_hz)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert whole.dtype == x.dtype
+    assert np.isfinite(whole).all()
 
 
 def test_one_call_is_in_time_with_its_input() -> None:
