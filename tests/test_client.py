@@ -133,6 +133,14 @@ async def test_the_ai_is_seen(server: ConversationServer) -> None:
     assert client.get_ai_video_track() is None
 
 
+async def test_voice_only_still_has_the_ais_voice(server: ConversationServer) -> None:
+    async with client_of(server, audio=True, video=False) as client:
+        frame = await asyncio.wait_for(client.get_ai_audio_track().recv(), 10)
+        assert client.get_ai_video_track() is None
+
+    assert frame.sample_rate == 48000
+
+
 async def test_observe_tells_the_newest_state(server: ConversationServer) -> None:
     client = client_of(server)
     statuses: list[str] = []

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
@@ -264,6 +265,53 @@ async def test_reconnect_raises_why_there_is_no_way_back(client: SpikeClient, tr
         await client.reconnect()
 
     assert client.state.status == "disconnected"
+
+
+async def test_devices_are_switched_in_a_call_without_a_gap_and_without_a_new_connection(
+    transport: FrailTransport,
+) -> None:
+    first, second = constant_microphone(0.2), constant_microphone(0.4)
+    speakers = RecordingLoudspeaker(), RecordingLoudspeaker()
+    client = client_over(transport, first, echo_cancellation=False)
+    blocks: list[float] = []
+    heard_second = asyncio.Event()
+
+    def tap(kind: str, block: Any) -> None:
+        if kind == "microphone":
+            blocks.append(float(block.min()))
+            if block.min() > 0.3:
+                heard_second.set()
+
+    client.add_audio_tap(tap)
+    await client.set_output_device(speakers[0])
+    async with client:
+        await until_true(lambda: len(blocks) > 3)
+        await client.set_audio_device(second)
+        await client.set_output_device(speakers[1])
+        await asyncio.wait_for(heard_second.wait(), 10)
+
+    assert (first.closed, second.closed) == (1, 1)
+    assert [speaker.closed for speaker in speakers] == [1, 1]
+    assert transport.attempts == 1
+    assert sum(level < 0.1 for level in blocks) * 20 <= 200  # milliseconds of silence
+
+
+def constant_microphone(level: float) -> ArrayMicrophone:
+    return ArrayMicrophone(np.full(48000 * 20, level, np.float32))
+
+
+async def until_true(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_messages_need_a_connection(client: SpikeClient, transport: FrailTransport) -> None:
+    with pytest.raises(InvalidState, match="disconnected"):
+        client.send_text("hello")
+    async with client:
+        client.send_text("hello", respond=False)
+    assert "hello" in transport.sent[-1]
 
 
 async def test_reconnect_while_joining_is_refused(client: SpikeClient, transport: FrailTransport) -> None:

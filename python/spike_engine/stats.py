@@ -13,6 +13,8 @@ class TransportStats:
         round_trip_time_ms: To the server and back, from RTCP reports (RFC 3550 section 6.4.1); None before the first.
         jitter_ms: How unevenly the AI's voice arrives (RFC 3550 section 6.4.1); None before the first packet.
         outbound_loss: Share of our packets that the server missed since its last report, 0 to 1.
+        path: How we reach the server: ``"host"`` directly, ``"srflx"`` or ``"prflx"`` through an address translation,
+            ``"relay"`` through a TURN server; None before that is settled.
     """
 
     packets_received: int = 0
@@ -23,6 +25,7 @@ class TransportStats:
     round_trip_time_ms: float | None = None
     jitter_ms: float | None = None
     outbound_loss: float = 0.0
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,16 @@ class Peer:
             jitter_ms=jitter_ms,
             round_trip_time_ms=None if round_trip_s is None else round_trip_s * 1000,
             outbound_loss=outbound_loss,
+            path=self._path(),
         )
+
+    def _path(self) -> str | None:
+        """The type of our candidate in the pair that ICE has chosen; aiortc has no call for it."""
+        for transceiver in self._pc.getTransceivers():
+            ice = transceiver.receiver.transport.transport
+            for pair in getattr(ice._connection, "_nominated", {}).values():
+                return str(pair.local_candidate.type)
+        return None
 
     async def close(self) -> None:
         """Free everything. Never raises, and may be called twice."""

@@ -1,0 +1,38 @@
+"""The page that answers the specification: what it names exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PAGE = TESTS.parent / "docs" / "spec.md"
+
+pytestmark = pytest.mark.skipif(
+    not PAGE.exists(), reason="the documentation is not here: an installed package is tested"
+)
+
+
+def rows() -> list[list[str]]:
+    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return [row for row in cells if row[0] != "The page" and not set(row[0]) <= {"-"}]
+
+
+def test_every_row_says_what_to_call_and_what_proves_it() -> None:
+    assert len(rows()) >= 45
+    for row in rows():
+        assert len(row) == 3, row
+        assert all(row), row
+        assert re.findall(r"`[\w/]+\.py(?:::\w+)?`", row[2]), row
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    for file, name in re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", "\n".join(row[2] for row in rows())):
+        path = TESTS / file
+        assert path.exists(), f"{file} does not exist"
+        functions = {node.name for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "name")}
+        assert not name or name in functions, f"{file} has no {name}"
