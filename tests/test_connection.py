@@ -65,6 +65,9 @@ class FrailTransport:
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         self.muted.append((kind, enabled))
 
+    def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
+        self.limits = audio_bps, video_bps
+
     async def get_stats(self) -> TransportStats:
         return TransportStats()
 

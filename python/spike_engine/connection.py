@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spike_engine.errors import ConnectionFailed, InvalidState, SpikeError, TokenExpired
 from spike_engine.events import Connected, Disconnected, DisconnectReason, Event, Reconnecting
 from spike_engine.media import Media
+from spike_engine.monitor import Monitor
 from spike_engine.options import ClientOptions
 from spike_engine.protocol import token_expiry
 from spike_engine.session import Session
@@ -59,6 +60,7 @@ class Connection:
         self._on_over = on_over
         self._tap = tap
         self._remote: Remote | None = None
+        self._monitor: Monitor | None = None
         self._opening: asyncio.Task[None] | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -102,19 +104,7 @@ class Connection:
 
     async def get_stats(self) -> ClientStats:
         """The conversation in figures."""
-        network = await self.transport.get_stats()
-        if self.media.capture is None:
-            return ClientStats(network, reconnections=self.reconnections)
-        audio = self.media.capture.pipeline.stats
-        return ClientStats(
-            network,
-            reconnections=self.reconnections,
-            echo_reduction_db=audio.erle_db,
-            echo_delay_ms=audio.delay_ms,
-            speech_probability=audio.speech_probability,
-            input_level_dbfs=audio.input_level_dbfs,
-            output_level_dbfs=audio.output_level_dbfs,
-        )
+        return await self._monitor.stats(self.reconnections) if self._monitor else ClientStats()
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -156,9 +146,14 @@ class Connection:
             on_lost=self._on_lost,
         )
         await self.session.open(self._options.join_timeout_s)
+        self._monitor = Monitor(self._options, self.transport, self.media, self._remote, emit=self._emit)
+        self._monitor.start()
 
     async def _close_session(self) -> None:
         session, self.session = self.session, None
+        monitor, self._monitor = self._monitor, None
+        if monitor:
+            await monitor.close()
         if session:
             await session.close()
 

@@ -15,6 +15,7 @@ class TransportStats:
         outbound_loss: Share of our packets that the server missed since its last report, 0 to 1.
         path: How we reach the server: ``"host"`` directly, ``"srflx"`` or ``"prflx"`` through an address translation,
             ``"relay"`` through a TURN server; None before that is settled.
+        estimate_bps: What the server thinks that our picture may use (REMB), bit/s; None where it does not say.
     """
 
     packets_received: int = 0
@@ -26,6 +27,7 @@ class TransportStats:
     jitter_ms: float | None = None
     outbound_loss: float = 0.0
     path: str | None = None
+    estimate_bps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,9 @@ class Transport(Protocol):
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """Tell the server that the local ``"audio"`` or ``"video"`` is muted or not."""
 
+    def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
+        """Send no more than these bit rates from now on, and protect the voice where a share of `loss` is lost."""
+
     async def get_stats(self) -> TransportStats:
         """The connection in figures; zeros without one."""
 

@@ -22,10 +22,14 @@ from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions, IceServer
 from spike_engine.stats import TransportStats
 from spike_engine.transports.base import LocalMedia, TransportListener
+from spike_engine.transports.encoders import PictureEncoder, VoiceEncoder, install
 
 # A living peer sends RTCP reports at least every 1.5 s, so this long a silence is a dead one. aiortc alone takes 30 s.
 SILENCE_LIMIT_S = 3.0
 CLOSE_TIMEOUT_S = 2.0
+# What is sent before anybody has said what the network can take.
+FIRST_AUDIO_BPS = 40_000
+FIRST_VIDEO_BPS = 500_000
 
 
 class Peer:
@@ -53,6 +57,7 @@ class Peer:
         self._channel: RTCDataChannel | None = None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watch: asyncio.Task[None] | None = None
+        self._encoders: dict[Any, VoiceEncoder | PictureEncoder | None] = {}
         self._closing = False
 
     async def create_offer(self, media: LocalMedia) -> RTCSessionDescription:
@@ -100,7 +105,18 @@ class Peer:
             raise
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
             raise ConnectionFailed(f"the server's answer is not usable: {error!r}") from error
+        for transceiver in self._pc.getTransceivers():
+            if transceiver not in self._encoders and transceiver.sender.track:
+                self._encoders[transceiver] = install(transceiver, audio_bps=FIRST_AUDIO_BPS, video_bps=FIRST_VIDEO_BPS)
         await self._opened
+
+    def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
+        """See :meth:`~spike_engine.transports.base.Transport.set_limits`."""
+        for encoder in self._encoders.values():
+            if isinstance(encoder, VoiceEncoder):
+                encoder.configure(audio_bps, loss)
+            elif isinstance(encoder, PictureEncoder):
+                encoder.limit(video_bps)
 
     def add_transceiver(self, kind: str, track: Any) -> None:
         """Send `track` and receive its kind; without a track only receive."""
@@ -138,7 +154,12 @@ class Peer:
             round_trip_time_ms=None if round_trip_s is None else round_trip_s * 1000,
             outbound_loss=outbound_loss,
             path=self._path(),
+            estimate_bps=self._estimate_bps(),
         )
+
+    def _estimate_bps(self) -> int | None:
+        pictures = (encoder for encoder in self._encoders.values() if isinstance(encoder, PictureEncoder))
+        return next((encoder.estimate_bps for encoder in pictures), None)
 
     def _path(self) -> str | None:
         """The type of our candidate in the pair that ICE has chosen; aiortc has no call for it."""

@@ -65,6 +65,11 @@ class SmallWebRTCTransport:
         receiver_index = {"audio": 0, "video": 1}[kind]
         self.send(encode_signalling("trackStatus", receiver_index=receiver_index, enabled=enabled))
 
+    def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
+        """See :meth:`Transport.set_limits`."""
+        if self._peer:
+            self._peer.set_limits(audio_bps=audio_bps, video_bps=video_bps, loss=loss)
+
     async def get_stats(self) -> TransportStats:
         """See :meth:`Transport.get_stats`."""
         return await self._peer.get_stats() if self._peer else TransportStats()

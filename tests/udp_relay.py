@@ -1,0 +1,152 @@
+"""A bad network between a client and a server on one machine: every media packet goes through here.
+
+There is no netem without the right to use it, so the relay sits in user space: a small HTTP server passes the offer on
+to the real one and puts the relay's two UDP ports in place of all ICE candidates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import socket
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+CANDIDATE = re.compile(r"a=candidate:(\S+) 1 udp (\d+) (\d+\.\d+\.\d+\.\d+) (\d+) typ host[^\r\n]*", re.IGNORECASE)
+ANY_CANDIDATE = re.compile(r"a=candidate:[^\r\n]*\r?\n")
+
+
+class Link(asyncio.DatagramProtocol):
+    """One direction: what arrives here leaves through the other link, later, or never."""
+
+    def __init__(self, relay: BadNetwork, port_of: str) -> None:
+        self.relay = relay
+        self.name = port_of
+        self.target: tuple[str, int] | None = None  # where packets leave to
+        self.other: Link | None = None
+        self.transport: asyncio.DatagramTransport | None = None
+        self.free_at = 0.0
+        self.passed = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+        if self.name == "front":
+            self.target = source  # the client, wherever it is now
+        delay_s = self.relay.delay_of(self, len(data))
+        if delay_s is None or self.other is None:
+            return
+        other = self.other
+        if delay_s == 0:
+            other.leave(data)
+        else:
+            asyncio.get_running_loop().call_later(delay_s, other.leave, data)
+
+    def leave(self, data: bytes) -> None:
+        if self.transport and self.target and not self.transport.is_closing():
+            self.passed += 1
+            self.transport.sendto(data, self.target)
+
+
+class BadNetwork:
+    """Relays one conversation; `delay_s` (each way), `loss`, `reorder`, `rate_bps` and `cut` may change at any time."""
+
+    QUEUE_S = 0.5  # what a throttle keeps before it drops
+
+    def __init__(self, conversation_url: str) -> None:
+        self.delay_s = 0.0
+        self.loss = 0.0
+        self.reorder = 0.0
+        self.rate_bps: float | None = None
+        self.cut = False
+        self.url = ""
+        self.offers = 0
+        self._conversation_url = conversation_url
+        self._random = random.Random(7)
+        self._host = ""
+        self._front: Link | None = None
+        self._back: Link | None = None
+        app = web.Application()
+        app.router.add_post("/c/api/offer", self._offer)
+        self._server = TestServer(app)
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        self.url = str(self._server.make_url("/c"))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close_links()
+        await self._server.close()
+
+    def delay_of(self, link: Link, size: int) -> float | None:
+        """When a packet that comes in on `link` leaves, in seconds from now; None: never."""
+        if self.cut or self._random.random() < self.loss:
+            return None
+        delay_s = self.delay_s
+        if self._random.random() < self.reorder:
+            delay_s += 0.03
+        if self.rate_bps and link is self._front:  # the way up is the narrow one
+            now = asyncio.get_running_loop().time()
+            link.free_at = max(link.free_at, now) + 8 * size / self.rate_bps
+            if link.free_at - now > self.QUEUE_S:
+                link.free_at -= 8 * size / self.rate_bps
+                return None
+            delay_s += link.free_at - now
+        return delay_s
+
+    def lose_address(self) -> None:
+        """What a home router does when it comes back: what is sent to the address of before goes nowhere."""
+        self._close_links()
+
+    def _close_links(self) -> None:
+        for link in (self._front, self._back):
+            if link and link.transport:
+                link.transport.close()
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        self.offers += 1
+        offer = await request.json()
+        found = CANDIDATE.search(offer["sdp"])
+        assert found
+        self._host = found[3]
+        self._close_links()
+        self._front, self._back = await self._listen("front"), await self._listen("back")
+        self._front.other, self._back.other = self._back, self._front
+        offer["sdp"] = self._through(offer["sdp"], self._back)
+        headers = {"Authorization": request.headers["Authorization"]}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"{self._conversation_url}/api/offer", json=offer, headers=headers) as response,
+        ):
+            answer = await response.json()
+        if response.status != 200:
+            return web.json_response(answer, status=response.status)
+        found = CANDIDATE.search(answer["sdp"])
+        assert found
+        self._back.target = found[3], int(found[4])
+        answer["sdp"] = self._through(answer["sdp"], self._front)
+        return web.json_response(answer)
+
+    async def _listen(self, name: str) -> Link:
+        loop = asyncio.get_running_loop()
+        _, link = await loop.create_datagram_endpoint(
+            lambda: Link(self, name), local_addr=(self._host, 0), family=socket.AF_INET
+        )
+        return link
+
+    def _through(self, sdp: str, link: Link) -> str:
+        """`sdp` with one candidate a section: the port of `link`."""
+        assert link.transport
+        host, port = link.transport.get_extra_info("sockname")[:2]
+        line = f"a=candidate:1 1 udp 2130706431 {host} {port} typ host\r\n"
+        sdp = ANY_CANDIDATE.sub("", sdp)
+        return sdp.replace("a=ice-ufrag:", f"{line}a=ice-ufrag:")
