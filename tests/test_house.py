@@ -33,7 +33,7 @@ PYTHON_LAYERS = [
     {"session", "monitor"},
     {"connection"},
     {"client"},
-    {"server"},
+    {"server", "clean", "integrations"},
     {"demo"},
     {"cli"},
 ]

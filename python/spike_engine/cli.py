@@ -52,6 +52,17 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
     demo.set_defaults(run=_demo)
 
+    clean = commands.add_parser("clean", help="take the noise, or the echo and the noise, out of recordings")
+    clean.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="recordings, or folders of them")
+    clean.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="file, or folder for several")
+    clean.add_argument("--far", type=Path, help="what the loudspeaker played meanwhile: file, or folder for several")
+    clean.add_argument("--no-noise-suppression", dest="noise", action="store_false", help="only take out the echo")
+    clean.add_argument("--attenuation-db", type=float, metavar="DB", help="the most that noise is turned down by, 0-60")
+    clean.add_argument("--report", type=Path, metavar="PICTURE", help="draw what happened: file, or folder for several")
+    clean.add_argument("--processes", type=int, help="how many recordings at a time; as many as processors by default")
+    clean.add_argument("--json", action="store_true", help="print what was done as JSON and nothing else")
+    clean.set_defaults(run=_clean)
+
     serve = commands.add_parser("serve", help="run the embedded conversation server")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=int, default=7860, help="port to listen on, 0 for any that is free")
@@ -97,6 +108,39 @@ def _demo(options: argparse.Namespace) -> int:
     else:
         print_summary(console, summary)
     return 0 if options.mic or all(turn.answered_at for turn in summary.turns) else 1
+
+
+def _clean(options: argparse.Namespace) -> int:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from spike_engine.clean import CleaningOptions, UnusableAudio, batch  # noqa: PLC0415
+    from spike_engine.server.extras import require  # noqa: PLC0415
+
+    if options.report:
+        require("matplotlib", "the picture of --report")
+    failures: list[Exception] = []
+    try:
+        jobs = batch.plan(options.inputs, options.output, far=options.far, report=options.report)
+    except UnusableAudio as error:
+        print(f"spike-engine: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    cleaned = batch.run(
+        jobs,
+        CleaningOptions(noise_suppression=options.noise, attenuation_db=options.attenuation_db),
+        Console(stderr=True, quiet=options.json),
+        processes=options.processes,
+        on_failure=failures.append,
+    )
+    if options.json:
+        print(json.dumps([asdict(file) for file in cleaned], indent=2))  # noqa: T201
+    else:
+        for file in cleaned:
+            print(file)  # noqa: T201
+    for failure in failures:
+        print(f"spike-engine: {failure}", file=sys.stderr)  # noqa: T201
+    return 1 if failures else 0
 
 
 def _serve(options: argparse.Namespace) -> int:

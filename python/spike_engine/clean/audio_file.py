@@ -1,0 +1,151 @@
+"""Sound files, read and written block by block through PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from spike_engine import frames
+
+Block = NDArray[np.float32]  # shape (n, channels), in [-1, 1]
+
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm", ".mp4", ".mkv")  # looked for in folders
+_CODECS = {".flac": "flac", ".mp3": "libmp3lame", ".ogg": "libopus", ".opus": "libopus", ".m4a": "aac"}
+_PCM = {"u8": "pcm_s16le", "s16": "pcm_s16le", "s32": "pcm_s24le"}  # the codec of a .wav, by its source's samples
+_LAYOUTS = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # by the number of channels
+WRITABLE = (".wav", *_CODECS)
+
+
+class UnusableAudio(ValueError):
+    """A file cannot be read or written as sound; the message names it and says why."""
+
+
+class AudioReader:
+    """Decodes the first sound of a file.
+
+    Attributes:
+        rate_hz: Its sampling rate.
+        channels: 1 to 8.
+        seconds: Its length as its header has it, 0 where that says nothing.
+
+    Raises:
+        UnusableAudio: The file is not there, is no sound, or breaks off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._container: Any = av.open(str(path))
+        except (OSError, ValueError) as error:
+            raise UnusableAudio(f"{path} cannot be read: {_reason(error)}") from error
+        if not self._container.streams.audio:
+            self._container.close()
+            raise UnusableAudio(f"{path} holds no sound")
+        stream: Any = self._container.streams.audio[0]
+        context = stream.codec_context
+        self.rate_hz: int = context.sample_rate
+        self.channels: int = len(context.layout.channels)
+        named: str = context.layout.name  # "1 channels" where the file does not say which
+        self.layout = _LAYOUTS[self.channels] if named.endswith("channels") and self.channels <= 8 else named
+        self.sample_format: str = context.format.name.removesuffix("p") if context.format else "flt"
+        self.seconds = float((stream.duration or 0) * stream.time_base) or (self._container.duration or 0) / 1e6
+        if not self.rate_hz:
+            self.close()
+            raise UnusableAudio(f"{path} cannot be read: its header is damaged")
+        if not 8000 <= self.rate_hz <= 192000 or not 1 <= self.channels <= 8:
+            self.close()
+            raise UnusableAudio(
+                f"{path} must have 1 to 8 channels at 8000 to 192000 Hz, not {self.channels} at {self.rate_hz}"
+            )
+
+    def blocks(self) -> Iterator[Block]:
+        """Everything that the file holds, in order."""
+        to_float = av.AudioResampler(format="flt", layout=self.layout, rate=self.rate_hz)
+        try:
+            for frame in self._container.decode(audio=0):
+                for made in to_float.resample(frame):
+                    yield frames.audio_to_ndarray(made).reshape(-1, self.channels)
+        except (OSError, ValueError) as error:
+            raise UnusableAudio(f"{self.path} is damaged: {_reason(error)}") from error
+
+    def close(self) -> None:
+        """Free the file."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AudioWriter:
+    """Encodes a file like the one that `source` reads; it gets its name when it is complete.
+
+    The suffix chooses the format, one of `WRITABLE`; a .wav has 16 or 24 bits or floats, as the source has.
+
+    Raises:
+        UnusableAudio: The suffix is none of these, or the file cannot be written.
+    """
+
+    def __init__(self, path: Path, source: AudioReader) -> None:
+        suffix = path.suffix.lower()
+        if suffix not in WRITABLE:
+            raise UnusableAudio(f"{path} must end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}")
+        codec = _CODECS.get(suffix) or _PCM.get(source.sample_format, "pcm_f32le")
+        self.path, self._layout, self._rate_hz = path, source.layout, source.rate_hz
+        self._unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
+        self._position = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            options = {"rf64": "auto"} if suffix == ".wav" else {}  # so that a day fits
+            self._container: Any = av.open(str(self._unfinished), "w", options=options)
+            self._stream: Any = self._container.add_stream(codec, rate=source.rate_hz, layout=source.layout)
+            self._stream.codec_context.open()  # only then it knows the length of its frames
+        except (OSError, ValueError) as error:
+            self._discard()
+            raise UnusableAudio(f"{path} cannot be written: {_reason(error)}") from error
+
+    def write(self, block: Block) -> None:
+        """Append `block`, shape ``(n, channels)``; what is out of range saturates."""
+        packed = np.ascontiguousarray(np.clip(block, -1.0, 1.0)).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, "flt", self._layout)
+        frame.sample_rate, frame.pts = self._rate_hz, self._position
+        self._position += len(block)
+        self._mux(frame)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            self._discard()
+            return
+        self._mux(None)
+        self._container.close()
+        self._unfinished.replace(self.path)
+
+    def _mux(self, frame: Any) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (OSError, ValueError) as error:
+            raise UnusableAudio(f"{self.path} cannot be written: {_reason(error)}") from error
+
+    def _discard(self) -> None:
+        container = getattr(self, "_container", None)
+        if container is not None:
+            with suppress(OSError, ValueError):  # nothing was written yet, or the disk is full
+                container.close()
+        self._unfinished.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return str(text)[:1].lower() + str(text)[1:]
