@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import wave
 from collections.abc import AsyncIterator
@@ -11,6 +12,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from rooms import FAR, NEAR, impulse_response, speech
+from sound_card import Room, sound_card
 
 from spike_engine.server import ConversationServer, HummingPersona
 
@@ -36,10 +40,10 @@ async def server() -> AsyncIterator[ConversationServer]:
         yield server
 
 
-async def start(name: str, *arguments: str) -> asyncio.subprocess.Process:
+async def start(name: str, *arguments: str, env: dict[str, str] | None = None) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
     command = (sys.executable, str(EXAMPLES / name), *arguments)
-    return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=env)
 
 
 async def output_of(process: asyncio.subprocess.Process) -> str:
@@ -67,21 +71,77 @@ async def test_until_the_server_ends_the_conversation(server: ConversationServer
     assert "AI:  Hello and welcome." in await output_of(process)
 
 
+def write(path: Path, samples: NDArray[np.int16], rate_hz: int) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def read(path: Path) -> NDArray[np.int16]:
+    with wave.open(str(path)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        return samples[:: file.getnchannels()]
+
+
+def spoken(names: tuple[str, ...], rate_hz: int, seconds: float) -> NDArray[np.int16]:
+    return (20000 * speech(names, rate_hz, seconds)).astype(np.int16)
+
+
 async def test_clean_recording(tmp_path: Path) -> None:
     far = (3000 * np.random.default_rng(1).standard_normal(48000)).astype(np.int16)
     echo = np.concatenate([np.zeros(640, np.int16), far[:-640] // 2])
-    for name, samples in (("mic.wav", echo), ("far.wav", far)):
-        with wave.open(str(tmp_path / name), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(16000)
-            file.writeframes(samples.tobytes())
-    paths = [str(tmp_path / name) for name in ("mic.wav", "far.wav", "out.wav")]
+    mic_path, far_path = write(tmp_path / "mic.wav", echo, 16000), write(tmp_path / "far.wav", far, 16000)
+    out_path = tmp_path / "out.wav"
 
-    assert "dB down" in await output_of(await start("clean_recording.py", *paths))
-    with wave.open(paths[2]) as file:
-        clean = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-    assert clean[24000:].std() < 0.1 * echo[24000:].std()
+    assert "dB down" in await output_of(await start("clean_recording.py", *map(str, (mic_path, far_path, out_path))))
+    assert read(out_path)[24000:].std() < 0.1 * echo[24000:].std()
+
+
+async def test_sounddevice_loop(tmp_path: Path) -> None:
+    played = write(tmp_path / "played.wav", spoken(FAR, 48000, 6.0), 48000)
+    with (
+        sound_card(tmp_path) as environment,
+        Room(environment, impulse_response(48000, 0.2, 5.0, -6.0, seed=3)),
+    ):
+        program = await start("sounddevice_loop.py", str(played), str(tmp_path / "out.wav"), env=environment)
+        printed = await output_of(program)
+    late, cleaned = slice(-2 * 48000, None), read(tmp_path / "out.wav")
+
+    assert "dB down" in printed
+    assert cleaned[late].std() < 0.1 * read(played)[late].std()
+
+
+async def test_aiortc_denoise(tmp_path: Path) -> None:
+    noise = 300 * np.random.default_rng(0).standard_normal(3 * 48000)
+    noisy = write(tmp_path / "noisy.wav", (0.4 * spoken(NEAR, 48000, 3.0) + noise).astype(np.int16), 48000)
+
+    assert "received" in await output_of(await start("aiortc_denoise.py", str(noisy), str(tmp_path / "out.wav")))
+    received = read(tmp_path / "out.wav").astype(float)
+    assert len(received) > 2 * 48000
+    quietest = np.percentile([block.std() for block in np.array_split(received, 100)[40:]], 5)
+    assert quietest < 0.7 * noise.std()
+
+
+async def test_pipecat_local(tmp_path: Path) -> None:
+    pytest.importorskip("pyaudio", reason="pipecat's local transport is not installed: pip install --group peers")
+    with (
+        sound_card(tmp_path) as environment,
+        Room(environment, impulse_response(48000, 0.2, 5.0, -10.0, seed=4)) as room,
+    ):
+        parrot = await start("pipecat_local.py", env=environment)
+        assert parrot.stdout
+        lines = [await asyncio.wait_for(parrot.stdout.readline(), 40)]
+        voice = speech(NEAR, 48000, 2.0)
+        room.say(voice)
+        lines += [await asyncio.wait_for(parrot.stdout.readline(), 20)]
+        parrot.send_signal(signal.SIGINT)
+        await asyncio.wait_for(parrot.communicate(), 20)
+
+    assert lines[0].startswith(b"say something")
+    assert lines[1].startswith(b"you said")
 
 
 async def test_persona() -> None:

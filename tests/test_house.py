@@ -40,6 +40,7 @@ PYTHON_LAYERS = [
 OUTSIDE = {  # packages that only these rooms import
     "aiortc": {"tracks", "remote", "transports", "server"},
     "sounddevice": {"devices"},
+    "pipecat": {"integrations"},
     "_core": {"dsp", "frames"},
 }
 CPP_LAYERS = {"base": set(), "convert": {"base"}, "dsp": {"base", "convert"}, "pipeline": {"base", "convert", "dsp"}}

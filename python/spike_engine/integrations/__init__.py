@@ -1,0 +1,1 @@
+"""The engine inside other frameworks; each module needs the extra of its name."""

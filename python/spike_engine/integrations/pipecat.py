@@ -1,0 +1,148 @@
+"""An audio filter for pipecat: no echo, no noise, in any of its transports (``pip install "spike-engine[pipecat]"``).
+
+::
+
+    spike = SpikeAudioFilter()
+    transport = LocalAudioTransport(
+        LocalAudioTransportParams(audio_in_enabled=True, audio_out_enabled=True, audio_in_filter=spike)
+    )
+    spike.listen_to(transport.output())
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
+from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame, OutputAudioRawFrame
+
+from spike_engine import dsp
+from spike_engine.errors import InvalidState
+
+__all__ = ["SpikeAudioFilter"]
+
+Samples = NDArray[np.int16]
+
+_MOST_QUEUED_S = 4.0  # of a transport that writes faster than it plays
+_DRIFT = 500e-6  # by how much the microphone's clock may be slower than the system's
+
+
+class SpikeAudioFilter(BaseAudioFilter):
+    """The capture chain as the ``audio_in_filter`` of a transport with a mono microphone.
+
+    The echo canceller needs to know what the loudspeaker plays: :meth:`listen_to`. A ``FilterEnableFrame`` lets the
+    microphone through as it is; the canceller goes on learning meanwhile.
+
+    Args:
+        echo_cancellation: Take out what :meth:`listen_to` hears.
+        noise_suppression: Turn down what is not speech.
+        clock: Monotonic seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        echo_cancellation: bool = True,
+        noise_suppression: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stages = {"echo_cancellation": echo_cancellation, "noise_suppression": noise_suppression}
+        self._clock = clock
+        self._pipeline: dsp.CapturePipeline | None = None
+        self._far_end: _FarEnd | None = None
+        self._enabled = True
+
+    def listen_to(self, output: Any) -> None:
+        """Take what the output transport `output` writes from now on as what the loudspeaker plays.
+
+        Its ``write_audio_frame`` is wrapped; call this once, before the pipeline runs.
+        """
+        write = output.write_audio_frame
+
+        async def write_audio_frame(frame: OutputAudioRawFrame) -> bool:
+            self.played(np.frombuffer(frame.audio, np.int16), frame.sample_rate, frame.num_channels)
+            return bool(await write(frame))
+
+        output.write_audio_frame = write_audio_frame
+
+    def played(self, samples: Samples, sample_rate_hz: int, channels: int = 1) -> None:
+        """Say that `samples`, interleaved, are played now, for a loudspeaker that is no pipecat transport."""
+        if self._far_end and self._stages["echo_cancellation"] and len(samples):
+            self._far_end.append(samples, sample_rate_hz, channels, self._clock())
+
+    @property
+    def stats(self) -> dsp.CaptureStats:
+        """By-products of the last frame, ``voice_active`` and ``erle_db`` among them. InvalidState before the start."""
+        return self._running().stats
+
+    async def start(self, sample_rate: int) -> None:
+        """Pipecat calls this. ValueError unless `sample_rate` is 16000, 24000, 32000, 44100 or 48000."""
+        self._pipeline = dsp.CapturePipeline(sample_rate, **self._stages)
+        self._far_end = _FarEnd(sample_rate)
+
+    async def stop(self) -> None:
+        """Pipecat calls this."""
+        self._pipeline = self._far_end = None
+
+    async def process_frame(self, frame: FilterControlFrame) -> None:
+        """Pipecat calls this."""
+        if isinstance(frame, FilterEnableFrame):
+            self._enabled = frame.enable
+
+    async def filter(self, audio: bytes) -> bytes:
+        """Pipecat calls this: int16 samples in, as many out, up to what is kept of an unfinished frame of 10 ms."""
+        pipeline = self._running()
+        assert self._far_end
+        microphone = np.frombuffer(audio, np.int16)
+        cleaned = pipeline.process(microphone, self._far_end.take(len(microphone), self._clock()))
+        return cleaned.tobytes() if self._enabled else audio
+
+    def _running(self) -> dsp.CapturePipeline:
+        if self._pipeline is None:
+            raise InvalidState("the filter is not started: its transport does that when the pipeline runs")
+        return self._pipeline
+
+
+class _FarEnd:
+    """What was played, on the microphone's time line.
+
+    Chunks come earlier than they sound, by a delay that the canceller finds; it must only stay the same. So a chunk
+    that follows another is placed right behind it, and one that comes after a pause where the microphone was at that
+    moment, however late its samples are fetched.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._from_hz = rate_hz
+        self._resample: dsp.Resampler | None = None
+        self._queued = np.zeros(0, np.int16)  # begins at the microphone's next sample
+        self._taken = 0  # samples of the microphone so far
+        self._epoch: float | None = None  # when its first sample was captured, by the quickest fetch
+        self._asked_at = 0.0
+
+    def append(self, samples: Samples, sample_rate_hz: int, channels: int, now: float) -> None:
+        if channels > 1:
+            samples = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
+        if sample_rate_hz != self._from_hz:
+            self._from_hz = sample_rate_hz
+            self._resample = (
+                dsp.Resampler(sample_rate_hz, self._rate_hz, dtype="int16") if sample_rate_hz != self._rate_hz else None
+            )
+        if self._resample:
+            samples = self._resample.process(samples)
+        gap = round((now - self._epoch) * self._rate_hz) - self._taken if self._epoch is not None else 0
+        pause = np.zeros(max(0, gap - len(self._queued)), np.int16)  # what is queued ended before now
+        self._queued = np.concatenate([self._queued, pause, samples])[-int(_MOST_QUEUED_S * self._rate_hz) :]
+
+    def take(self, count: int, now: float) -> Samples:
+        """What was played during the microphone's next `count` samples, zeros where nothing was."""
+        self._taken += count
+        begun = now - self._taken / self._rate_hz
+        latest = begun if self._epoch is None else self._epoch + _DRIFT * (now - self._asked_at)
+        self._epoch, self._asked_at = min(begun, latest), now
+        taken, self._queued = self._queued[:count], self._queued[count:]
+        return taken if len(taken) == count else np.concatenate([taken, np.zeros(count - len(taken), np.int16)])
