@@ -32,6 +32,8 @@ Record = Callable[[SpikeClient], list[tuple[str, Any]]]
 class FrailTransport:
     """Connects at once, or fails with the next of `failures`."""
 
+    carries_video = True
+
     def __init__(self) -> None:
         self.failures: list[SpikeError] = []
         self.listener: TransportListener | None = None

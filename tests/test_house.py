@@ -25,7 +25,7 @@ PYTHON_LAYERS = [
     {"errors", "inventory", "stats", "_core"},
     {"events"},
     {"emitter", "options", "dsp", "frames"},
-    {"protocol", "state"},
+    {"protocol", "openai_protocol", "turns", "state"},
     {"devices"},
     {"playback", "adaptation"},
     {"tracks", "remote", "transports"},

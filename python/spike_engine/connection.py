@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spike_engine.errors import ConnectionFailed, InvalidState, SpikeError, TokenExpired
@@ -49,6 +50,8 @@ class Connection:
         on_over: Callable[[], None],
         tap: AudioTap,
     ) -> None:
+        if not transport.carries_video:
+            options = replace(options, video=False)
         self.transport = transport
         self.media = Media(options, emit=emit, tap=tap)
         self.session: Session | None = None
@@ -144,6 +147,7 @@ class Connection:
             on_track=self._on_track,
             on_ready=on_ready,
             on_lost=self._on_lost,
+            local_turns=self._options.turn_detection == "local",
         )
         await self.session.open(self._options.join_timeout_s)
         self._monitor = Monitor(self._options, self.transport, self.media, self._remote, emit=self._emit)

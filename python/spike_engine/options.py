@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
 
+TRANSPORTS = ("smallwebrtc", "openai", "whip")
+
 
 class VideoQuality(StrEnum):
     """How large and how often pictures are sent."""
@@ -99,7 +101,9 @@ class ClientOptions:
         on_connected: Handler of ``connected``.
         on_disconnected: Handler of ``disconnected``.
         on_error: Handler of ``error``.
-        transport: ``"smallwebrtc"``, a callable that takes these options and returns a
+        turn_detection: Who says that the user speaks: ``"server"``, or ``"local"``, the engine's own detector on the
+            cleaned microphone. A server that does not say leaves it to the engine in either case.
+        transport: ``"smallwebrtc"``, ``"openai"``, ``"whip"``, a callable that takes these options and returns a
             :class:`~spike_engine.transports.base.Transport`, or None to choose by the address.
         join_timeout_s: How long ``join()``, or one attempt to reconnect, may take, in seconds.
         auto_reconnect: Bring the conversation back by itself when the network broke, for up to a minute.
@@ -124,7 +128,8 @@ class ClientOptions:
     on_connected: AnyHandler | None = None
     on_disconnected: AnyHandler | None = None
     on_error: AnyHandler | None = None
-    transport: Literal["smallwebrtc"] | Callable[[ClientOptions], Any] | None = None
+    turn_detection: Literal["server", "local"] = "server"
+    transport: Literal["smallwebrtc", "openai", "whip"] | Callable[[ClientOptions], Any] | None = None
     join_timeout_s: float = 4.5
     auto_reconnect: bool = True
     ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = ()
@@ -152,8 +157,11 @@ class ClientOptions:
         object.__setattr__(self, "ice_servers", tuple(IceServer.of(server) for server in self.ice_servers))
         if self.ice_transport_policy not in ("all", "relay"):
             raise InvalidOption(f"ice_transport_policy must be 'all' or 'relay', not {self.ice_transport_policy!r}")
-        if self.transport not in (None, "smallwebrtc") and not callable(self.transport):
-            raise InvalidOption(f"transport must be None, 'smallwebrtc' or a callable, not {self.transport!r}")
+        if self.turn_detection not in ("server", "local"):
+            raise InvalidOption(f"turn_detection must be 'server' or 'local', not {self.turn_detection!r}")
+        if self.transport not in (None, *TRANSPORTS) and not callable(self.transport):
+            accepted = ", ".join(repr(name) for name in TRANSPORTS)
+            raise InvalidOption(f"transport must be None, {accepted} or a callable, not {self.transport!r}")
 
     @property
     def quality(self) -> VideoQuality:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Literal, Protocol, cast
 
-from spike_engine.errors import ConversationEnded, ServerError
+from spike_engine.errors import ConversationEnded, InvalidState, ServerError
 from spike_engine.events import (
     AIIdle,
     AISpeaking,
@@ -63,7 +63,15 @@ def token_expiry(token: str) -> float | None:
 
 
 class WireProtocol(Protocol):
-    """What a client says to a server and hears from it, as texts; each transport brings the one of its servers."""
+    """What a client says to a server and hears from it, as texts; each transport brings the one of its servers.
+
+    Attributes:
+        waits_for_ready: The AI says when it is ready; else a connection is enough.
+        tells_turns: The server says who speaks; else the client tells from the sound.
+    """
+
+    waits_for_ready: bool
+    tells_turns: bool
 
     def greeting(self) -> list[str]:
         """What opens the conversation once the channel is open."""
@@ -90,6 +98,9 @@ class ConversationProtocol:
     Attributes:
         malformed: How many texts could not be read as a message. They are logged and otherwise ignored.
     """
+
+    waits_for_ready = True
+    tells_turns = True
 
     def __init__(self) -> None:
         self.malformed = 0
@@ -212,6 +223,37 @@ class ConversationProtocol:
             return []
         self._last_user_words = words
         return [UserTranscript(*words)]
+
+
+class MediaOnlyProtocol:
+    """A conversation without messages. Implements :class:`WireProtocol`."""
+
+    waits_for_ready = False
+    tells_turns = False
+
+    def greeting(self) -> list[str]:
+        """See :meth:`WireProtocol.greeting`."""
+        return []
+
+    def receive(self, text: str) -> list[Event]:
+        """See :meth:`WireProtocol.receive`."""
+        return []
+
+    def message(self, kind: str, data: Any) -> tuple[str, list[str]]:
+        """There is no channel for it."""
+        raise InvalidState("this conversation carries sound and pictures, and no messages")
+
+    def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
+        """There is no channel for it."""
+        return self.message("text", content)[1]
+
+    def interrupt(self) -> list[str]:
+        """Only what is heard here can be silenced."""
+        return []
+
+    def function_result(self, call: FunctionCall, result: Any) -> list[str]:
+        """There is no channel for it."""
+        return self.message("result", result)[1]
 
 
 class _AITranscript:

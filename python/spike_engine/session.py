@@ -8,9 +8,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
-from spike_engine.events import AIIdle, AISpeaking, Connected, DisconnectReason, Event, UserStartedSpeaking
+from spike_engine.events import (
+    AIIdle,
+    AISpeaking,
+    Connected,
+    DisconnectReason,
+    Event,
+    UserStartedSpeaking,
+    UserStoppedSpeaking,
+)
 from spike_engine.media import Media
 from spike_engine.transports.base import Transport
+from spike_engine.turns import LocalTurns
 
 if TYPE_CHECKING:
     from spike_engine.remote import Remote
@@ -30,6 +39,7 @@ class Session:
         on_track: Takes the AI's tracks as the program may see them.
         on_ready: Called once, when the AI is ready and before any other event.
         on_lost: Called once if the connection ends without :meth:`close`.
+        local_turns: Tell from the sound when the user speaks, whatever the server says.
     """
 
     def __init__(
@@ -42,6 +52,7 @@ class Session:
         on_track: Callable[[Any], None],
         on_ready: Callable[[], None],
         on_lost: Callable[[DisconnectReason, SpikeError], None],
+        local_turns: bool = False,
     ) -> None:
         self.protocol = transport.create_protocol()
         self.transport = transport
@@ -55,6 +66,10 @@ class Session:
         self._speaking: AISpeaking | None = None
         self._level_told_at = 0.0
         self._lost = False
+        self._turns = LocalTurns()
+        self._tells_user = local_turns or not self.protocol.tells_turns
+        if media.capture:
+            media.capture.on_voice = self._on_voice if self._tells_user else None
 
     async def open(self, timeout_s: float) -> None:
         """Connect, and return when the AI is ready. On an error the transport is closed again.
@@ -67,6 +82,8 @@ class Session:
                 await self.transport.connect(self._media.tracks(), self)
                 for text in self.protocol.greeting():
                     self.transport.send(text)
+                if not self.protocol.waits_for_ready:
+                    self._handle(Connected())
                 await self._ready
             self._tell_muted_tracks()
         except TimeoutError as error:
@@ -84,7 +101,10 @@ class Session:
         await self._remote.detach()
 
     def on_level(self, level: float) -> None:
-        """Tell how loud a speaking AI is, now and then."""
+        """Tell how loud a speaking AI is, now and then; take in a block of 20 ms."""
+        if not self.protocol.tells_turns:
+            for event in self._turns.on_ai_level(level):
+                self._handle(event)
         now = asyncio.get_running_loop().time()
         if self._speaking is None or now - self._level_told_at < LEVEL_INTERVAL_S:
             return
@@ -97,7 +117,8 @@ class Session:
     def on_message(self, text: str) -> None:
         """See :class:`~spike_engine.transports.base.TransportListener`."""
         for event in self.protocol.receive(text):
-            self._handle(event)
+            if not (self._tells_user and isinstance(event, UserStartedSpeaking | UserStoppedSpeaking)):
+                self._handle(event)
 
     def on_track(self, track: Any) -> None:
         """See :class:`~spike_engine.transports.base.TransportListener`."""
@@ -136,6 +157,11 @@ class Session:
             case UserStartedSpeaking() if self._speaking:
                 self._media.playback.flush()  # barge-in: do not talk over the user while the server makes up its mind
         self._emit(event)
+
+    def _on_voice(self, active: bool) -> None:
+        if self._ready.done() and not self._lost:
+            for event in self._turns.on_voice(active):
+                self._handle(event)
 
     def _tell_muted_tracks(self) -> None:
         """A new connection does not know what was muted before."""

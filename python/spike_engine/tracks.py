@@ -38,6 +38,10 @@ class Capture:
     """Reads a microphone for as long as it is open, runs the capture pipeline, and hands the frames to its tracks.
 
     It outlives connections, so that the echo canceller keeps what it has learned when one is replaced.
+
+    Attributes:
+        enabled: False sends silence.
+        on_voice: Takes, every 20 ms, whether the user speaks.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Capture:
         self._playback = playback
         self._on_error = on_error
         self._tap = tap
+        self.on_voice: Callable[[bool], None] | None = None
         self._tracks: list[MicrophoneTrack] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -108,6 +113,8 @@ class Capture:
         processed = self.pipeline.process(microphone, self._playback.played(FRAME_SAMPLES))
         self._tap("microphone", microphone)
         self._tap("processed", processed)
+        if self.on_voice:
+            self.on_voice(self.enabled and self.pipeline.stats.voice_active)
         if not self.enabled:  # the pipeline has run all the same: muted, it goes on learning the room
             processed = np.zeros_like(processed)
         for track in self._tracks:

@@ -42,7 +42,13 @@ class TransportListener(Protocol):
 
 
 class Transport(Protocol):
-    """One connection to a conversation. After :meth:`close` it can connect again."""
+    """One connection to a conversation. After :meth:`close` it can connect again.
+
+    Attributes:
+        carries_video: False where pictures go neither way, so that no camera needs to be opened.
+    """
+
+    carries_video: bool
 
     def create_protocol(self) -> WireProtocol:
         """What the server's messages mean, for one connection."""

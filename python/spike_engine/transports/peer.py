@@ -40,6 +40,7 @@ class Peer:
         listener: Takes messages, tracks and the end of the connection.
         channel: The label of the data channel; None for a connection without one.
         ice_servers: Servers that the conversation's server named, besides those of the options.
+        receives: Take tracks from the server; False only sends.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Peer:
         *,
         channel: str | None,
         ice_servers: Sequence[IceServer] = (),
+        receives: bool = True,
     ) -> None:
         self._relay_only = options.ice_transport_policy == "relay"
+        self._receives = receives
         self._listener = listener
         self._label = channel
         self._pc = RTCPeerConnection(_configuration(options, ice_servers))
@@ -74,7 +77,8 @@ class Peer:
             self._channel.on("open", self._on_open)
             self._channel.on("close", self._on_lost)
             self._channel.on("message", self._on_message)
-        self._pc.on("track", self._listener.on_track)
+        if self._receives:  # aiortc has a remote track for a sendonly one, too
+            self._pc.on("track", self._listener.on_track)
         self._pc.on("connectionstatechange", self._on_state)
         return await self.renew_offer()
 
@@ -120,7 +124,9 @@ class Peer:
 
     def add_transceiver(self, kind: str, track: Any) -> None:
         """Send `track` and receive its kind; without a track only receive."""
-        self._pc.addTransceiver(track or kind, direction="sendrecv" if track else "recvonly")
+        if track or self._receives:
+            direction = "recvonly" if not track else "sendrecv" if self._receives else "sendonly"
+            self._pc.addTransceiver(track or kind, direction=direction)
 
     def send(self, text: str) -> None:
         """Send `text` on the data channel; without an open one it is dropped."""

@@ -27,6 +27,8 @@ PING_INTERVAL_S = 1.0
 class SmallWebRTCTransport:
     """One conversation over an aiortc peer connection. Implements :class:`~spike_engine.transports.base.Transport`."""
 
+    carries_video = True
+
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
         self._url = _offer_url(options.conversation_url)

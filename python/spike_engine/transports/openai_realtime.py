@@ -1,0 +1,85 @@
+"""OpenAI Realtime over WebRTC: voice only; one HTTP request, and the data channel ``oai-events``."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from spike_engine.openai_protocol import OpenAIProtocol
+from spike_engine.options import ClientOptions
+from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
+from spike_engine.transports.http import request
+from spike_engine.transports.peer import Peer
+
+
+class OpenAIRealtimeTransport:
+    """One Realtime call. Implements :class:`~spike_engine.transports.base.Transport`.
+
+    The API keeps no call whose connection broke: connecting again begins another, with the same token.
+
+    Attributes:
+        call_id: What the server calls this call; None before it is connected.
+    """
+
+    carries_video = False
+
+    def __init__(self, options: ClientOptions) -> None:
+        self.call_id: str | None = None
+        self._options = options
+        self._url = calls_url(options.conversation_url)
+        self._peer: Peer | None = None
+
+    def create_protocol(self) -> OpenAIProtocol:
+        """See :meth:`Transport.create_protocol`."""
+        return OpenAIProtocol()
+
+    async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
+        """See :meth:`Transport.connect`; pictures are neither sent nor received."""
+        await self.close()
+        peer = self._peer = Peer(self._options, listener, channel="oai-events")
+        try:
+            offer = await peer.create_offer(LocalMedia(audio=media.audio, wants_video=False))
+            content, headers = await request(
+                "POST",
+                self._url,
+                token=self._options.token,
+                accept=(200, 201),
+                headers={"Content-Type": "application/sdp"},
+                data=offer.sdp,
+            )
+            self.call_id = headers.get("location", "").rstrip("/").rpartition("/")[2] or None
+            await peer.accept(content.decode("utf-8", "replace"))
+        except BaseException:
+            await self.close()
+            raise
+
+    def send(self, text: str) -> None:
+        """See :meth:`Transport.send`."""
+        if self._peer:
+            self._peer.send(text)
+
+    def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
+        """See :meth:`Transport.set_track_enabled`: the API has no word for it, a muted microphone sends silence."""
+
+    def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
+        """See :meth:`Transport.set_limits`."""
+        if self._peer:
+            self._peer.set_limits(audio_bps=audio_bps, video_bps=video_bps, loss=loss)
+
+    async def get_stats(self) -> TransportStats:
+        """See :meth:`Transport.get_stats`."""
+        return await self._peer.get_stats() if self._peer else TransportStats()
+
+    async def close(self) -> None:
+        """See :meth:`Transport.close`."""
+        peer, self._peer = self._peer, None
+        if peer:
+            await peer.close()
+
+
+def calls_url(conversation_url: str) -> str:
+    """Where calls are made: ``https://api.openai.com`` and ``https://api.openai.com/v1`` are enough to name it."""
+    parts = urlsplit(conversation_url)
+    path = parts.path.rstrip("/")
+    if not path.endswith("/realtime/calls"):
+        path = f"{path or '/v1'}/realtime/calls"
+    return urlunsplit(parts._replace(path=path))
