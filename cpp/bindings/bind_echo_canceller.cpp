@@ -12,7 +12,8 @@ void bind_echo_canceller(py::module_& m) {
     py::class_<EchoStats>(m, "EchoStats", "By-products of the echo canceller, as of the last frame.")
         .def_readonly("erle_db", &EchoStats::erle_db, "Echo return loss enhancement, in dB.")
         .def_readonly("delay_ms", &EchoStats::delay_ms, "From far end to microphone; 0 until it is found.")
-        .def_readonly("drift_ppm", &EchoStats::drift_ppm, "Of the two clocks; not measured yet, always 0.")
+        .def_readonly("drift_ppm", &EchoStats::drift_ppm,
+                      "How much faster the far end's clock runs than the microphone's.")
         .def_readonly("converged", &EchoStats::converged, "The linear model takes at least 6 dB off.")
         .def_readonly("double_talk", &EchoStats::double_talk, "Probability that the near end talks too.");
 

@@ -13,13 +13,22 @@ namespace {
 constexpr std::array supported_rates_hz{16000, 24000, 32000, 44100, 48000};
 constexpr float far_active_power = 1e-7f;  // -70 dBFS
 constexpr float power_smoothing = 0.99f;   // one second
+constexpr float recent_smoothing = 0.95f;  // 0.2 s
 constexpr float converged_db = 6.0f;
+constexpr float slow_transition = 0.9999f, fast_transition = 0.997f;
+constexpr float race_smoothing = 0.95f;  // of the powers by which one filter takes over from the other
+constexpr float fast_wins = 0.7f, slow_wins = 0.5f;
+constexpr float doubt_after_a_jump = 0.1f;
+constexpr float worth_keeping = 0.2f;  // what a model may leave of the microphone to be remembered
+constexpr int frames_between_memories = 50;
+constexpr float works = 0.3f,
+                trusted = 0.5f;  // what it may leave to stay where it is, and for the drift to be measured
 // The model begins this much before the delay that was found: the correlation's peak is not always the first path.
-constexpr std::size_t lead_blocks = 2;
-// A delay that the model covers with room to spare is left alone: moving it costs what the moved parts have learned.
-constexpr std::size_t covered_blocks = 12;
-constexpr int proofs_against_a_model = 8;  // about a second
-constexpr float far_end_alone = 0.15f;     // probability of a near end below which the echo can be measured
+constexpr double lead_blocks = 1.0;
+constexpr double same_delay_ms = 1.0;
+constexpr int proofs_of_a_delay = 2;
+constexpr int proofs_against_a_model = 12;  // while it still works
+constexpr float far_end_alone = 0.15f;      // probability of a near end below which the echo can be measured
 
 EchoCanceller::Config validated(const EchoCanceller::Config& config) {
     if (std::find(supported_rates_hz.begin(), supported_rates_hz.end(), config.sample_rate_hz) ==
@@ -37,6 +46,12 @@ float mean_power(std::span<const float> samples) noexcept {
     return sum / static_cast<float>(samples.size());
 }
 
+float mean_product(std::span<const float> one, std::span<const float> other) noexcept {
+    float sum = 0.0f;
+    for (std::size_t n = 0; n < one.size(); ++n) sum += one[n] * other[n];
+    return sum / static_cast<float>(one.size());
+}
+
 float ratio_db(float above, float below) noexcept { return 10.0f * std::log10((above + 1e-12f) / (below + 1e-12f)); }
 
 }  // namespace
@@ -44,24 +59,39 @@ float ratio_db(float above, float below) noexcept { return 10.0f * std::log10((a
 EchoCanceller::EchoCanceller(const Config& config)
     : config_(validated(config)),
       frame_(static_cast<std::size_t>(config.sample_rate_hz) / 100),
-      filter_({frame_, config.tail_ms / 10, config.max_delay_ms / 10, config.far_channels}),
+      far_line_({frame_, frame_ * (config.tail_ms + config.max_delay_ms + 50) / 10, config.far_channels}),
+      far_spectra_(frame_, config.tail_ms / 10, config.far_channels),
+      filter_(far_spectra_, {.transition = slow_transition}),
+      fast_filter_(far_spectra_, {.transition = fast_transition}),
+      old_(far_spectra_, {}),
+      older_(far_spectra_, {}),
       delay_finder_({config.sample_rate_hz, config.max_delay_ms}),
+      drift_tracker_(frame_, config.sample_rate_hz),
       suppressor_(frame_, config.sample_rate_hz),
       far_mono_(frame_),
+      far_aligned_(frame_ * config.far_channels),
       error_(frame_),
       echo_(frame_),
+      fast_error_(frame_),
+      fast_echo_(frame_),
       microphone_(frame_),
       delayed_microphone_(frame_) {}
 
 void EchoCanceller::reset() noexcept {
-    filter_.reset();
+    far_line_.reset();
+    far_spectra_.reset();
+    for (auto* filter : {&filter_, &fast_filter_, &old_, &older_}) filter->reset();
+    slow_power_ = fast_power_ = 0.0f;
     delay_finder_.reset();
+    drift_tracker_.reset();
     suppressor_.reset();
     std::fill(delayed_microphone_.begin(), delayed_microphone_.end(), 0.0f);
-    microphone_power_ = error_power_ = out_power_ = 0.0f;
-    proposed_ = 0;
+    microphone_power_ = error_power_ = out_power_ = recent_microphone_power_ = recent_error_power_ = 0.0f;
+    recent_echo_power_ = explained_ = 0.0f;
+    begin_ = proposed_ = 0.0;
+    placed_for_ = -1.0;
+    moment_ = 0.0;
     proofs_ = 0;
-    has_worked_ = false;
     stats_ = {};
 }
 
@@ -71,43 +101,124 @@ void EchoCanceller::follow_delay(std::span<const float> microphone, std::span<co
         for (std::size_t channel = 1; channel < config_.far_channels; ++channel)
             far_mono_[n] += far[channel * frame_ + n];
     }
+    moment_ += static_cast<double>(frame_);
     const auto delay = delay_finder_.process(microphone, far_mono_);
     if (!delay) return;
-    const std::size_t block = *delay / frame_, first = filter_.delay_blocks();
-    const bool covered = block >= first && block <= first + covered_blocks;
-    // A model that has worked is given up only for one delay that is seen again and again: a near end that talks makes
-    // the finder see many.
-    const bool again = std::max(block, proposed_) - std::min(block, proposed_) <= 1;
-    proofs_ = covered ? 0 : again ? proofs_ + 1 : 1;
-    proposed_ = block;
-    if (!covered && proofs_ < (has_worked_ ? proofs_against_a_model : 1)) return;
-    stats_.delay_ms = 1000.0f * static_cast<float>(*delay) / static_cast<float>(config_.sample_rate_hz);
-    if (covered) return;
+    drift_tracker_.observe_delay(moment_, *delay);
+    const double found = *delay, same = same_delay_ms * config_.sample_rate_hz / 1000.0;
+    const bool known = placed_for_ >= 0.0 && std::abs(found - placed_for_) <= same;
+    // A model that works is given up only for one delay that is seen again and again: a near end that talks makes the
+    // finder see many.
+    proofs_ = known ? 0 : std::abs(found - proposed_) <= same ? proofs_ + 1 : 1;
+    proposed_ = found;
+    const bool still_works = explained_ > works * recent_echo_power_;
+    if (known) {
+        placed_for_ = found;
+        stats_.delay_ms = static_cast<float>(1000.0 * found / config_.sample_rate_hz);
+    } else if (proofs_ >= (still_works ? proofs_against_a_model : proofs_of_a_delay)) {
+        move_model(found);
+    }
+}
+
+void EchoCanceller::realign(double begin, std::ptrdiff_t blocks) noexcept {
+    begin_ = begin;
+    far_spectra_.realign(far_line_, begin);
+    for (auto* filter : {&filter_, &fast_filter_, &old_, &older_}) filter->shift(blocks);
+}
+
+void EchoCanceller::move_model(double found) noexcept {
+    const auto block = static_cast<double>(frame_);
+    const double wanted = std::max(0.0, found - lead_blocks * block);
+    if (placed_for_ >= 0.0 && has_worked_) {
+        // The room has stayed, the buffers have not: the same model at another delay.
+        realign(std::max(0.0, begin_ + found - placed_for_), 0);
+        for (auto* filter : {&filter_, &fast_filter_}) {
+            filter->learn_from(older_, true);
+            filter->doubt(doubt_after_a_jump);
+        }
+    } else {
+        const double shift = std::round((wanted - begin_) / block);
+        if (shift != 0.0 && begin_ + shift * block >= 0.0)
+            realign(begin_ + shift * block, static_cast<std::ptrdiff_t>(shift));
+    }
+    placed_for_ = found;
     proofs_ = 0;
     has_worked_ = false;
-    filter_.set_delay_blocks(block > lead_blocks ? block - lead_blocks : 0);
+    stats_.delay_ms = static_cast<float>(1000.0 * found / config_.sample_rate_hz);
+}
+
+void EchoCanceller::read_far() noexcept {
+    const double step = drift_tracker_.delay_step();
+    const double most = static_cast<double>(frame_ * config_.max_delay_ms / 10);
+    begin_ = std::clamp(begin_ + step * static_cast<double>(frame_), 0.0, most);
+    delay_finder_.drift(step * static_cast<double>(frame_));
+    if (placed_for_ >= 0.0) placed_for_ += step * static_cast<double>(frame_);
+    for (std::size_t channel = 0; channel < config_.far_channels; ++channel)
+        far_line_.read(channel, 0, begin_, step, std::span(far_aligned_).subspan(channel * frame_, frame_));
+}
+
+void EchoCanceller::predict(std::span<const float> microphone) noexcept {
+    far_spectra_.push(far_aligned_);
+    filter_.process(microphone, error_, echo_);
+    fast_filter_.process(microphone, fast_error_, fast_echo_);
+    slow_power_ = race_smoothing * slow_power_ + (1.0f - race_smoothing) * mean_power(error_);
+    fast_power_ = race_smoothing * fast_power_ + (1.0f - race_smoothing) * mean_power(fast_error_);
+    if (recent_error_power_ < worth_keeping * recent_microphone_power_ && recent_microphone_power_ > far_active_power &&
+        ++kept_since_ >= frames_between_memories) {
+        kept_since_ = 0;
+        older_.learn_from(old_, true);
+        old_.learn_from(filter_, true);
+    }
+    if (fast_power_ < fast_wins * slow_power_) {
+        filter_.learn_from(fast_filter_, true);
+        slow_power_ = fast_power_;
+    } else if (slow_power_ < slow_wins * fast_power_) {
+        fast_filter_.learn_from(filter_, true);
+        fast_power_ = slow_power_;
+    }
+    if (fast_power_ < slow_power_) {
+        std::swap(error_, fast_error_);
+        std::swap(echo_, fast_echo_);
+    }
+}
+
+void EchoCanceller::follow_drift() noexcept {
+    const bool is_trusted =
+        recent_error_power_ < trusted * recent_microphone_power_ && recent_microphone_power_ > far_active_power;
+    drift_tracker_.process(suppressor_.error_real(), suppressor_.error_imag(), suppressor_.echo_real(),
+                           suppressor_.echo_imag(), is_trusted);
+    stats_.drift_ppm = drift_tracker_.drift_ppm();
 }
 
 void EchoCanceller::process(std::span<const float> microphone, std::span<const float> far,
                             std::span<float> out) noexcept {
+    far_line_.push(far);
     follow_delay(microphone, far);
-    filter_.process(microphone, far, error_, echo_);
+    read_far();
+    predict(microphone);
     std::copy(microphone.begin(), microphone.end(), microphone_.begin());  // `out` may overwrite it
-    suppressor_.process(error_, echo_, filter_.residual_power(), out);
+    suppressor_.analyse(error_, echo_);
+    follow_drift();
+    suppressor_.suppress(filter_.residual_power(), out);
     update_stats(delayed_microphone_, out, mean_power(far_mono_));
     std::swap(microphone_, delayed_microphone_);
 }
 
 void EchoCanceller::update_stats(std::span<const float> microphone, std::span<const float> out,
                                  float far_power) noexcept {
+    const auto follow = [](float& mean, float power, float keep) { mean += (1.0f - keep) * (power - mean); };
+    const float microphone_power = mean_power(microphone);
+    follow(recent_microphone_power_, mean_power(microphone_), recent_smoothing);
+    follow(recent_error_power_, mean_power(error_), recent_smoothing);
+    follow(recent_echo_power_, mean_power(echo_), recent_smoothing);
+    follow(explained_, mean_product(microphone_, echo_), recent_smoothing);
     const bool far_active = far_power > far_active_power;
     const float near_end = suppressor_.near_end_probability();
     stats_.double_talk = far_active ? near_end : 0.0f;
     if (!far_active || near_end > far_end_alone) return;
-    const auto follow = [](float& mean, float power) { mean += (1.0f - power_smoothing) * (power - mean); };
-    follow(microphone_power_, mean_power(microphone));
-    follow(error_power_, mean_power(error_));
-    follow(out_power_, mean_power(out));
+    follow(microphone_power_, microphone_power, power_smoothing);
+    follow(error_power_, mean_power(error_), power_smoothing);
+    follow(out_power_, mean_power(out), power_smoothing);
     stats_.erle_db = ratio_db(microphone_power_, out_power_);
     stats_.converged = ratio_db(microphone_power_, error_power_) > converged_db;
     has_worked_ = has_worked_ || stats_.converged;

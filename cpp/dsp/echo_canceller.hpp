@@ -7,6 +7,9 @@
 
 #include "dsp/echo/adaptive_filter.hpp"
 #include "dsp/echo/delay_finder.hpp"
+#include "dsp/echo/drift_tracker.hpp"
+#include "dsp/echo/far_line.hpp"
+#include "dsp/echo/far_spectra.hpp"
 #include "dsp/echo/residual_suppressor.hpp"
 
 namespace spike {
@@ -14,7 +17,7 @@ namespace spike {
 struct EchoStats {
     float erle_db = 0.0f;      // echo return loss enhancement while the far end is heard
     float delay_ms = 0.0f;     // from far end to microphone
-    float drift_ppm = 0.0f;    // of the two clocks; not measured yet, always 0
+    float drift_ppm = 0.0f;    // how much faster the far end's clock runs than the microphone's
     bool converged = false;    // the model takes at least 6 dB off
     float double_talk = 0.0f;  // probability that the near end talks, 0 to 1
 };
@@ -41,22 +44,44 @@ class EchoCanceller {
     const EchoStats& stats() const noexcept { return stats_; }
     void reset() noexcept;
 
+    // Of the last frame: what the model left of the microphone, the echo it predicted, and the far end as late as it.
+    std::span<const float> error() const noexcept { return error_; }
+    std::span<const float> echo() const noexcept { return echo_; }
+    std::span<const float> far_aligned() const noexcept { return far_aligned_; }
+
   private:
+    void realign(double begin, std::ptrdiff_t blocks) noexcept;
     void follow_delay(std::span<const float> microphone, std::span<const float> far) noexcept;
+    void move_model(double found) noexcept;
+    void read_far() noexcept;
+    void predict(std::span<const float> microphone) noexcept;
+    void follow_drift() noexcept;
     void update_stats(std::span<const float> microphone, std::span<const float> out, float far_power) noexcept;
 
     Config config_;
     std::size_t frame_;
+    FarLine far_line_;
+    FarSpectra far_spectra_;
     AdaptiveFilter filter_;
+    AdaptiveFilter fast_filter_;  // learns a changed room sooner, and is led astray sooner
+    AdaptiveFilter old_, older_;  // what was known some time ago, while it worked
     DelayFinder delay_finder_;
+    DriftTracker drift_tracker_;
     ResidualSuppressor suppressor_;
-    std::vector<float> far_mono_, error_, echo_;
+    std::vector<float> far_mono_, far_aligned_, error_, echo_, fast_error_, fast_echo_;
     // The suppressor delays by a frame: what leaves is measured against the microphone of the same moment.
     std::vector<float> microphone_, delayed_microphone_;
-    std::size_t proposed_ = 0;  // the last delay that the model does not cover, in blocks
-    int proofs_ = 0;            // how often in a row it was found
-    bool has_worked_ = false;   // the model has converged since it was placed
+    double moment_ = 0.0;      // samples processed
+    double begin_ = 0.0;       // the delay at which the model begins, in samples
+    double placed_for_ = -1;   // the delay that it was placed for, or -1
+    double proposed_ = 0.0;    // the last delay that speaks against it
+    bool has_worked_ = false;  // the model has converged since it was placed
+    int kept_since_ = 0;
+    int proofs_ = 0;  // how often in a row it was found
     float microphone_power_ = 0.0f, error_power_ = 0.0f, out_power_ = 0.0f;
+    float recent_microphone_power_ = 0.0f, recent_error_power_ = 0.0f;
+    float recent_echo_power_ = 0.0f, explained_ = 0.0f;  // the predicted echo, and its product with the microphone
+    float slow_power_ = 0.0f, fast_power_ = 0.0f;        // of what the two filters leave
     EchoStats stats_;
 };
 

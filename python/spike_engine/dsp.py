@@ -56,10 +56,10 @@ class _Stage:
 class EchoCanceller(_Stage):
     """Removes the loudspeaker's sound from the microphone and leaves the person who talks over it.
 
-    A partitioned-block frequency-domain Kalman filter (Enzner and Vary 2006; Kuech, Mabande and Enzner 2014) models
-    260 ms of the room behind a bulk delay of up to 1 s, which generalised cross-correlation finds (Knapp and Carter
-    1976). What is left of the echo is suppressed in proportion to the filter's uncertainty and to the leakage (Valin
-    2007).
+    Two partitioned-block frequency-domain Kalman filters (Enzner and Vary 2006; Kuech, Mabande and Enzner 2014), one
+    sure and one quick, model 260 ms of the room behind a bulk delay of up to 1 s, which generalised cross-correlation
+    finds (Knapp and Carter 1976). The drift of two clocks is measured and undone. What is left of the echo is
+    suppressed in proportion to the filter's uncertainty and to the leakage (Valin 2007).
 
     Args:
         sample_rate_hz: 16000, 24000, 32000, 44100 or 48000.

@@ -6,15 +6,20 @@
 namespace spike {
 namespace {
 
-// How much of a coefficient is expected to survive one block: the room changes slowly, but it does.
-constexpr float transition = 0.9995f;
-constexpr float initial_variance = 0.05f;
+// Of a coefficient of the first block at the start; that of later ones falls as a room's reverberation does.
+constexpr float initial_variance = 4.0f;
+constexpr float initial_decay = 0.8f;
 constexpr float near_power_smoothing = 0.8f;
+// How much of the expected echo is taken out of the error's power to give the near end's.
+constexpr float residual_share = 0.5f;
+constexpr float near_weight = 2.0f;  // half of the transform is zeros: its bins hold half of the power
+// How much of what a bin says is new: what neighbouring blocks and bins say is in part the same.
+constexpr float learned_share = 0.35f;
+constexpr std::size_t constrained_per_block = 4;
 constexpr float power_floor = 1e-6f;
 // A filter that adds more echo than it takes away, for this factor of power, has lost the room.
 constexpr float divergence_factor = 1.5f;
 constexpr float energy_smoothing = 0.9f;
-constexpr std::size_t constrained_per_block = 2;
 
 float energy(std::span<const float> samples) noexcept {
     float sum = 0.0f;
@@ -22,72 +27,59 @@ float energy(std::span<const float> samples) noexcept {
     return sum;
 }
 
+float initial_variance_of(std::size_t partition) noexcept {
+    return initial_variance * std::pow(initial_decay, static_cast<float>(partition));
+}
+
 }  // namespace
 
-void AdaptiveFilter::Spectra::resize(std::size_t rows, std::size_t bins) {
-    real.assign(rows * bins, 0.0f);
-    imag.assign(rows * bins, 0.0f);
-}
-
-void AdaptiveFilter::Spectra::clear() noexcept {
-    std::fill(real.begin(), real.end(), 0.0f);
-    std::fill(imag.begin(), imag.end(), 0.0f);
-}
-
-AdaptiveFilter::AdaptiveFilter(const Config& config)
-    : config_(config),
+AdaptiveFilter::AdaptiveFilter(const FarSpectra& far, const Config& config)
+    : far_(&far),
+      config_(config),
       loops_(&partition_loops(active_isa())),
-      fft_(2 * config.block_samples),
-      bins_(fft_.bins()),
-      history_rows_(config.max_delay_blocks + config.partitions) {
-    far_.resize(config.far_channels * history_rows_, bins_);
-    coefficients_.resize(config.far_channels * config.partitions, bins_);
-    variance_.resize(config.far_channels * config.partitions * bins_);
+      block_(far.block_samples()),
+      bins_(far.bins()),
+      rows_(far.channels() * far.partitions()),
+      fft_(2 * block_),
+      real_(rows_ * bins_),
+      imag_(rows_ * bins_),
+      variance_(rows_ * bins_),
+      time_(2 * block_) {
     for (auto* buffer : {&near_power_, &residual_, &gain_real_, &gain_imag_, &share_, &sum_real_, &sum_imag_})
         buffer->resize(bins_);
-    previous_far_.resize(config.far_channels * config.block_samples);
-    time_.resize(2 * config.block_samples);
     reset();
 }
 
 void AdaptiveFilter::reset() noexcept {
-    far_.clear();
-    coefficients_.clear();
-    std::fill(variance_.begin(), variance_.end(), initial_variance);
-    for (auto* buffer : {&near_power_, &residual_, &previous_far_}) std::fill(buffer->begin(), buffer->end(), 0.0f);
-    newest_ = delay_blocks_ = to_constrain_ = 0;
+    std::fill(near_power_.begin(), near_power_.end(), 0.0f);
+    std::fill(residual_.begin(), residual_.end(), 0.0f);
+    to_constrain_ = 0;
     microphone_power_ = error_power_ = 0.0f;
+    forget();
 }
 
-std::size_t AdaptiveFilter::far_row(std::size_t channel, std::size_t partition) const noexcept {
-    return channel * history_rows_ + (newest_ + delay_blocks_ + partition) % history_rows_;
+void AdaptiveFilter::forget() noexcept {
+    std::fill(real_.begin(), real_.end(), 0.0f);
+    std::fill(imag_.begin(), imag_.end(), 0.0f);
+    for (std::size_t row = 0; row < rows_; ++row)
+        std::fill_n(variance_.begin() + static_cast<std::ptrdiff_t>(row * bins_), bins_,
+                    initial_variance_of(row % far_->partitions()));
 }
 
-void AdaptiveFilter::store_far(std::span<const float> far) noexcept {
-    const std::size_t block = config_.block_samples;
-    newest_ = (newest_ + history_rows_ - 1) % history_rows_;
-    for (std::size_t channel = 0; channel < config_.far_channels; ++channel) {
-        const auto now = far.subspan(channel * block, block);
-        const auto before = std::span(previous_far_).subspan(channel * block, block);
-        std::copy(before.begin(), before.end(), time_.begin());
-        std::copy(now.begin(), now.end(), time_.begin() + static_cast<std::ptrdiff_t>(block));
-        std::copy(now.begin(), now.end(), before.begin());
-        const std::size_t at = (channel * history_rows_ + newest_) * bins_;
-        fft_.forward(time_, std::span(far_.real).subspan(at, bins_), std::span(far_.imag).subspan(at, bins_));
-    }
+void AdaptiveFilter::doubt(float share) noexcept {
+    for (std::size_t at = 0; at < real_.size(); ++at)
+        variance_[at] = std::max(variance_[at], share * (real_[at] * real_[at] + imag_[at] * imag_[at]));
 }
 
-template <typename Visit>
-void AdaptiveFilter::for_each_partition(Visit&& visit) noexcept {
-    for (std::size_t channel = 0; channel < config_.far_channels; ++channel) {
-        for (std::size_t partition = 0; partition < config_.partitions; ++partition) {
-            const std::size_t far = far_row(channel, partition) * bins_;
-            const std::size_t row = (channel * config_.partitions + partition) * bins_;
-            visit(
-                FarSpectrum{far_.real.data() + far, far_.imag.data() + far},
-                Coefficients{coefficients_.real.data() + row, coefficients_.imag.data() + row, variance_.data() + row});
-        }
-    }
+void AdaptiveFilter::learn_from(const AdaptiveFilter& other, bool with_variance) noexcept {
+    std::copy(other.real_.begin(), other.real_.end(), real_.begin());
+    std::copy(other.imag_.begin(), other.imag_.end(), imag_.begin());
+    if (with_variance) std::copy(other.variance_.begin(), other.variance_.end(), variance_.begin());
+}
+
+Coefficients AdaptiveFilter::row(std::size_t index) noexcept {
+    const std::size_t at = index * bins_;
+    return {real_.data() + at, imag_.data() + at, variance_.data() + at};
 }
 
 void AdaptiveFilter::predict() noexcept {
@@ -95,87 +87,86 @@ void AdaptiveFilter::predict() noexcept {
     std::fill(sum_imag_.begin(), sum_imag_.end(), 0.0f);
     std::fill(residual_.begin(), residual_.end(), 0.0f);
     const Prediction sum{sum_real_.data(), sum_imag_.data(), residual_.data()};
-    for_each_partition([&](FarSpectrum far, Coefficients w) { loops_->predict(far, w, sum, bins_); });
+    for (std::size_t index = 0; index < rows_; ++index)
+        loops_->predict(far_->at(index / far_->partitions(), index % far_->partitions()), row(index), sum, bins_);
 }
 
-void AdaptiveFilter::adapt() noexcept {
-    // sum_ holds the error's spectrum. What the microphone hears beside the echo bounds the step: its power is tracked
-    // on the error, and an onset counts at once.
+void AdaptiveFilter::adapt(std::span<const float> error) noexcept {
+    std::fill_n(time_.begin(), block_, 0.0f);
+    std::copy(error.begin(), error.end(), time_.begin() + static_cast<std::ptrdiff_t>(block_));
+    fft_.forward(time_, sum_real_, sum_imag_);
+    // What the microphone hears beside the echo bounds the step: its power is tracked on the error, and an onset counts
+    // at once.
     for (std::size_t k = 0; k < bins_; ++k) {
         const float power = sum_real_[k] * sum_real_[k] + sum_imag_[k] * sum_imag_[k];
         near_power_[k] = near_power_smoothing * near_power_[k] + (1.0f - near_power_smoothing) * power;
-        const float denominator = residual_[k] + 2.0f * std::max(near_power_[k], power) + power_floor;
+        const float near = std::max(std::max(near_power_[k], power) - residual_share * residual_[k], 0.0f);
+        const float denominator = residual_[k] + near_weight * near + power_floor;
         gain_real_[k] = sum_real_[k] / denominator;
         gain_imag_[k] = sum_imag_[k] / denominator;
-        share_[k] = 0.5f / denominator;
+        share_[k] = learned_share / denominator;
     }
-    const Correction error{gain_real_.data(), gain_imag_.data(), share_.data()};
-    for_each_partition(
-        [&](FarSpectrum far, Coefficients w) { loops_->adapt(far, w, error, transition * transition, bins_); });
+    const Correction correction{gain_real_.data(), gain_imag_.data(), share_.data()};
+    const float keep = config_.transition * config_.transition;
+    for (std::size_t index = 0; index < rows_; ++index)
+        loops_->adapt(far_->at(index / far_->partitions(), index % far_->partitions()), row(index), correction, keep,
+                      bins_);
 }
 
-void AdaptiveFilter::constrain(std::size_t row) noexcept {
+void AdaptiveFilter::constrain(std::size_t index) noexcept {
     // A partition's impulse response must not wrap around: its second half belongs to the next partition.
-    const auto real = std::span(coefficients_.real).subspan(row * bins_, bins_);
-    const auto imag = std::span(coefficients_.imag).subspan(row * bins_, bins_);
+    const auto real = std::span(real_).subspan(index * bins_, bins_);
+    const auto imag = std::span(imag_).subspan(index * bins_, bins_);
     fft_.inverse(real, imag, time_);
-    std::fill(time_.begin() + static_cast<std::ptrdiff_t>(config_.block_samples), time_.end(), 0.0f);
+    std::fill(time_.begin() + static_cast<std::ptrdiff_t>(block_), time_.end(), 0.0f);
     fft_.forward(time_, real, imag);
 }
 
-void AdaptiveFilter::recover_from_divergence(std::span<const float> microphone, std::span<float> error) noexcept {
+void AdaptiveFilter::recover_from_divergence(std::span<const float> microphone, std::span<float> error,
+                                             std::span<float> echo) noexcept {
     microphone_power_ = energy_smoothing * microphone_power_ + (1.0f - energy_smoothing) * energy(microphone);
     error_power_ = energy_smoothing * error_power_ + (1.0f - energy_smoothing) * energy(error);
     if (error_power_ <= divergence_factor * microphone_power_) return;
-    coefficients_.clear();
-    std::fill(variance_.begin(), variance_.end(), initial_variance);
+    forget();
+    predict();  // the step is taken by the new variance
     std::copy(microphone.begin(), microphone.end(), error.begin());
+    std::fill(echo.begin(), echo.end(), 0.0f);
     error_power_ = microphone_power_;
 }
 
-void AdaptiveFilter::process(std::span<const float> microphone, std::span<const float> far, std::span<float> error,
+void AdaptiveFilter::process(std::span<const float> microphone, std::span<float> error,
                              std::span<float> echo) noexcept {
-    const std::size_t block = config_.block_samples;
-    store_far(far);
     predict();
     fft_.inverse(sum_real_, sum_imag_, time_);
-    for (std::size_t n = 0; n < block; ++n) {
-        echo[n] = time_[block + n];
+    for (std::size_t n = 0; n < block_; ++n) {
+        echo[n] = time_[block_ + n];
         error[n] = microphone[n] - echo[n];
     }
-    recover_from_divergence(microphone, error);
-    std::fill_n(time_.begin(), block, 0.0f);
-    std::copy(error.begin(), error.end(), time_.begin() + static_cast<std::ptrdiff_t>(block));
-    fft_.forward(time_, sum_real_, sum_imag_);
-    adapt();
+    recover_from_divergence(microphone, error, echo);
+    adapt(error);
     for (std::size_t count = 0; count < constrained_per_block; ++count) {
         constrain(to_constrain_);
-        to_constrain_ = (to_constrain_ + 1) % (config_.far_channels * config_.partitions);
+        to_constrain_ = (to_constrain_ + 1) % rows_;
     }
 }
 
-void AdaptiveFilter::set_delay_blocks(std::size_t blocks) noexcept {
-    blocks = std::min(blocks, config_.max_delay_blocks);
-    if (blocks == delay_blocks_) return;
-    const auto partitions = static_cast<std::ptrdiff_t>(config_.partitions);
-    const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(blocks) - static_cast<std::ptrdiff_t>(delay_blocks_);
-    const bool forward = shift > 0;
-    for (std::ptrdiff_t step = 0; step < partitions * static_cast<std::ptrdiff_t>(config_.far_channels); ++step) {
-        const std::ptrdiff_t channel = step / partitions;
-        const std::ptrdiff_t to = forward ? step % partitions : partitions - 1 - step % partitions;
-        const std::ptrdiff_t from = to + shift;
+void AdaptiveFilter::shift(std::ptrdiff_t blocks) noexcept {
+    const auto partitions = static_cast<std::ptrdiff_t>(far_->partitions());
+    const auto bins = static_cast<std::ptrdiff_t>(bins_);
+    const auto channels = static_cast<std::ptrdiff_t>(far_->channels());
+    for (std::ptrdiff_t step = 0; step < partitions * channels && blocks != 0; ++step) {
+        // Moved rows are taken from the end that is still unread.
+        const std::ptrdiff_t to = blocks > 0 ? step % partitions : partitions - 1 - step % partitions;
+        const std::ptrdiff_t from = to + blocks, first = step / partitions * partitions;
         const bool known = from >= 0 && from < partitions;
-        const auto bins = static_cast<std::ptrdiff_t>(bins_);
-        const std::ptrdiff_t target = (channel * partitions + to) * bins;
-        const std::ptrdiff_t source = (channel * partitions + from) * bins;
-        for (auto* values : {&coefficients_.real, &coefficients_.imag, &variance_}) {
+        for (auto* values : {&real_, &imag_, &variance_}) {
+            const auto target = values->begin() + (first + to) * bins;
             if (known)
-                std::copy_n(values->begin() + source, bins, values->begin() + target);
+                std::copy_n(values->begin() + (first + from) * bins, bins, target);
             else
-                std::fill_n(values->begin() + target, bins, values == &variance_ ? initial_variance : 0.0f);
+                std::fill_n(target, bins, values == &variance_ ? initial_variance_of(static_cast<std::size_t>(to)) : 0);
         }
     }
-    delay_blocks_ = blocks;
 }
 
 }  // namespace spike

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/fft.hpp"
+#include "dsp/echo/far_spectra.hpp"
 #include "dsp/echo/partition.hpp"
 
 namespace spike {
@@ -20,22 +21,24 @@ namespace spike {
 class AdaptiveFilter {
   public:
     struct Config {
-        std::size_t block_samples = 480;
-        std::size_t partitions = 26;         // the modelled part of the path, in blocks
-        std::size_t max_delay_blocks = 100;  // how far the modelled part can be shifted
-        std::size_t far_channels = 1;
+        // How much of a coefficient is expected to survive a block: the room changes slowly, but it does.
+        float transition = 0.9999f;
     };
 
-    explicit AdaptiveFilter(const Config& config);
+    // `far` must outlive the filter.
+    AdaptiveFilter(const FarSpectra& far, const Config& config);
 
-    // One block: `far` holds far_channels planar blocks after one another. Writes what is left of the microphone and
-    // the echo that was predicted.
-    void process(std::span<const float> microphone, std::span<const float> far, std::span<float> error,
-                 std::span<float> echo) noexcept;
+    // One block, after the far end's: writes what is left of the microphone and the echo that was predicted.
+    void process(std::span<const float> microphone, std::span<float> error, std::span<float> echo) noexcept;
 
-    // Model the path from `blocks` blocks of delay on; what has been learned moves along.
-    void set_delay_blocks(std::size_t blocks) noexcept;
-    std::size_t delay_blocks() const noexcept { return delay_blocks_; }
+    // The far end is read `blocks` later from now on: partition p becomes p - blocks.
+    void shift(std::ptrdiff_t blocks) noexcept;
+
+    // The path may have changed: each coefficient's uncertainty is at least this share of its power.
+    void doubt(float share) noexcept;
+
+    // Take over what another filter on the same far end has learned, with or without its certainty.
+    void learn_from(const AdaptiveFilter& other, bool with_variance) noexcept;
 
     // Expected power of the echo that is still in the error, per bin, from the coefficients' uncertainty.
     std::span<const float> residual_power() const noexcept { return residual_; }
@@ -43,34 +46,23 @@ class AdaptiveFilter {
     void reset() noexcept;
 
   private:
-    struct Spectra {  // rows of bins, planar
-        std::vector<float> real, imag;
-        void resize(std::size_t rows, std::size_t bins);
-        void clear() noexcept;
-    };
-
-    std::size_t far_row(std::size_t channel, std::size_t partition) const noexcept;
-    void store_far(std::span<const float> far) noexcept;
-    template <typename Visit>
-    void for_each_partition(Visit&& visit) noexcept;
+    void forget() noexcept;
     void predict() noexcept;
-    void adapt() noexcept;
+    void adapt(std::span<const float> error) noexcept;
     void constrain(std::size_t row) noexcept;
-    void recover_from_divergence(std::span<const float> microphone, std::span<float> error) noexcept;
+    void recover_from_divergence(std::span<const float> microphone, std::span<float> error,
+                                 std::span<float> echo) noexcept;
+    Coefficients row(std::size_t index) noexcept;
 
+    const FarSpectra* far_;
     Config config_;
     const PartitionLoops* loops_;
+    std::size_t block_, bins_, rows_;  // rows: channels x partitions
     RealFft fft_;
-    std::size_t bins_;
-    std::size_t history_rows_;
-    std::size_t newest_ = 0;  // row of the newest far block in the history
-    std::size_t delay_blocks_ = 0;
     std::size_t to_constrain_ = 0;
-    Spectra far_;                  // channels x history
-    Spectra coefficients_;         // channels x partitions
-    std::vector<float> variance_;  // of the coefficients' error, channels x partitions x bins
-    std::vector<float> near_power_, residual_, gain_real_, gain_imag_, share_, sum_real_, sum_imag_;
-    std::vector<float> previous_far_, time_;
+    std::vector<float> real_, imag_;  // coefficients, rows of bins
+    std::vector<float> variance_;     // of the coefficients' error
+    std::vector<float> near_power_, residual_, gain_real_, gain_imag_, share_, sum_real_, sum_imag_, time_;
     float microphone_power_ = 0.0f, error_power_ = 0.0f;
 };
 

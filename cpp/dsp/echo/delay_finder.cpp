@@ -8,13 +8,12 @@ namespace spike {
 namespace {
 
 constexpr int decimated_rate_hz = 4000;
-constexpr std::size_t window_samples = 1024;  // 256 ms
-constexpr std::size_t hop_samples = 512;      // 128 ms between two correlations
-constexpr float forgetting = 0.85f;           // of the averaged spectra, a hop: about 0.8 s
-constexpr float sure_ratio = 8.0f;            // peak over the mean magnitude of all lags
-constexpr float regularisation = 0.03f;  // of the mean far power: bins that the far end does not excite say nothing
-constexpr int agreements = 2;            // correlations in a row that must repeat a peak
-constexpr std::size_t same_samples = 6;  // 1.5 ms: two peaks this near are one
+constexpr std::size_t hop_samples = 320;  // 80 ms between two correlations
+constexpr float forgetting = 0.8f;        // of the averaged spectra, a hop: about 0.4 s
+constexpr float sure_ratio = 8.0f;        // peak over the mean magnitude of all lags
+constexpr float regularisation = 0.03f;   // of the mean far power: bins that the far end does not excite say nothing
+constexpr int agreements = 2;             // correlations in a row that must repeat a peak
+constexpr std::size_t same_samples = 6;   // 1.5 ms: two peaks this near are one
 constexpr float silence_power = 1e-6f;
 
 std::size_t power_of_two_from(std::size_t least) {
@@ -69,9 +68,9 @@ void DelayFinder::Decimator::reset() noexcept {
 
 DelayFinder::DelayFinder(const Config& config)
     : factor_(static_cast<std::size_t>(std::max(1, config.sample_rate_hz / decimated_rate_hz))),
-      window_(window_samples),
+      window_(hop_samples),
       max_lag_(config.max_delay_ms * static_cast<std::size_t>(config.sample_rate_hz) / factor_ / 1000),
-      fft_(power_of_two_from(2 * window_samples + max_lag_)),
+      fft_(power_of_two_from(2 * hop_samples + max_lag_)),
       microphone_decimator_(factor_),
       far_decimator_(factor_),
       kept_(static_cast<std::size_t>(config.sample_rate_hz) / 100 / factor_ + 2),
@@ -89,12 +88,31 @@ void DelayFinder::reset() noexcept {
     for (auto* buffer : {&microphone_, &far_, &cross_real_, &cross_imag_, &far_power_})
         std::fill(buffer->begin(), buffer->end(), 0.0f);
     filled_ = 0;
+    drifted_ = 0.0;
     candidate_ = 0;
     agreed_ = 0;
 }
 
-std::optional<std::size_t> DelayFinder::process(std::span<const float> microphone,
-                                                std::span<const float> far) noexcept {
+void DelayFinder::drift(double samples) noexcept { drifted_ += samples / static_cast<double>(factor_); }
+
+void DelayFinder::move_evidence() noexcept {
+    // A later echo lies at an earlier position of time_: see correlate().
+    const double angle = 2.0 * std::numbers::pi * drifted_ / static_cast<double>(fft_.size());
+    drifted_ = 0.0;
+    const auto step_real = std::cos(angle), step_imag = std::sin(angle);
+    double real = 1.0, imag = 0.0;
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        const auto turn_real = static_cast<float>(real), turn_imag = static_cast<float>(imag);
+        const float old_real = cross_real_[k];
+        cross_real_[k] = old_real * turn_real - cross_imag_[k] * turn_imag;
+        cross_imag_[k] = old_real * turn_imag + cross_imag_[k] * turn_real;
+        const double next = real * step_real - imag * step_imag;
+        imag = real * step_imag + imag * step_real;
+        real = next;
+    }
+}
+
+std::optional<double> DelayFinder::process(std::span<const float> microphone, std::span<const float> far) noexcept {
     const auto append = [this](Decimator& decimator, std::span<const float> samples, std::vector<float>& history) {
         const std::size_t count = decimator.process(samples, kept_);
         std::move(history.begin() + static_cast<std::ptrdiff_t>(count), history.end(), history.begin());
@@ -108,7 +126,16 @@ std::optional<std::size_t> DelayFinder::process(std::span<const float> microphon
     return correlate();
 }
 
-std::optional<std::size_t> DelayFinder::correlate() noexcept {
+double DelayFinder::peak_offset(std::size_t lag) const noexcept {
+    if (lag == 0 || lag >= max_lag_) return 0.0;
+    const float sign = time_[max_lag_ - lag] < 0.0f ? -1.0f : 1.0f;
+    const float before = sign * time_[max_lag_ - lag + 1], here = sign * time_[max_lag_ - lag],
+                after = sign * time_[max_lag_ - lag - 1];
+    const float curvature = before - 2.0f * here + after;
+    return curvature < 0.0f ? std::clamp(0.5 * (before - after) / curvature, -0.5, 0.5) : 0.0;
+}
+
+std::optional<double> DelayFinder::correlate() noexcept {
     // While the far end is silent there is nothing to learn, and a near end that talks would be taken for a late echo.
     const auto recent_far = std::span(far_).last(window_);
     if (mean_power_of(recent_far) < silence_power || mean_power_of(microphone_) < silence_power) return std::nullopt;
@@ -118,6 +145,7 @@ std::optional<std::size_t> DelayFinder::correlate() noexcept {
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(microphone_.begin(), microphone_.end(), time_.begin());
     fft_.forward(time_, microphone_real_, microphone_imag_);
+    if (drifted_ != 0.0) move_evidence();
     float mean_power = 0.0f;
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float real = far_real_[k] * microphone_real_[k] + far_imag_[k] * microphone_imag_[k];
@@ -147,7 +175,8 @@ std::optional<std::size_t> DelayFinder::correlate() noexcept {
     const std::size_t apart = best > candidate_ ? best - candidate_ : candidate_ - best;
     agreed_ = sure && apart <= same_samples ? agreed_ + 1 : 0;
     candidate_ = best;
-    return agreed_ >= agreements ? std::optional(best * factor_) : std::nullopt;
+    if (agreed_ < agreements) return std::nullopt;
+    return (static_cast<double>(best) + peak_offset(best)) * static_cast<double>(factor_);
 }
 
 }  // namespace spike

@@ -25,7 +25,10 @@ class DelayFinder {
     explicit DelayFinder(const Config& config);
 
     // Takes one block of both signals. Now and then returns a delay in samples, when it is sure of it.
-    std::optional<std::size_t> process(std::span<const float> microphone, std::span<const float> far) noexcept;
+    std::optional<double> process(std::span<const float> microphone, std::span<const float> far) noexcept;
+
+    // The delay is known to have grown by so many samples: what has been averaged moves along.
+    void drift(double samples) noexcept;
 
     void reset() noexcept;
 
@@ -42,7 +45,8 @@ class DelayFinder {
         std::vector<float> taps_, history_;
     };
 
-    std::optional<std::size_t> correlate() noexcept;
+    std::optional<double> correlate() noexcept;
+    double peak_offset(std::size_t lag) const noexcept;  // of the parabola through a peak, in lags
 
     std::size_t factor_;
     std::size_t window_;   // microphone samples a correlation, decimated
@@ -51,6 +55,9 @@ class DelayFinder {
     Decimator microphone_decimator_, far_decimator_;
     std::vector<float> kept_, microphone_, far_, time_;
     std::vector<float> far_real_, far_imag_, microphone_real_, microphone_imag_, cross_real_, cross_imag_, far_power_;
+    void move_evidence() noexcept;
+
+    double drifted_ = 0.0;  // since the last correlation, decimated
     std::size_t filled_ = 0;
     std::size_t candidate_ = 0;
     int agreed_ = 0;

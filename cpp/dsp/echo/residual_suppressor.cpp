@@ -13,9 +13,11 @@ constexpr float variation_smoothing = 0.98f;
 constexpr float least_leakage = 0.002f;
 constexpr float most_leakage = 1.0f;
 constexpr float tail_decay = 0.7f;  // a block: what the room still rings with after the model's end
-constexpr float overestimation = 2.0f;
-constexpr float uncertainty_weight = 0.5f;  // the sqrt-Hann window's mean square, against the filter's rectangle
-constexpr float decision_smoothing = 0.9f;
+constexpr float least_overestimation = 1.0f, most_overestimation = 20.0f;
+constexpr float doubt_of_presence = 3.0f;
+constexpr float presence_attack = 1.0f, presence_release = 0.2f;
+constexpr float uncertainty_weight = 0.15f;  // the sqrt-Hann window's mean square, against the filter's rectangle
+constexpr float decision_smoothing = 0.85f;
 constexpr float least_gain = 0.003f;
 constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about 2 dB a second at most
 constexpr float power_floor = 1e-9f;
@@ -49,8 +51,8 @@ void ResidualSuppressor::reset() noexcept {
     blocks_ = 0;
 }
 
-void ResidualSuppressor::analyse(std::span<const float> samples, std::span<float> previous, std::span<float> real,
-                                 std::span<float> imag) noexcept {
+void ResidualSuppressor::transform(std::span<const float> samples, std::span<float> previous, std::span<float> real,
+                                   std::span<float> imag) noexcept {
     for (std::size_t n = 0; n < block_; ++n) {
         time_[n] = previous[n] * window_[n];
         time_[block_ + n] = samples[n] * window_[block_ + n];
@@ -72,46 +74,57 @@ void ResidualSuppressor::update_leakage() noexcept {
     }
 }
 
-void ResidualSuppressor::update_gains(std::span<const float> uncertainty) noexcept {
+void ResidualSuppressor::update_residual(std::span<const float> uncertainty) noexcept {
     const bool learning = blocks_ < learning_blocks;
     float near_power = 0.0f, total_power = power_floor;
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float leakage =
             std::clamp(cross_variation_[k] / (echo_variation_[k] + 1e-12f), least_leakage, most_leakage);
         echo_tail_[k] = std::max(echo_power_[k], tail_decay * echo_tail_[k]);
-        const float echo = overestimation * std::max(leakage * echo_tail_[k], uncertainty_weight * uncertainty[k]);
+        const float echo = std::max(leakage * echo_tail_[k], uncertainty_weight * uncertainty[k]);
         residual_[k] = std::max(echo, 0.5f * residual_[k]);
         const float power = error_power_[k];
         noise_[k] = learning || power < noise_[k] ? std::max(0.9f * noise_[k] + 0.1f * power, power_floor)
                                                   : noise_[k] * noise_rise;
-        const float ratio = power / (residual_[k] + power_floor);
-        const float prior = decision_smoothing * clean_[k] / (residual_[k] + power_floor) +
-                            (1.0f - decision_smoothing) * std::max(ratio - 1.0f, 0.0f);
-        const float wiener = prior / (1.0f + prior);
-        // Never below the room's own noise: a hole in it is heard as pumping.
-        const float fill = std::sqrt(std::min(1.0f, noise_[k] / (power + power_floor)));
-        gain_[k] = std::max({wiener, residual_[k] < noise_[k] ? fill : 0.5f * fill, least_gain});
-        clean_[k] = wiener * wiener * power;
-        if (k >= speech_from_ && k <= speech_to_) {
-            near_power += std::max(power - residual_[k] - 2.0f * noise_[k], 0.0f);
-            total_power += power;
-        }
+        if (k < speech_from_ || k > speech_to_) continue;
+        near_power += std::max(power - doubt_of_presence * residual_[k] - 2.0f * noise_[k], 0.0f);
+        total_power += power;
     }
     const float presence = near_power / total_power;
-    near_end_probability_ += 0.3f * (presence - near_end_probability_);
+    near_end_probability_ +=
+        (presence > near_end_probability_ ? presence_attack : presence_release) * (presence - near_end_probability_);
     ++blocks_;
 }
 
-void ResidualSuppressor::process(std::span<const float> error, std::span<const float> echo,
-                                 std::span<const float> uncertainty, std::span<float> out) noexcept {
-    analyse(echo, previous_echo_, echo_real_, echo_imag_);
-    analyse(error, previous_error_, error_real_, error_imag_);
+void ResidualSuppressor::update_gains() noexcept {
+    // Nobody talks: rather too much is taken away. Somebody does: rather too little.
+    const float absence = 1.0f - near_end_probability_;
+    const float weight = least_overestimation + (most_overestimation - least_overestimation) * absence * absence;
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        const float power = error_power_[k], echo = weight * residual_[k];
+        const float prior = decision_smoothing * clean_[k] / (echo + power_floor) +
+                            (1.0f - decision_smoothing) * std::max(power / (echo + power_floor) - 1.0f, 0.0f);
+        const float wiener = prior / (1.0f + prior);
+        // Never below the room's own noise: a hole in it is heard as pumping.
+        const float fill = std::sqrt(std::min(1.0f, noise_[k] / (power + power_floor)));
+        gain_[k] = std::max({wiener, echo < noise_[k] ? fill : 0.5f * fill, least_gain});
+        clean_[k] = wiener * wiener * power;
+    }
+}
+
+void ResidualSuppressor::analyse(std::span<const float> error, std::span<const float> echo) noexcept {
+    transform(echo, previous_echo_, echo_real_, echo_imag_);
+    transform(error, previous_error_, error_real_, error_imag_);
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         error_power_[k] = error_real_[k] * error_real_[k] + error_imag_[k] * error_imag_[k];
         echo_power_[k] = echo_real_[k] * echo_real_[k] + echo_imag_[k] * echo_imag_[k];
     }
     update_leakage();
-    update_gains(uncertainty);
+}
+
+void ResidualSuppressor::suppress(std::span<const float> uncertainty, std::span<float> out) noexcept {
+    update_residual(uncertainty);
+    update_gains();
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         error_real_[k] *= gain_[k];
         error_imag_[k] *= gain_[k];

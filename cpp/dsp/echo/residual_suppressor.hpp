@@ -20,9 +20,15 @@ class ResidualSuppressor {
   public:
     ResidualSuppressor(std::size_t block_samples, int sample_rate_hz);
 
-    // `uncertainty`: residual power per bin as AdaptiveFilter gives it.
-    void process(std::span<const float> error, std::span<const float> echo, std::span<const float> uncertainty,
-                 std::span<float> out) noexcept;
+    // One block of the adaptive filter's error and echo: their spectra are there to read until `suppress`.
+    void analyse(std::span<const float> error, std::span<const float> echo) noexcept;
+    std::span<const float> error_real() const noexcept { return error_real_; }
+    std::span<const float> error_imag() const noexcept { return error_imag_; }
+    std::span<const float> echo_real() const noexcept { return echo_real_; }
+    std::span<const float> echo_imag() const noexcept { return echo_imag_; }
+
+    // What is left of that block. `uncertainty`: residual power per bin as AdaptiveFilter gives it.
+    void suppress(std::span<const float> uncertainty, std::span<float> out) noexcept;
 
     // How likely the near end talks, 0 to 1, as of the last block.
     float near_end_probability() const noexcept { return near_end_probability_; }
@@ -30,10 +36,11 @@ class ResidualSuppressor {
     void reset() noexcept;
 
   private:
-    void analyse(std::span<const float> samples, std::span<float> previous, std::span<float> real,
-                 std::span<float> imag) noexcept;
+    void transform(std::span<const float> samples, std::span<float> previous, std::span<float> real,
+                   std::span<float> imag) noexcept;
     void update_leakage() noexcept;
-    void update_gains(std::span<const float> uncertainty) noexcept;
+    void update_residual(std::span<const float> uncertainty) noexcept;
+    void update_gains() noexcept;
 
     std::size_t block_;
     RealFft fft_;

@@ -1,0 +1,57 @@
+#include "dsp/echo/far_spectra.hpp"
+
+#include <algorithm>
+
+namespace spike {
+
+FarSpectra::FarSpectra(std::size_t block_samples, std::size_t partitions, std::size_t channels)
+    : block_(block_samples),
+      partitions_(partitions),
+      channels_(channels),
+      bins_(block_samples + 1),
+      fft_(2 * block_samples),
+      real_(channels * partitions * bins_),
+      imag_(channels * partitions * bins_),
+      previous_(channels * block_samples),
+      time_(2 * block_samples) {}
+
+void FarSpectra::reset() noexcept {
+    for (auto* buffer : {&real_, &imag_, &previous_}) std::fill(buffer->begin(), buffer->end(), 0.0f);
+    newest_ = 0;
+}
+
+FarSpectrum FarSpectra::at(std::size_t channel, std::size_t partition) const noexcept {
+    const std::size_t row = channel * partitions_ + (newest_ + partition) % partitions_;
+    return {real_.data() + row * bins_, imag_.data() + row * bins_};
+}
+
+void FarSpectra::store(std::size_t channel, std::size_t partition) noexcept {
+    const std::size_t row = channel * partitions_ + (newest_ + partition) % partitions_;
+    fft_.forward(time_, std::span(real_).subspan(row * bins_, bins_), std::span(imag_).subspan(row * bins_, bins_));
+}
+
+void FarSpectra::push(std::span<const float> far) noexcept {
+    newest_ = (newest_ + partitions_ - 1) % partitions_;
+    for (std::size_t channel = 0; channel < channels_; ++channel) {
+        const auto now = far.subspan(channel * block_, block_);
+        const auto before = std::span(previous_).subspan(channel * block_, block_);
+        std::copy(before.begin(), before.end(), time_.begin());
+        std::copy(now.begin(), now.end(), time_.begin() + static_cast<std::ptrdiff_t>(block_));
+        std::copy(now.begin(), now.end(), before.begin());
+        store(channel, 0);
+    }
+}
+
+void FarSpectra::realign(const FarLine& line, double delay) noexcept {
+    for (std::size_t channel = 0; channel < channels_; ++channel) {
+        for (std::size_t partition = 0; partition < partitions_; ++partition) {
+            line.read(channel, partition * block_, delay, 0.0, time_);
+            if (partition == 0)
+                std::copy_n(time_.begin() + static_cast<std::ptrdiff_t>(block_), block_,
+                            previous_.begin() + static_cast<std::ptrdiff_t>(channel * block_));
+            store(channel, partition);
+        }
+    }
+}
+
+}  // namespace spike
