@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
 
-TRANSPORTS = ("smallwebrtc", "openai", "whip")
+TRANSPORTS = ("smallwebrtc", "openai", "whip", "daily")
 
 
 class VideoQuality(StrEnum):
@@ -103,8 +103,8 @@ class ClientOptions:
         on_error: Handler of ``error``.
         turn_detection: Who says that the user speaks: ``"server"``, or ``"local"``, the engine's own detector on the
             cleaned microphone. A server that does not say leaves it to the engine in either case.
-        transport: ``"smallwebrtc"``, ``"openai"``, ``"whip"``, a callable that takes these options and returns a
-            :class:`~spike_engine.transports.base.Transport`, or None to choose by the address.
+        transport: ``"smallwebrtc"``, ``"openai"``, ``"whip"``, ``"daily"``, a callable that takes these options and
+            returns a :class:`~spike_engine.transports.base.Transport`, or None to choose by the address.
         join_timeout_s: How long ``join()``, or one attempt to reconnect, may take, in seconds.
         auto_reconnect: Bring the conversation back by itself when the network broke, for up to a minute.
         ice_servers: STUN and TURN servers: addresses, mappings as browsers take them, or :class:`IceServer`. Those
@@ -129,7 +129,7 @@ class ClientOptions:
     on_disconnected: AnyHandler | None = None
     on_error: AnyHandler | None = None
     turn_detection: Literal["server", "local"] = "server"
-    transport: Literal["smallwebrtc", "openai", "whip"] | Callable[[ClientOptions], Any] | None = None
+    transport: Literal["smallwebrtc", "openai", "whip", "daily"] | Callable[[ClientOptions], Any] | None = None
     join_timeout_s: float = 4.5
     auto_reconnect: bool = True
     ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = ()

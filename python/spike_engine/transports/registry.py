@@ -15,7 +15,7 @@ def create_transport(options: ClientOptions) -> Transport:
     """The transport that `options` ask for; by its address where they leave it open.
 
     Raises:
-        MissingExtra: What the transport needs is not installed.
+        ImportError: What the transport needs is not installed; the message says how to get it.
     """
     if callable(options.transport):
         transport: Transport = options.transport(options)
@@ -29,6 +29,13 @@ def create_transport(options: ClientOptions) -> Transport:
             from spike_engine.transports.whip import WhipTransport
 
             return WhipTransport(options)
+        case "daily":
+            try:
+                from spike_engine.transports.daily import DailyTransport
+            except ImportError as error:
+                raise ImportError('Daily rooms need daily-python: pip install "spike-engine[daily]"') from error
+
+            return DailyTransport(options)
         case _:
             from spike_engine.transports.smallwebrtc import SmallWebRTCTransport
 
@@ -39,6 +46,8 @@ def transport_of(conversation_url: str) -> str:
     """The name of the transport that an address stands for."""
     parts = urlsplit(conversation_url)
     host, path = parts.hostname or "", parts.path.rstrip("/")
+    if host == "daily.co" or host.endswith(".daily.co"):
+        return "daily"
     if host == "api.openai.com" or path.endswith("/realtime/calls"):
         return "openai"
     if {"whip", "whep"} & set(path.split("/")):
