@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from spike_engine import (
     SpikeError,
     TokenExpired,
     connection,
+    device_watch,
 )
 from spike_engine.protocol import ConversationProtocol, encode
 from spike_engine.stats import TransportStats
@@ -317,6 +319,18 @@ async def test_messages_need_a_connection(client: SpikeClient, transport: FrailT
     async with client:
         client.send_text("hello", respond=False)
     assert "hello" in transport.sent[-1]
+
+
+async def test_devices_that_come_and_go_are_told_while_joined(
+    client: SpikeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = 'import sys\nfor devices in (\'[]\', \'[{"id": "a", "name": "A"}]\'):\n'
+    program += "    print('{\"audio\": ' + devices + '}', flush=True)\nsys.stdin.read()"
+    monkeypatch.setattr(device_watch, "COMMAND", (sys.executable, "-c", program))
+    changed = asyncio.ensure_future(client.wait_for("devices-changed", timeout=20))
+    await asyncio.sleep(0)
+    async with client:
+        assert [device.id for device in (await changed).devices.audio] == ["a"]
 
 
 async def test_reconnect_while_joining_is_refused(client: SpikeClient, transport: FrailTransport) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import sys
 import threading
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
@@ -13,7 +14,8 @@ import av
 import numpy as np
 import pytest
 
-from spike_engine import DeviceInUse, DeviceNotFound, MediaPermissionDenied, devices
+from spike_engine import DeviceInUse, DeviceNotFound, Devices, MediaPermissionDenied, devices
+from spike_engine.device_watch import COMMAND, DeviceWatch, devices_from_json
 from spike_engine.devices import BLOCK_SAMPLES, Camera, Loudspeaker, Microphone, Silence, list_devices
 
 
@@ -68,8 +70,11 @@ def portaudio(monkeypatch: pytest.MonkeyPatch) -> type[Stream]:
 def test_devices_are_listed_by_what_they_can_do() -> None:
     found = list_devices()
 
-    assert [(d.id, d.name, d.is_default) for d in found.audio] == [("0", "Desk", True), ("1", "Headset", False)]
-    assert [(d.id, d.sample_rate_hz, d.is_default) for d in found.audio_output] == [("1", 48000, True)]
+    assert [(d.id, d.name, d.is_default) for d in found.audio] == [
+        ("Desk", "Desk", True),
+        ("Headset", "Headset", False),
+    ]
+    assert [(d.id, d.sample_rate_hz, d.is_default) for d in found.audio_output] == [("Headset", 48000, True)]
 
 
 def test_without_portaudio_there_are_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,3 +234,90 @@ async def test_the_default_camera_where_there_is_none(monkeypatch: pytest.Monkey
 
     with pytest.raises(DeviceNotFound, match="there is no camera"):
         await Camera("default", 64, 48, 30).start()
+
+
+async def test_a_device_is_opened_by_its_id_whatever_its_number_is_now(portaudio: type[Stream]) -> None:
+    for device_id, number in (("Headset", 1), ("0", 0)):
+        microphone = Microphone(device_id)
+        await microphone.start()
+        await microphone.close()
+        assert portaudio.opened[-1].settings["device"] == number
+
+
+@pytest.mark.usefixtures("portaudio")
+async def test_an_id_that_is_not_there_any_more() -> None:
+    with pytest.raises(DeviceNotFound, match="Desk, Headset"):
+        await Microphone("Gone").start()
+
+
+def test_devices_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch, portaudio: type[Stream]) -> None:
+    twin = {"name": "Headset", "max_input_channels": 1, "max_output_channels": 1, "default_samplerate": 48000.0}
+    monkeypatch.setattr(sys.modules["sounddevice"], "query_devices", lambda: [twin, twin])
+
+    assert [device.id for device in list_devices().audio] == ["Headset", "Headset #2"]
+
+
+@pytest.mark.usefixtures("portaudio")
+async def test_a_microphone_that_falls_silent_for_good_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "STALL_S", 0.05)
+    microphone = Microphone("Desk")
+    await microphone.start()
+    with pytest.raises(DeviceNotFound, match="'Desk' gives no more sound"):
+        await microphone.read(960)
+    await microphone.close()
+
+
+def test_cameras_have_names_and_ids_that_stay(tmp_path: Path) -> None:
+    for number, name in enumerate(("Front", "Back")):
+        (tmp_path / f"video{number}").touch()
+        (tmp_path / "sys" / f"video{number}").mkdir(parents=True)
+        (tmp_path / "sys" / f"video{number}" / "name").write_text(f"{name}\n")
+    links = tmp_path / "v4l" / "by-id"
+    links.mkdir(parents=True)
+    (links / "usb-back").symlink_to(tmp_path / "video1")
+
+    front, back = devices._cameras(tmp_path, tmp_path / "sys")
+    assert (front.id, front.name, front.is_default) == (str(tmp_path / "video0"), "Front", True)
+    assert (back.id, back.name, back.is_default) == (str(links / "usb-back"), "Back", False)
+
+
+# --- devices that come and go -----------------------------------------------------------------------------------------
+
+LISTS = """
+import sys, time
+from spike_engine.device_watch import devices_to_json
+from spike_engine import Device, Devices
+desk, headset = Device("Desk", "Desk"), Device("Headset", "Headset")
+for devices in (Devices((desk,)), Devices((desk,)), Devices((desk, headset)), Devices((headset,))):
+    print(devices_to_json(devices), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_devices_that_come_and_go_are_told() -> None:
+    told: asyncio.Queue[Devices] = asyncio.Queue()
+    watch = DeviceWatch(told.put_nowait, (sys.executable, "-c", LISTS))
+    watch.start()
+    watch.start()
+    plugged_in, pulled_out = [await asyncio.wait_for(told.get(), 30) for _ in range(2)]
+    await watch.close()
+    await watch.close()
+
+    assert [device.id for device in plugged_in.audio] == ["Desk", "Headset"]
+    assert [device.id for device in pulled_out.audio] == ["Headset"]
+    assert told.empty()
+
+
+async def test_the_process_that_watches_begins_with_what_there_is() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin
+    assert process.stdout
+    line = await asyncio.wait_for(process.stdout.readline(), 30)
+    process.stdin.close()  # as when the program that watches ends
+
+    assert isinstance(devices_from_json(line), Devices)
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    await process.communicate()

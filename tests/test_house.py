@@ -27,7 +27,7 @@ PYTHON_LAYERS = [
     {"emitter", "options", "dsp", "frames"},
     {"protocol", "openai_protocol", "turns", "state"},
     {"devices"},
-    {"playback", "adaptation"},
+    {"playback", "adaptation", "sources", "device_watch"},
     {"tracks", "remote", "transports"},
     {"media"},
     {"session", "monitor"},

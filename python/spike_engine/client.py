@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine import frames
 from spike_engine.connection import Connection
 from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
 from spike_engine.emitter import EventEmitter
 from spike_engine.errors import InvalidState
-from spike_engine.events import AnyHandler, Event, FunctionCall
+from spike_engine.events import AnyHandler, Event, EventName, FunctionCall
 from spike_engine.inventory import Devices
 from spike_engine.options import ClientOptions, IceServer
 from spike_engine.protocol import WireProtocol
+from spike_engine.sources import frames_of
 from spike_engine.state import ConversationState, after
 from spike_engine.stats import ClientStats
 from spike_engine.transports.base import Transport
@@ -66,6 +68,8 @@ class SpikeClient(EventEmitter):
         ice_transport_policy: Literal["all", "relay"] = "all",
     ) -> None:
         super().__init__()
+        self._connection: Connection | None = None
+        self._watches_devices = False
         self.options = ClientOptions(
             conversation_url=conversation_url,
             token=token,
@@ -95,7 +99,6 @@ class SpikeClient(EventEmitter):
             self.on("error", on_error)
         self._state = ConversationState(audio_enabled=audio, video_enabled=video)
         self._state_changed = asyncio.Event()
-        self._connection: Connection | None = None
         self._transport: Transport | None = None
         self._taps: list[AudioTap] = []
 
@@ -164,6 +167,8 @@ class SpikeClient(EventEmitter):
             on_over=self._on_over,
             tap=self._tap,
         )
+        if self._watches_devices:
+            self._connection.watch_devices()
         state = self._state
         await self._connection.open(audio_enabled=state.audio_enabled, video_enabled=state.video_enabled)
 
@@ -307,6 +312,11 @@ class SpikeClient(EventEmitter):
             await self._connection.media.set_audio_output(device)
         self.options = options
 
+    def _subscribed(self, name: EventName) -> None:
+        self._watches_devices |= name == "devices-changed"
+        if self._connection and self._watches_devices:
+            self._connection.watch_devices()
+
     async def get_devices(self) -> Devices:
         """The microphones (``.audio``), cameras (``.video``) and loudspeakers (``.audio_output``) of this machine."""
         return await asyncio.to_thread(list_devices)
@@ -314,6 +324,33 @@ class SpikeClient(EventEmitter):
     def get_ai_audio_track(self) -> Any:
         """The AI's voice as an aiortc track, or None while there is none."""
         return self._state.ai_audio_track
+
+    async def ai_voice(self) -> AsyncIterator[NDArray[np.float32]]:
+        """The AI's voice as blocks of mono float32 at 48 kHz, shape ``(n,)``, until the conversation ends.
+
+        Takes its frames from the same track as ``get_ai_audio_track()``: read one of the two.
+        """
+        async for frame in frames_of(self.get_ai_audio_track()):
+            yield frames.audio_to_ndarray(frame, dtype="float32", channels=1)
+
+    async def ai_pictures(
+        self,
+        format: str = "rgb24",  # noqa: A002 (the name that PyAV uses)
+        *,
+        width: int | None = None,
+        height: int | None = None,
+    ) -> AsyncIterator[NDArray[np.uint8]]:
+        """The AI's pictures as arrays, always the newest, until the conversation ends.
+
+        Takes its frames from the same track as ``get_ai_video_track()``: read one of the two.
+
+        Args:
+            format: As for :func:`spike_engine.frames.to_ndarray`.
+            width: To scale to; by default the picture's own.
+            height: The same.
+        """
+        async for frame in frames_of(self.get_ai_video_track()):
+            yield frames.to_ndarray(frame, format, width=width, height=height)
 
     def get_ai_video_track(self) -> Any:
         """The AI's picture as an aiortc track, or None while there is none."""

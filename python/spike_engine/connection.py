@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from spike_engine.device_watch import DeviceWatch
 from spike_engine.errors import ConnectionFailed, InvalidState, SpikeError, TokenExpired
-from spike_engine.events import Connected, Disconnected, DisconnectReason, Event, Reconnecting
+from spike_engine.events import Connected, DevicesChanged, Disconnected, DisconnectReason, Event, Reconnecting
 from spike_engine.media import Media
 from spike_engine.monitor import Monitor
 from spike_engine.options import ClientOptions
@@ -67,6 +68,7 @@ class Connection:
         self._opening: asyncio.Task[None] | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
+        self._watch = DeviceWatch(lambda devices: emit(DevicesChanged(devices)))
 
     async def open(self, *, audio_enabled: bool, video_enabled: bool) -> None:
         """Open the devices, connect, and return when the AI is ready; a failure is told and raised."""
@@ -104,6 +106,10 @@ class Connection:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
         await self._end(DisconnectReason.LEFT)
+
+    def watch_devices(self) -> None:
+        """Tell from now on when devices come and go."""
+        self._watch.start()
 
     async def get_stats(self) -> ClientStats:
         """The conversation in figures."""
@@ -226,6 +232,7 @@ class Connection:
         if self._remote:
             await self._remote.close()
         await self.media.close()
+        await self._watch.close()
         self._on_over()
         if error:
             self._emit(error)

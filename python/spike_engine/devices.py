@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import itertools
 import platform
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -20,6 +21,8 @@ from spike_engine.inventory import Device, Devices
 
 SAMPLE_RATE_HZ = 48000
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
+# A microphone that has given nothing for so long is gone: PortAudio often does not say so.
+STALL_S = 2.0
 # Enough for a loop that is held up; more would only be delay.
 _MICROPHONE_RING_SAMPLES = SAMPLE_RATE_HZ // 2
 _LOUDSPEAKER_RING_SAMPLES = SAMPLE_RATE_HZ
@@ -76,13 +79,18 @@ class VideoSource(Protocol):
 
 def list_devices() -> Devices:
     """The devices of this machine, empty where there are none. Blocks for some milliseconds."""
-    return Devices(
-        audio=_audio_devices("input"),
-        video=tuple(
-            Device(str(path), path.name, index == 0) for index, path in enumerate(sorted(Path("/dev").glob("video*")))
-        ),
-        audio_output=_audio_devices("output"),
-    )
+    return Devices(audio=_audio_devices("input"), video=_cameras(), audio_output=_audio_devices("output"))
+
+
+def _cameras(folder: Path = Path("/dev"), described: Path = Path("/sys/class/video4linux")) -> tuple[Device, ...]:
+    """V4L2's; the id is a link that stays when cameras are plugged in another order, where the system makes one."""
+    links = {link.resolve(): link for link in sorted((folder / "v4l" / "by-id").glob("*"))}
+    found: list[Device] = []
+    for path in sorted(folder.glob("video*")):
+        name = described / path.name / "name"
+        readable = name.read_text().strip() if name.exists() else path.name
+        found.append(Device(str(links.get(path.resolve(), path)), readable, is_default=not found))
+    return tuple(found)
 
 
 class Microphone:
@@ -112,7 +120,11 @@ class Microphone:
         """See :meth:`AudioSource.read`."""
         while self._ring.available < samples:
             self._captured.clear()
-            await self._captured.wait()
+            try:
+                async with asyncio.timeout(STALL_S):
+                    await self._captured.wait()
+            except TimeoutError:
+                raise DeviceNotFound(f"the microphone {self._device_id!r} gives no more sound") from None
         block = np.empty(samples, np.float32)
         self._ring.pop(block)
         return block
@@ -289,24 +301,46 @@ def _sounddevice() -> Any:
     return sounddevice
 
 
+def relist() -> None:
+    """Have the next `list_devices` look again. Ends every open stream of this process: for one that has none."""
+    with contextlib.suppress(DeviceNotFound):
+        sounddevice = _sounddevice()
+        sounddevice._terminate()
+        sounddevice._initialize()
+
+
 def _audio_devices(direction: Literal["input", "output"]) -> tuple[Device, ...]:
     try:
-        sounddevice = _sounddevice()
-        described = sounddevice.query_devices()
-        default = sounddevice.default.device[0 if direction == "input" else 1]
+        default = _sounddevice().default.device[0 if direction == "input" else 1]
+        return tuple(
+            Device(device_id, info["name"], index == default, round(info["default_samplerate"]))
+            for device_id, (index, info) in _by_id(direction).items()
+        )
     except (DeviceNotFound, OSError):
         return ()
-    return tuple(
-        Device(str(index), info["name"], index == default, round(info["default_samplerate"]))
-        for index, info in enumerate(described)
-        if info[f"max_{direction}_channels"] > 0
-    )
+
+
+def _by_id(direction: Literal["input", "output"]) -> dict[str, tuple[int, dict[str, Any]]]:
+    """PortAudio's number and description of each device, by an id that stays when others come and go: its name.
+
+    Devices of the same name are told apart by their order: ``"Headset"``, ``"Headset #2"``.
+    """
+    found: dict[str, tuple[int, dict[str, Any]]] = {}
+    for index, info in enumerate(_sounddevice().query_devices()):
+        if info[f"max_{direction}_channels"] > 0:
+            found[_unused(info["name"], found)] = index, info
+    return found
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    numbered = (name if number == 1 else f"{name} #{number}" for number in itertools.count(1))
+    return next(candidate for candidate in numbered if candidate not in taken)
 
 
 def _open_stream(direction: Literal["input", "output"], device_id: str, callback: Any) -> Any:
     sounddevice = _sounddevice()
     stream_type = sounddevice.InputStream if direction == "input" else sounddevice.OutputStream
-    device = None if device_id == "default" else int(device_id) if device_id.isdigit() else device_id
+    device = None if device_id == "default" else _index_of(direction, device_id)
     try:
         stream = stream_type(
             device=device,
@@ -321,6 +355,16 @@ def _open_stream(direction: Literal["input", "output"], device_id: str, callback
     except (ValueError, sounddevice.PortAudioError) as error:
         raise _error_of_portaudio(error, f"the {direction} device {device_id!r}") from error
     return stream
+
+
+def _index_of(direction: Literal["input", "output"], device_id: str) -> int:
+    """PortAudio's number of a device, by its id or by that number."""
+    devices = _by_id(direction)
+    if device_id in devices:
+        return devices[device_id][0]
+    if device_id.isdigit():
+        return int(device_id)
+    raise DeviceNotFound(f"there is no {direction} device {device_id!r}; there are {', '.join(devices) or 'none'}")
 
 
 def _error_of_portaudio(error: Exception, what: str) -> MediaError:

@@ -254,6 +254,7 @@ class EventEmitter:
         """Iterate over the events of `names`, all of them where none is named."""
         for name in names:
             _check_name(name)
+            self._subscribed(name)
         stream = EventStream(frozenset(names or EVENT_TYPES), self._drop_stream)
         self._streams.append(stream)
         return stream
@@ -271,6 +272,7 @@ class EventEmitter:
 
     def _subscribe(self, name: EventName, handler: AnyHandler | None, *, once: bool) -> Any:
         _check_name(name)
+        self._subscribed(name)
 
         def register(function: F) -> F:
             takes_event = _takes_event(function)
@@ -290,6 +292,9 @@ class EventEmitter:
             task = asyncio.ensure_future(_guard(result, label, name))
             self._handler_tasks.add(task)
             task.add_done_callback(self._handler_tasks.discard)
+
+    def _subscribed(self, name: EventName) -> None:
+        """Somebody wants to hear `name`; for events that cost something to find out."""
 
     def _drop_stream(self, stream: EventStream) -> None:
         if stream in self._streams:

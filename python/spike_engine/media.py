@@ -10,6 +10,7 @@ from spike_engine.devices import AudioSink, AudioSource, Silence, VideoSource
 from spike_engine.errors import MediaError
 from spike_engine.options import ClientOptions
 from spike_engine.playback import Playback
+from spike_engine.sources import audio_source_of, video_source_of
 from spike_engine.transports.base import LocalMedia
 
 if TYPE_CHECKING:
@@ -123,12 +124,12 @@ class Media:
         quality = self._options.quality
         if isinstance(source, str):
             return devices.Camera(source, quality.width, quality.height, quality.fps)
-        return source
+        return video_source_of(source)
 
 
 def source_of(source: AudioSource | str) -> AudioSource:
-    """A microphone by its id, or `source` itself."""
-    return devices.Microphone(source) if isinstance(source, str) else source
+    """A microphone by its id, what a file, array, iterator or track gives, or `source` itself."""
+    return audio_source_of(source)
 
 
 def sink_of(sink: AudioSink | str) -> AudioSink:

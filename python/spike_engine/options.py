@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+
+import numpy as np
 
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
@@ -90,9 +93,10 @@ class ClientOptions:
         token: The conversation's token, as its server gave it.
         audio: Send the microphone.
         video: Send the camera and receive the AI's picture; False is voice only.
-        audio_source: ``"default"``, the id of a microphone, or an object with the methods of
-            :class:`~spike_engine.devices.AudioSource`.
-        video_source: ``"default"``, the id of a camera, or a :class:`~spike_engine.devices.VideoSource`.
+        audio_source: ``"default"``, the id of a microphone, an object with the methods of
+            :class:`~spike_engine.devices.AudioSource`, or a file, array, async iterator or aiortc track, as
+            :mod:`spike_engine.sources` takes them.
+        video_source: The same for a camera or a :class:`~spike_engine.devices.VideoSource`.
         audio_output: Where the AI's voice plays: ``"default"``, the id of a loudspeaker, an
             :class:`~spike_engine.devices.AudioSink`, or None to leave it to the program (``get_ai_audio_track()``).
         echo_cancellation: Take the AI's voice out of the microphone.
@@ -145,8 +149,8 @@ class ClientOptions:
                 raise InvalidOption(f"{option.name} must be True or False, not {value!r}")
             if option.name.startswith("on_") and value is not None and not callable(value):
                 raise InvalidOption(f"{option.name} must be callable or None, not {value!r}")
-        for name, method in (("audio_source", "read"), ("video_source", "read")):
-            _check_endpoint(name, getattr(self, name), method)
+        for name in ("audio_source", "video_source"):
+            _check_endpoint(name, getattr(self, name), "read", "recv", "__anext__")
         if self.audio_output is not None:
             _check_endpoint("audio_output", self.audio_output, "write")
         object.__setattr__(self, "video_quality", _quality(self.video_quality))
@@ -181,11 +185,16 @@ def _check_url(url: object) -> None:
         raise InvalidOption(f"conversation_url must be an http:// or https:// address, not {url!r}")
 
 
-def _check_endpoint(name: str, value: object, method: str) -> None:
+def _check_endpoint(name: str, value: object, *methods: str) -> None:
     if isinstance(value, str) and value:
         return
-    if not callable(getattr(value, method, None)):
-        raise InvalidOption(f"{name} must be 'default', a device id or an object with {method}(), not {value!r}")
+    if "recv" in methods and isinstance(value, Path | np.ndarray):
+        return
+    if not any(callable(getattr(value, method, None)) for method in methods):
+        more = ", a Path, an array, an async iterator or a track" if "recv" in methods else ""
+        raise InvalidOption(
+            f"{name} must be 'default', a device id or an object with {methods[0]}(){more}, not {value!r}"
+        )
 
 
 def _quality(value: object) -> VideoQuality:
