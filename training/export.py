@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from bands import edges_bins
-from network import Suppressor, analyse
+from network import HOP, Suppressor, analyse, synthesise
 from numpy.typing import NDArray
 
 MAGIC, VERSION = b"SPKWGT\0\0", 1
@@ -86,23 +86,18 @@ def averaged(checkpoint: Path) -> Suppressor:
     return network.eval()
 
 
-def write_reference(path: Path, network: Suppressor, frames: int = 120) -> None:
-    """Noise that swells and falls, as heard and as answered."""
-    random = np.random.default_rng(5)
-    swell = np.abs(np.sin(np.arange(frames * 480) / 9000)) ** 2
-    tone = np.sin(2 * np.pi * 180 * np.arange(frames * 480) / 48000 + 3 * np.sin(np.arange(frames * 480) / 4000))
-    samples = (0.1 * swell * np.sign(tone) * np.abs(tone) ** 0.3 + 0.01 * random.standard_normal(frames * 480)).astype(
-        np.float32
-    )
+def write_reference(path: Path, network: Suppressor, frames: int = 150) -> None:
+    """Something like a voice in noise, as heard and as cleaned."""
+    random, n = np.random.default_rng(5), np.arange(frames * HOP)
+    tone = np.sin(2 * np.pi * 180 * n / 48000 + 3 * np.sin(n / 4000))
+    voiced = np.abs(np.sin(n / 9000)) ** 2 * np.sign(tone) * np.abs(tone) ** 0.3
+    samples = np.round(3000 * voiced + 300 * random.standard_normal(len(n))).astype(np.int16)
     with torch.no_grad():
-        spectrum = analyse(torch.from_numpy(samples)[None])
-        features = network.features(spectrum)
-        gains, filters, voice = network.answers(features)
-        cleaned, _ = network(spectrum)
-    arrays = {"features": features, "gains": gains, "filters": filters, "voice": torch.sigmoid(voice)}
-    found = {name: value[0].numpy().astype(np.float16) for name, value in arrays.items()}
+        cleaned, voice = network(analyse(torch.from_numpy(samples / np.float32(32768))[None]))
+        cleaned = synthesise(cleaned)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, samples=samples, cleaned=cleaned[0, ::10].numpy().astype(np.complex64), **found)
+    voice = torch.sigmoid(voice)
+    np.savez_compressed(path, samples=samples, cleaned=cleaned[0].numpy(), voice=voice[0].numpy())
 
 
 def main() -> None:

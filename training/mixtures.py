@@ -15,6 +15,7 @@ RATE_HZ = 48000
 Samples = NDArray[np.float32]
 # Pools, how often each is drawn, and where a recording of that pool ends in Hz.
 VOICES = {"speech_08": (0.3, 8000), "speech_11": (0.3, 11000), "speech_24": (0.4, 24000)}
+LATE_KEPT = np.float32(0.5)  # of reverberation: to take all away costs the voice more than it gains
 NOISES = {"stationary": 0.32, "noise": 0.3, "babble": 0.16, "music": 0.12, "clicks": 0.1}
 
 
@@ -48,11 +49,12 @@ class Mixtures:
     def _voice(self) -> tuple[Samples, Samples, int]:
         """A voice, the part of it to be kept, and its bandwidth."""
         name = self._random.choice(list(VOICES), p=[share for share, _ in VOICES.values()])
-        if self._random.random() < 0.45:
+        if self._random.random() < 0.55:
             voice, _ = self._cut(f"{name}_dry")
             return voice, voice.copy(), VOICES[name][1]
         voice, at = self._cut(f"{name}_wet")
-        return voice, self._cut(f"{name}_wet_target", at)[0], VOICES[name][1]
+        early, _ = self._cut(f"{name}_wet_target", at)
+        return voice, early + LATE_KEPT * (voice - early), VOICES[name][1]
 
     def _noise(self) -> Samples:
         kinds = self._random.choice(
@@ -72,12 +74,12 @@ class Mixtures:
             knots = np.cumsum(random.normal(0, 3, 6))
             moving = (10 ** (np.interp(np.linspace(0, 5, self._samples), np.arange(6), knots) / 20)).astype(np.float32)
             voice, clean = voice * moving, clean * moving
-        snr_db = random.uniform(-6, 22)
+        snr_db = random.uniform(-6, 25)
         noise *= np.float32(active_level(voice) / (active_level(noise) + 1e-6) * 10 ** (-snr_db / 20))
         kind = random.random()
-        if kind < 0.07:
+        if kind < 0.08:
             noise *= np.float32(1e-3)  # nothing to do
-        elif kind < 0.12:
+        elif kind < 0.13:
             voice, clean = 0 * voice, 0 * clean  # nobody talks
         if random.random() < 0.06:  # the stream opens with nothing
             quiet = int(random.integers(0, self._samples // 2))

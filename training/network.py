@@ -83,11 +83,13 @@ class Suppressor(nn.Module):
 
     def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Band gains 0 to 1, filters of the low bins (real parts of all taps, then imaginary), logit of voice."""
-        x = torch.relu(self.inputs(features))
-        first, _ = self.first(x)
-        second, _ = self.second(first)
-        x = first + second
-        return torch.sigmoid(self.gains(x)), torch.tanh(self.filters(x)), self.voice(x)[..., 0]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):  # a fifth less time
+            x = torch.relu(self.inputs(features))
+            first, _ = self.first(x)
+            second, _ = self.second(first)
+            x = first + second
+            gains, filters, voice = self.gains(x), self.filters(x), self.voice(x)
+        return torch.sigmoid(gains.float()), torch.tanh(filters.float()), voice.float()[..., 0]
 
     def forward(self, spectrum: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The cleaned spectrum one frame late, all bins or those `kept`, and logits of voice (batch, frames)."""

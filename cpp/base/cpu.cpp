@@ -11,7 +11,7 @@ bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") && __builtin_cp
 bool has_avx512() noexcept {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vbmi");
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
 }
 #else
 // Other compilers give no portable probe that also checks the operating system's part: stay on the baseline.

@@ -34,12 +34,14 @@ void bind_capture(py::module_& m) {
 
     using Stage = Framed<CapturePipeline>;
     py::class_<Stage>(m, "CapturePipeline")
-        .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, std::size_t far_channels) {
-                 return std::make_unique<Stage>(far_channels, CapturePipeline::Config{sample_rate_hz, echo_cancellation,
-                                                                                      noise_suppression, far_channels});
+        .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, std::size_t far_channels,
+                         std::optional<std::shared_ptr<const Weights>> noise_weights) {
+                 return std::make_unique<Stage>(
+                     far_channels, CapturePipeline::Config{sample_rate_hz, echo_cancellation, noise_suppression,
+                                                           far_channels, noise_weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::kw_only(), py::arg("echo_cancellation") = true,
-             py::arg("noise_suppression") = true, py::arg("far_channels") = 1)
+             py::arg("noise_suppression") = true, py::arg("far_channels") = 1, py::arg("noise_weights") = py::none())
         .def("process", &process_with_far<float, CapturePipeline>, py::arg("microphone").noconvert(),
              py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
         .def("process", &process_with_far<std::int16_t, CapturePipeline>, py::arg("microphone").noconvert(),

@@ -5,38 +5,20 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/denormals.hpp"
 #include "base/window.hpp"
 
 namespace spike {
 namespace {
 
-constexpr float speech_prior_snr = 31.6f;  // 15 dB: what speech is expected to stand out by, where it is present
-constexpr float noise_smoothing = 0.8f;
-constexpr float presence_smoothing = 0.9f;
-constexpr float most_presence = 0.99f;  // a tracker that believes in speech for ever would never learn noise
-constexpr float decision_smoothing = 0.98f;
-constexpr float least_prior_snr = 0.003f;  // -25 dB
-constexpr float power_floor = 1e-10f;
-constexpr std::size_t learning_frames = 10;
+constexpr float kept_step = 0.35f;  // of the way to a new attenuation, each frame
 
-// The exponential integral E1, to within 1e-4 relative (M. Abramowitz and I. Stegun, Handbook of Mathematical
-// Functions, 5.1.53 and 5.1.54).
-float exponential_integral(float x) noexcept {
-    if (x < 1.0f) {
-        const float series =
-            ((((0.00107857f * x - 0.00976004f) * x + 0.05519968f) * x - 0.24991055f) * x + 0.99999193f) * x -
-            0.57721566f;
-        return series - std::log(x);
-    }
-    const float above = (x + 2.334733f) * x + 0.250621f;
-    const float below = (x + 3.330657f) * x + 1.681534f;
-    return std::exp(-x) / x * above / below;
-}
-
-NoiseSuppressor::Config validated(const NoiseSuppressor::Config& config) {
+const NoiseSuppressor::Config& validated(const NoiseSuppressor::Config& config) {
     if (config.sample_rate_hz < 8000 || config.sample_rate_hz > 48000 || config.sample_rate_hz % 100 != 0)
         throw std::invalid_argument("sample_rate_hz must be a multiple of 100 from 8000 to 48000, not " +
                                     std::to_string(config.sample_rate_hz));
+    if (config.streams == 0 || config.streams > 4096)
+        throw std::invalid_argument("streams must be from 1 to 4096, not " + std::to_string(config.streams));
     return config;
 }
 
@@ -45,15 +27,20 @@ NoiseSuppressor::Config validated(const NoiseSuppressor::Config& config) {
 NoiseSuppressor::NoiseSuppressor(const Config& config)
     : frame_(static_cast<std::size_t>(validated(config).sample_rate_hz) / 100),
       fft_(2 * frame_),
-      window_(sqrt_hann(2 * frame_)) {
-    const auto rate = static_cast<std::size_t>(config.sample_rate_hz);
-    speech_from_ = std::size_t{600} * frame_ / rate;
-    speech_to_ = std::min<std::size_t>(std::size_t{7200} * frame_ / rate, fft_.bins() - 1);
-    time_.resize(2 * frame_);
-    previous_.resize(frame_);
-    overlap_.resize(frame_);
-    for (auto* buffer : {&real_, &imag_, &power_, &noise_, &clean_, &presence_}) buffer->resize(fft_.bins());
-    set_attenuation_db(config.attenuation_db);
+      window_(sqrt_hann(2 * frame_)),
+      time_(2 * frame_),
+      streams_(config.streams) {
+    for (Stream& stream : streams_) {
+        stream.previous.resize(frame_);
+        stream.overlap.resize(frame_);
+        stream.real.resize(fft_.bins());
+        stream.imag.resize(fft_.bins());
+    }
+    if (config.weights)
+        network_.emplace(config.weights, fft_.bins(), config.streams);
+    else
+        classical_.assign(config.streams, LogMmse(fft_.bins()));
+    set_attenuation_db(config.attenuation_db.value_or(network_ ? neural_attenuation_db : classical_attenuation_db));
     reset();
 }
 
@@ -64,64 +51,50 @@ void NoiseSuppressor::set_attenuation_db(float attenuation_db) {
     least_gain_ = std::pow(10.0f, -attenuation_db / 20.0f);
 }
 
+float NoiseSuppressor::speech_probability(std::size_t stream) const noexcept {
+    return network_ ? network_->speech_probability(stream) : classical_[stream].speech_probability();
+}
+
 void NoiseSuppressor::reset() noexcept {
-    for (auto* buffer : {&previous_, &overlap_, &noise_, &clean_, &presence_})
-        std::fill(buffer->begin(), buffer->end(), 0.0f);
-    speech_probability_ = 0.0f;
-    frames_ = 0;
-}
-
-void NoiseSuppressor::track_noise() noexcept {
-    if (frames_ < learning_frames) {  // the first tenth of a second is taken as noise
-        const float weight = 1.0f / static_cast<float>(++frames_);
-        for (std::size_t k = 0; k < fft_.bins(); ++k) noise_[k] += weight * (power_[k] - noise_[k]);
-        return;
-    }
-    constexpr float speech_gain = speech_prior_snr / (1.0f + speech_prior_snr);
-    float sum = 0.0f;
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        const float ratio = power_[k] / (noise_[k] + power_floor);
-        const float absent = (1.0f + speech_prior_snr) * std::exp(-std::min(ratio * speech_gain, 60.0f));
-        float presence = 1.0f / (1.0f + absent);
-        presence_[k] = presence_smoothing * presence_[k] + (1.0f - presence_smoothing) * presence;
-        if (presence_[k] > most_presence) presence = std::min(presence, most_presence);
-        const float expected = (1.0f - presence) * power_[k] + presence * noise_[k];
-        noise_[k] = noise_smoothing * noise_[k] + (1.0f - noise_smoothing) * expected;
-        if (k >= speech_from_ && k <= speech_to_) sum += presence;
-    }
-    speech_probability_ = sum / static_cast<float>(speech_to_ - speech_from_ + 1);
-}
-
-void NoiseSuppressor::update_gains() noexcept {
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        const float noise = noise_[k] + power_floor;
-        const float posterior = std::min(power_[k] / noise, 1000.0f);
-        const float prior = std::max(
-            decision_smoothing * clean_[k] / noise + (1.0f - decision_smoothing) * std::max(posterior - 1.0f, 0.0f),
-            least_prior_snr);
-        const float share = prior / (1.0f + prior);
-        const float v = std::max(share * posterior, 1e-4f);
-        const float gain = std::clamp(share * std::exp(0.5f * exponential_integral(v)), least_gain_, 1.0f);
-        clean_[k] = gain * gain * power_[k];
-        real_[k] *= gain;
-        imag_[k] *= gain;
-    }
+    for (Stream& stream : streams_)
+        for (auto* buffer : {&stream.previous, &stream.overlap}) std::ranges::fill(*buffer, 0.0f);
+    for (LogMmse& classical : classical_) classical.reset();
+    if (network_) network_->reset();
+    kept_ = least_gain_;
 }
 
 void NoiseSuppressor::process(std::span<const float> in, std::span<float> out) noexcept {
-    for (std::size_t n = 0; n < frame_; ++n) {
-        time_[n] = previous_[n] * window_[n];
-        time_[frame_ + n] = in[n] * window_[frame_ + n];
-        previous_[n] = in[n];
+    const DenormalsOff denormals_off;
+    kept_ += kept_step * (least_gain_ - kept_);
+    for (std::size_t s = 0; s < streams_.size(); ++s) {
+        Stream& stream = streams_[s];
+        analyse(stream, in.subspan(s * frame_, frame_));
+        if (network_)
+            network_->listen(s, stream.real, stream.imag);
+        else
+            classical_[s].process(stream.real, stream.imag, kept_);
     }
-    fft_.forward(time_, real_, imag_);
-    for (std::size_t k = 0; k < fft_.bins(); ++k) power_[k] = real_[k] * real_[k] + imag_[k] * imag_[k];
-    track_noise();
-    update_gains();
-    fft_.inverse(real_, imag_, time_);
+    if (network_) network_->think();
+    for (std::size_t s = 0; s < streams_.size(); ++s) {
+        if (network_) network_->filter(s, kept_, streams_[s].real, streams_[s].imag);
+        synthesise(streams_[s], out.subspan(s * frame_, frame_));
+    }
+}
+
+void NoiseSuppressor::analyse(Stream& stream, std::span<const float> in) noexcept {
     for (std::size_t n = 0; n < frame_; ++n) {
-        out[n] = overlap_[n] + time_[n] * window_[n];
-        overlap_[n] = time_[frame_ + n] * window_[frame_ + n];
+        time_[n] = stream.previous[n] * window_[n];
+        time_[frame_ + n] = in[n] * window_[frame_ + n];
+        stream.previous[n] = in[n];
+    }
+    fft_.forward(time_, stream.real, stream.imag);
+}
+
+void NoiseSuppressor::synthesise(Stream& stream, std::span<float> out) noexcept {
+    fft_.inverse(stream.real, stream.imag, time_);
+    for (std::size_t n = 0; n < frame_; ++n) {
+        out[n] = stream.overlap[n] + time_[n] * window_[n];
+        stream.overlap[n] = time_[frame_ + n] * window_[frame_ + n];
     }
 }
 

@@ -19,7 +19,7 @@ CapturePipeline::CapturePipeline(const Config& config)
       frame_(static_cast<std::size_t>(std::max(config.sample_rate_hz, 0)) / 100),
       high_pass_(config.sample_rate_hz, high_pass_hz),
       echo_canceller_({.sample_rate_hz = config.sample_rate_hz, .far_channels = config.far_channels}),
-      noise_suppressor_({.sample_rate_hz = config.sample_rate_hz}),
+      noise_suppressor_({.sample_rate_hz = config.sample_rate_hz, .weights = config.noise_weights}),
       voice_detector_({.sample_rate_hz = config.sample_rate_hz}),
       work_(frame_) {}
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -30,6 +31,7 @@ class CapturePipeline {
         bool echo_cancellation = true;
         bool noise_suppression = true;
         std::size_t far_channels = 1;
+        std::shared_ptr<const Weights> noise_weights = {};  // none: the classical suppressor
     };
 
     // Throws std::invalid_argument as its stages do.

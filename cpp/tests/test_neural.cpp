@@ -238,6 +238,10 @@ TEST_CASE("every instruction set gives the same whole numbers, and activations w
             (kernels.*kernel)(actual.data(), actual.size());
             for (std::size_t i = 0; i < x.size(); ++i) CHECK(std::abs(expected[i] - actual[i]) < 1e-6f);
         }
+        Values expected(hidden, 0.5f), actual(hidden, 0.5f);
+        baseline.update(network.bias_ih.data(), network.bias_hh.data(), expected.data(), hidden);
+        kernels.update(network.bias_ih.data(), network.bias_hh.data(), actual.data(), hidden);
+        for (std::size_t i = 0; i < hidden; ++i) CHECK(std::abs(expected[i] - actual[i]) < 1e-6f);
     }
 }
 

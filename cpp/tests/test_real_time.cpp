@@ -4,10 +4,15 @@
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "base/ring.hpp"
+#include "dsp/noise_suppressor.hpp"
 #include "dsp/resampler.hpp"
 #include "pipeline/capture_pipeline.hpp"
 #include "pipeline/render_pipeline.hpp"
@@ -56,6 +61,22 @@ TEST_CASE("the capture pipeline allocates nothing while it runs") {
                       pipeline.reset();
                   }) == 0);
         }
+    }
+}
+
+TEST_CASE("the neural noise suppressor allocates nothing while it runs") {
+    std::ifstream file(SPIKE_WEIGHTS "/noise.spkw", std::ios::binary);
+    const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
+    const auto weights = std::make_shared<const spike::Weights>(std::as_bytes(std::span(bytes)), "noise.spkw");
+    for (const std::size_t streams : {1u, 6u}) {
+        spike::NoiseSuppressor suppressor({.weights = weights, .streams = streams});
+        auto samples = tone(streams * suppressor.frame_samples(), 0.05f);
+        CHECK(allocations_of([&] {
+                  for (int frame = 0; frame < 100; ++frame) suppressor.process(samples, samples);
+                  suppressor.set_attenuation_db(20.0f);
+                  suppressor.process(samples, samples);
+                  suppressor.reset();
+              }) == 0);
     }
 }
 

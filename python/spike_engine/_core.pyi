@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'active_isa', 'convert_picture', 'convert_samples']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -83,7 +83,7 @@ class EchoStats:
     @property
     def drift_ppm(self) -> float:
         """
-        Of the two clocks; not measured yet, always 0.
+        How much faster the far end's clock runs than the microphone's.
         """
     @property
     def erle_db(self) -> float:
@@ -110,8 +110,19 @@ class EchoCanceller:
     @property
     def stats(self) -> EchoStats:
         ...
+class WeightsError(ValueError):
+    pass
+class Weights:
+    def __init__(self, file: bytes, name: str) -> None:
+        ...
+    @property
+    def checksum(self) -> int:
+        ...
+    @property
+    def name(self) -> str:
+        ...
 class NoiseSuppressor:
-    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, attenuation_db: typing.SupportsFloat | typing.SupportsIndex = 12.0) -> None:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, attenuation_db: typing.SupportsFloat | typing.SupportsIndex | None = None, weights: Weights | None = None) -> None:
         ...
     @typing.overload
     def process(self, samples: numpy.typing.NDArray[numpy.float32], out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
@@ -135,6 +146,32 @@ class NoiseSuppressor:
         ...
     @property
     def speech_probability(self) -> float:
+        ...
+class NoiseSuppressorBank:
+    def __init__(self, streams: typing.SupportsInt | typing.SupportsIndex, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, attenuation_db: typing.SupportsFloat | typing.SupportsIndex | None = None, weights: Weights | None = None) -> None:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.int16]) -> numpy.typing.NDArray[numpy.int16]:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def attenuation_db(self) -> float:
+        ...
+    @attenuation_db.setter
+    def attenuation_db(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def frame_samples(self) -> int:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
+    @property
+    def speech_probability(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
 class VoiceDetector:
     def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, hangover_ms: typing.SupportsInt | typing.SupportsIndex = 200) -> None:
@@ -188,7 +225,7 @@ class CaptureStats:
     def voice_active(self) -> bool:
         ...
 class CapturePipeline:
-    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, far_channels: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_weights: Weights | None = None) -> None:
         ...
     @typing.overload
     def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:

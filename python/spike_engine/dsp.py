@@ -11,13 +11,15 @@ is not accepted; both say what is.
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import resources
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import _core
-from spike_engine._core import CaptureStats, EchoStats, Ring, active_isa
+from spike_engine._core import CaptureStats, EchoStats, Ring, WeightsError, active_isa
 
 __all__ = [
     "CapturePipeline",
@@ -25,27 +27,29 @@ __all__ = [
     "EchoCanceller",
     "EchoStats",
     "NoiseSuppressor",
+    "NoiseSuppressorBank",
     "RenderPipeline",
     "Resampler",
     "Ring",
     "VoiceDetector",
+    "WeightsError",
     "active_isa",
     "resample",
 ]
 
 S = TypeVar("S", NDArray[np.float32], NDArray[np.int16])
 
-DEFAULT_ATTENUATION_DB = 12.0
+NoiseMode = Literal["neural", "classical"]
 
 
 class _Stage:
     """What the stages share that work in frames and learn."""
 
-    _core: _core.EchoCanceller | _core.NoiseSuppressor | _core.CapturePipeline
+    _core: _core.EchoCanceller | _core.NoiseSuppressor | _core.NoiseSuppressorBank | _core.CapturePipeline
 
     @property
     def latency_samples(self) -> int:
-        """The delay of the output: a frame of 10 ms for the echo canceller, one for the noise suppressor."""
+        """The delay of the output: that of the echo canceller, and two frames of 10 ms for the noise suppressor."""
         return self._core.latency_samples
 
     def reset(self) -> None:
@@ -87,28 +91,26 @@ class EchoCanceller(_Stage):
 class NoiseSuppressor(_Stage):
     """Turns down what is not speech.
 
-    ``"log-mmse"`` is the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise tracker of
-    Gerkmann and Hendriks (2012). No network ships with this version: ``"neural"`` uses the same, and `mode` says so.
+    ``"neural"`` is a recurrent network of 987 thousand parameters, trained for this package, that answers each frame
+    with gains on the ERB scale and complex filters for the low bins (deep filtering, Mack and Habets 2020), one frame
+    of 10 ms later than ``"classical"``: the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise
+    tracker of Gerkmann and Hendriks (2012), which follows steady noise only and needs no weights.
 
     Args:
         sample_rate_hz: A multiple of 100 from 8000 to 48000.
-        mode: ``"neural"`` or ``"log-mmse"``.
-        attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 12 dB.
+        mode: ``"neural"`` or ``"classical"``.
+        attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 60 dB, 12 dB for the classical mode.
+
+    Raises:
+        WeightsError: The package's file of weights is damaged; says its name and checksum.
     """
 
     def __init__(
-        self,
-        sample_rate_hz: int = 48000,
-        *,
-        mode: Literal["neural", "log-mmse"] = "neural",
-        attenuation_db: float | None = None,
+        self, sample_rate_hz: int = 48000, *, mode: NoiseMode = "neural", attenuation_db: float | None = None
     ) -> None:
-        if mode not in ("neural", "log-mmse"):
-            raise ValueError(f"mode must be 'neural' or 'log-mmse', not {mode!r}")
-        attenuation_db = DEFAULT_ATTENUATION_DB if attenuation_db is None else attenuation_db
-        self._core: _core.NoiseSuppressor = _core.NoiseSuppressor(sample_rate_hz, attenuation_db)
+        self._core: _core.NoiseSuppressor = _core.NoiseSuppressor(sample_rate_hz, attenuation_db, _weights_of(mode))
         self.sample_rate_hz = sample_rate_hz
-        self.mode = "log-mmse"
+        self.mode = mode
 
     def process(self, x: S, *, out: S | None = None) -> S:
         """Clean `x`, shape ``(n,)``."""
@@ -127,6 +129,48 @@ class NoiseSuppressor(_Stage):
     @property
     def speech_probability(self) -> float:
         """Whether the last frame holds speech, 0 to 1."""
+        return self._core.speech_probability
+
+
+class NoiseSuppressorBank(_Stage):
+    """The noise suppressor for many streams in step: the same samples as from one for each, in less time.
+
+    Args:
+        streams: How many, 1 to 4096.
+        sample_rate_hz: As for :class:`NoiseSuppressor`, and so are `mode` and `attenuation_db`, of all the streams.
+    """
+
+    def __init__(
+        self,
+        streams: int,
+        sample_rate_hz: int = 48000,
+        *,
+        mode: NoiseMode = "neural",
+        attenuation_db: float | None = None,
+    ) -> None:
+        weights = _weights_of(mode)
+        self._core: _core.NoiseSuppressorBank = _core.NoiseSuppressorBank(
+            streams, sample_rate_hz, attenuation_db, weights
+        )
+        self.streams, self.sample_rate_hz, self.mode = streams, sample_rate_hz, mode
+
+    def process(self, x: S) -> S:
+        """Clean `x`, shape ``(streams, n)``, one row for each stream."""
+        result: S = self._core.process(_contiguous("x", x))
+        return result
+
+    @property
+    def attenuation_db(self) -> float:
+        """The most that noise is turned down by; may be set while samples flow."""
+        return self._core.attenuation_db
+
+    @attenuation_db.setter
+    def attenuation_db(self, attenuation_db: float) -> None:
+        self._core.attenuation_db = attenuation_db
+
+    @property
+    def speech_probability(self) -> NDArray[np.float32]:
+        """Whether the last frame of each stream holds speech, 0 to 1, shape ``(streams,)``."""
         return self._core.speech_probability
 
 
@@ -155,6 +199,7 @@ class CapturePipeline(_Stage):
             echo_cancellation=echo_cancellation,
             noise_suppression=noise_suppression,
             far_channels=far_channels,
+            noise_weights=_weights_of("neural") if noise_suppression else None,
         )
         self.sample_rate_hz = sample_rate_hz
 
@@ -338,6 +383,18 @@ def resample(x: S, from_hz: int, to_hz: int, quality: Literal["voice", "masterin
     resampled: Any = resampler.process(padded)[delay : delay + length]
     result: S = resampled
     return result
+
+
+@cache
+def _package_weights(name: str) -> _core.Weights:
+    """A file of the package's weights; streams share it."""
+    return _core.Weights((resources.files("spike_engine") / "weights" / name).read_bytes(), name)
+
+
+def _weights_of(mode: NoiseMode) -> _core.Weights | None:
+    if mode not in ("neural", "classical"):
+        raise ValueError(f"mode must be 'neural' or 'classical', not {mode!r}")
+    return _package_weights("noise.spkw") if mode == "neural" else None
 
 
 def _process_with_far(core: Any, mic: S, far: S | None, out: S | None) -> S:

@@ -72,7 +72,7 @@ def test_the_high_pass_takes_out_direct_current() -> None:
 
 
 def test_latency_is_the_sum_of_the_stages() -> None:
-    assert dsp.CapturePipeline(RATE_HZ).latency_samples == 2 * FRAME
+    assert dsp.CapturePipeline(RATE_HZ).latency_samples == 3 * FRAME
     assert dsp.CapturePipeline(RATE_HZ, noise_suppression=False).latency_samples == FRAME
 
 

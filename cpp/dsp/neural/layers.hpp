@@ -31,12 +31,12 @@ class Activations {
 
 enum class Activation { none, relu, sigmoid, tanh };
 
-// Weights times inputs. Inputs become int16 by the largest of each frame, products are whole numbers: the same on every
-// instruction set.
+// Weights times inputs plus a bias. Inputs become int16 by the largest of each frame, products are whole numbers: the
+// same on every instruction set.
 class Linear {
   public:
-    // `tensor` names a matrix of `weights`, which must outlive the layer.
-    Linear(const Weights& weights, std::string_view tensor, std::size_t streams);
+    // `matrix` and `bias` name tensors of `weights`, which must outlive the layer.
+    Linear(const Weights& weights, std::string_view matrix, std::string_view bias, std::size_t streams);
 
     std::size_t inputs() const noexcept { return matrix_.columns; }
     std::size_t outputs() const noexcept { return matrix_.rows; }
@@ -47,6 +47,7 @@ class Linear {
     void process_some(const Activations& in, Activations& out, std::size_t first, std::size_t count) noexcept;
 
     Weights::Matrix matrix_;
+    std::span<const float> bias_;
     const NeuralKernels* kernels_;
     std::size_t quantized_width_, sums_width_;
     AlignedVector<std::int16_t> quantized_;
@@ -65,7 +66,6 @@ class Dense {
 
   private:
     Linear linear_;
-    std::span<const float> bias_;
     Activation activation_;
     const NeuralKernels* kernels_;
 };
@@ -85,9 +85,8 @@ class Gru {
 
   private:
     Linear from_input_, from_state_;
-    std::span<const float> input_bias_, state_bias_;
     const NeuralKernels* kernels_;
-    Activations state_, input_part_, state_part_;
+    Activations state_, fresh_, kept_;
 };
 
 }  // namespace spike

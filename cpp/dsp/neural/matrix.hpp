@@ -20,7 +20,7 @@ struct PackedMatrix {
     std::size_t pairs;
 };
 
-// All give the same whole numbers on every instruction set; `sigmoid` and `tanh` differ by rounding only, and are
+// Whole numbers are the same on every instruction set; the rest differs by rounding only, and `sigmoid` and `tanh` are
 // within 1e-6 of the function.
 struct NeuralKernels {
     // sums[v][row] = the row's product with inputs[v], for `vectors` from 1 to `most_together`.
@@ -28,8 +28,13 @@ struct NeuralKernels {
                      std::size_t vectors) noexcept;
     // Brings `values` to whole numbers up to 32767 in size; returns what one of them stands for.
     float (*quantize)(const float* values, std::size_t count, std::int16_t* quantized) noexcept;
+    // out = sums * unit * scales + bias.
+    void (*finish)(const std::int32_t* sums, float unit, const float* scales, const float* bias, float* out,
+                   std::size_t count) noexcept;
     void (*sigmoid)(float* values, std::size_t count) noexcept;
     void (*tanh)(float* values, std::size_t count) noexcept;
+    // The state of a gated recurrent unit, from what its gates (reset, update, new) have of the input and of the state.
+    void (*update)(const float* fresh, const float* kept, float* state, std::size_t width) noexcept;
 };
 
 SPIKE_VARIANTS(NeuralKernels, neural_kernels)

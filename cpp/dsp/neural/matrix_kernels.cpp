@@ -19,7 +19,7 @@ namespace spike::SPIKE_ISA {
 namespace {
 
 // Sums of a block of rows: what `add` needs of the instruction set. `Weights` are a pair of columns of all the rows.
-#if defined(__AVX512BW__)
+#if defined(__AVX512VNNI__)
 struct Sums {
     __m512i all = _mm512_setzero_si512();
     struct Weights {
@@ -28,7 +28,7 @@ struct Sums {
             : all(_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))) {}
     };
     void add(const Weights& weights, std::int32_t pair) noexcept {
-        all = _mm512_add_epi32(all, _mm512_madd_epi16(weights.all, _mm512_set1_epi32(pair)));
+        all = _mm512_dpwssd_epi32(all, weights.all, _mm512_set1_epi32(pair));
     }
     void store(std::int32_t* to) const noexcept { _mm512_storeu_si512(to, all); }
 };
@@ -140,7 +140,7 @@ void multiply_blocks(const PackedMatrix& matrix, std::size_t block, const std::i
 
 template <std::size_t vectors>
 void multiply_by(const PackedMatrix& matrix, const std::int16_t* const* inputs, std::int32_t* const* sums) noexcept {
-#if defined(__AVX512BW__)
+#if defined(__AVX512VNNI__)
     constexpr std::size_t wide = 4;
 #else
     constexpr std::size_t wide = vectors == 1 ? 2 : 1;
@@ -160,9 +160,16 @@ void multiply(const PackedMatrix& matrix, const std::int16_t* const* inputs, std
     }
 }
 
+// The largest size, found among the bits: a maximum of whole numbers is a loop that compilers vectorise.
+float largest_of(const float* values, std::size_t count) noexcept {
+    std::int32_t largest = 0;
+    for (std::size_t i = 0; i < count; ++i)
+        largest = std::max(largest, std::bit_cast<std::int32_t>(values[i]) & 0x7FFFFFFF);
+    return std::bit_cast<float>(largest);
+}
+
 float quantize(const float* values, std::size_t count, std::int16_t* quantized) noexcept {
-    float largest = 0.0f;
-    for (std::size_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+    const float largest = largest_of(values, count);
     if (!(largest > 1e-20f)) {
         std::fill(quantized, quantized + count, std::int16_t{0});
         return 0.0f;
@@ -175,29 +182,54 @@ float quantize(const float* values, std::size_t count, std::int16_t* quantized) 
     return largest / 32767.0f;
 }
 
-// By powers of two and the series of e^x around 0, to within 3e-7.
-float exponential(float x) noexcept {
-    x = std::min(std::max(x, -80.0f), 80.0f);
+void finish(const std::int32_t* sums, float unit, const float* scales, const float* bias, float* out,
+            std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(sums[i]) * (unit * scales[i]) + bias[i];
+}
+
+// By powers of two and the series of e^x around 0, to within 3e-7; of sizes up to 1e9. The limits are set on whole
+// numbers: on floats they would be branches, and no vectors.
+inline float exponential(float x) noexcept {
     const float turns = x * std::numbers::log2e_v<float>;
     const auto whole = static_cast<std::int32_t>(turns + std::copysign(0.5f, turns));
     const float rest = (turns - static_cast<float>(whole)) * std::numbers::ln2_v<float>;
-    float sum = 1.0f / 5040.0f;
-    for (const float factor : {1.0f / 720.0f, 1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f})
-        sum = sum * rest + factor;
-    return sum * std::bit_cast<float>((whole + 127) << 23);
+    float sum = rest * (1.0f / 5040.0f) + 1.0f / 720.0f;
+    sum = sum * rest + 1.0f / 120.0f;
+    sum = sum * rest + 1.0f / 24.0f;
+    sum = sum * rest + 1.0f / 6.0f;
+    sum = sum * rest + 0.5f;
+    sum = sum * rest + 1.0f;
+    sum = sum * rest + 1.0f;
+    return sum * std::bit_cast<float>((std::clamp(whole, -120, 120) + 127) << 23);
 }
 
-void sigmoid(float* values, std::size_t count) noexcept {
-    for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f / (1.0f + exponential(-values[i]));
+inline float logistic(float x) noexcept { return 1.0f / (1.0f + exponential(-x)); }
+inline float hyperbolic_tangent(float x) noexcept { return 1.0f - 2.0f / (1.0f + exponential(2.0f * x)); }
+
+void apply_sigmoid(float* values, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) values[i] = logistic(values[i]);
 }
 
-void hyperbolic_tangent(float* values, std::size_t count) noexcept {
-    for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f - 2.0f / (1.0f + exponential(2.0f * values[i]));
+void apply_tanh(float* values, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) values[i] = hyperbolic_tangent(values[i]);
+}
+
+void update(const float* fresh, const float* kept, float* state, std::size_t width) noexcept {
+    for (std::size_t i = 0; i < width; ++i) {
+        const float reset = logistic(fresh[i] + kept[i]);
+        const float stay = logistic(fresh[width + i] + kept[width + i]);
+        const float made = hyperbolic_tangent(fresh[2 * width + i] + reset * kept[2 * width + i]);
+        state[i] = made + stay * (state[i] - made);
+    }
 }
 
 }  // namespace
 
-const NeuralKernels neural_kernels_variant{
-    .multiply = &multiply, .quantize = &quantize, .sigmoid = &sigmoid, .tanh = &hyperbolic_tangent};
+const NeuralKernels neural_kernels_variant{.multiply = &multiply,
+                                           .quantize = &quantize,
+                                           .finish = &finish,
+                                           .sigmoid = &apply_sigmoid,
+                                           .tanh = &apply_tanh,
+                                           .update = &update};
 
 }  // namespace spike::SPIKE_ISA
