@@ -34,7 +34,7 @@ PYTHON_LAYERS = [
     {"connection"},
     {"client"},
     {"server", "clean", "integrations"},
-    {"demo"},
+    {"demo", "commands"},
     {"cli"},
 ]
 OUTSIDE = {  # packages that only these rooms import

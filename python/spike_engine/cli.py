@@ -14,6 +14,7 @@ from typing import Any
 
 from spike_engine import __version__
 from spike_engine.errors import SpikeError
+from spike_engine.options import TRANSPORTS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,6 +64,17 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--json", action="store_true", help="print what was done as JSON and nothing else")
     clean.set_defaults(run=_clean)
 
+    _add_join(commands)
+    doctor = commands.add_parser("doctor", help="check network, relay and devices, and say what to do")
+    doctor.add_argument("--url", help="a conversation whose server should answer")
+    doctor.add_argument("--turn", help="a TURN server, such as turn:host:3478?transport=tcp")
+    doctor.add_argument("--turn-user", help="its user name")
+    doctor.add_argument("--turn-password", help="its password")
+    doctor.add_argument("--quiet", dest="speaker", action="store_false", help="play nothing on the loudspeaker")
+    doctor.add_argument("--seconds", type=float, default=4.0, help="how long to listen; 0: not at all")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(run=_doctor)
+
     serve = commands.add_parser("serve", help="run the embedded conversation server")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=int, default=7860, help="port to listen on, 0 for any that is free")
@@ -73,6 +85,78 @@ def _parser() -> argparse.ArgumentParser:
     devices.add_argument("--json", action="store_true", help="print JSON")
     devices.set_defaults(run=_devices)
     return parser
+
+
+def _add_join(commands: Any) -> None:
+    join = commands.add_parser("join", help="hold a conversation with this machine's devices, or with files")
+    join.add_argument("url", help="the conversation's address")
+    join.add_argument("--token", required=True, help="the conversation's token")
+    join.add_argument("--voice-only", action="store_true", help="neither send nor receive pictures")
+    join.add_argument("--mic", default="default", metavar="ID", help="a microphone, or a sound file")
+    join.add_argument("--camera", default="default", metavar="ID", help="a camera, or a film")
+    join.add_argument("--speaker", default="default", metavar="ID", help="a loudspeaker, or none")
+    join.add_argument("--quality", default="high", choices=("low", "medium", "high"), help="how large the picture is")
+    join.add_argument("--transport", choices=TRANSPORTS, help="how to reach it, if the address does not say")
+    join.add_argument("--ice-server", action="append", default=[], metavar="URL", help="a STUN server; may be repeated")
+    join.add_argument("--record", type=Path, metavar="DIR", help="keep sounds and events there")
+    join.add_argument("--seconds", type=float, help="leave after this time")
+    join.add_argument("--join-timeout", type=float, default=10.0, metavar="S", help="how long joining may take")
+    join.add_argument("--json", action="store_true", help="print every event as a line of JSON")
+    join.set_defaults(run=_join)
+
+
+def _join(options: argparse.Namespace) -> int:
+    from spike_engine.client import SpikeClient  # noqa: PLC0415
+    from spike_engine.commands.join import hold  # noqa: PLC0415
+
+    def device_or_file(value: str) -> Any:
+        return Path(value) if Path(value).is_file() else value
+
+    client = SpikeClient(
+        conversation_url=options.url,
+        token=options.token,
+        video=not options.voice_only,
+        audio_source=device_or_file(options.mic),
+        video_source=device_or_file(options.camera),
+        audio_output=None if options.speaker == "none" else options.speaker,
+        video_quality=options.quality,
+        transport=options.transport,
+        ice_servers=options.ice_server,
+        join_timeout_s=options.join_timeout,
+    )
+    conversation = hold(
+        client,
+        lambda line: print(line, flush=True),  # noqa: T201
+        as_json=options.json,
+        record=options.record,
+        seconds=options.seconds,
+    )
+    asyncio.run(_until_stopped(conversation))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    return asyncio.run(_examine(options))
+
+
+async def _examine(options: argparse.Namespace) -> int:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from spike_engine.commands.doctor import examine  # noqa: PLC0415
+    from spike_engine.options import IceServer  # noqa: PLC0415
+
+    credentials = {"username": options.turn_user, "credential": options.turn_password}
+    turn = IceServer.of({"urls": options.turn, **credentials}) if options.turn else None
+    checks = []
+    async for check in examine(turn=turn, url=options.url, sound_s=options.seconds, speaker=options.speaker):
+        checks.append(check)
+        if not options.json:
+            sign = {"ok": "ok", "warning": "--", "failure": "!!"}[check.status]
+            advice = f": {check.advice}" if check.advice else ""
+            print(f"{sign}  {check.name}: {check.found}{advice}", flush=True)  # noqa: T201
+    if options.json:
+        print(json.dumps([asdict(check) for check in checks], indent=2))  # noqa: T201
+    return int(any(check.status == "failure" for check in checks))
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -153,7 +237,7 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _until_stopped(service: Coroutine[Any, Any, None]) -> None:
+async def _until_stopped(service: Coroutine[Any, Any, Any]) -> None:
     """Run `service` until SIGINT or SIGTERM, and let it clean up."""
     task = asyncio.ensure_future(service)
     loop = asyncio.get_running_loop()
