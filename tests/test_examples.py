@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import wave
@@ -142,6 +143,88 @@ async def test_pipecat_local(tmp_path: Path) -> None:
 
     assert lines[0].startswith(b"say something")
     assert lines[1].startswith(b"you said")
+
+
+async def test_window(server: ConversationServer) -> None:
+    pytest.importorskip("pygame")
+    invitation = server.create_conversation()
+    environment = {**os.environ, "SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
+    process = await start("window.py", invitation.conversation_url, invitation.token, env=environment)
+    await asyncio.wait_for(Greeter.greeted.wait(), 40)
+    await asyncio.sleep(0.2)  # the last word's way to the other process
+    await server.end_conversation(invitation.conversation_id)
+
+    assert "AI: Hello and welcome." in await output_of(process)
+
+
+async def test_robot(server: ConversationServer) -> None:
+    invitation = server.create_conversation()
+    process = await start("robot.py", invitation.conversation_url, invitation.token)
+    await asyncio.wait_for(Greeter.greeted.wait(), 40)
+    await asyncio.sleep(0.2)  # the last word's way to the other process
+    await server.end_conversation(invitation.conversation_id)
+
+    lines = (await output_of(process)).splitlines()
+    assert [line for line in lines if line.startswith("lamp")][:2] == ["lamp on", "lamp off"]
+    assert lines[-1] == "ended"
+
+
+async def test_textual_ui(server: ConversationServer) -> None:
+    pytest.importorskip("textual")
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        from textual_ui import Conversation
+    finally:
+        sys.path.remove(str(EXAMPLES))
+    invitation = server.create_conversation()
+    app = Conversation(invitation.conversation_url, invitation.token)
+    async with app.run_test() as pilot:
+        while "welcome" not in str(app.query_one("#ai").render()):
+            await pilot.pause(0.05)
+        await pilot.press("ctrl+s")
+        assert not app.client.state.audio_enabled
+        await pilot.press(*"hi", "enter")
+        await server.end_conversation(invitation.conversation_id)
+        while app.client.state.status != "disconnected":
+            await pilot.pause(0.05)
+
+
+async def test_fastapi_relay(server: ConversationServer, unused_tcp_port: int) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    import aiohttp
+
+    invitation = server.create_conversation()
+    address = invitation.conversation_url, invitation.token, str(unused_tcp_port)
+    process = await start("fastapi_relay.py", *address)
+    relay = f"http://127.0.0.1:{unused_tcp_port}"
+    try:
+        await asyncio.wait_for(Greeter.greeted.wait(), 40)
+        async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+            async with http.get(f"{relay}/events") as events:
+                async with http.post(f"{relay}/say", json={"text": "hello"}) as said:
+                    assert said.status == 200
+                line = await events.content.readline()
+                assert line.startswith(b"data: {")
+            async with http.get(f"{relay}/state") as state:
+                assert (await state.json())["status"] == "connected"
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+async def test_notebook(server: ConversationServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("ipykernel")
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    invitation = server.create_conversation()
+    monkeypatch.setenv("URL", invitation.conversation_url)
+    monkeypatch.setenv("TOKEN", invitation.token)
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    await nbclient.NotebookClient(notebook, timeout=60).async_execute()
+
+    outputs = [cell.outputs[-1]["data"]["text/plain"] for cell in notebook.cells[2:]]
+    assert outputs == ["'Hello and welcome.'", "True", "'disconnected'"]
 
 
 async def test_persona() -> None:

@@ -33,6 +33,7 @@ PYTHON_LAYERS = [
     {"session", "monitor"},
     {"connection"},
     {"client"},
+    {"window"},
     {"server", "clean", "integrations"},
     {"demo", "commands"},
     {"cli"},
@@ -122,7 +123,7 @@ def test_importing_the_package_loads_no_transport_and_no_device() -> None:
 
 def test_the_public_names() -> None:
     assert set(spike_engine.__all__) == {
-        *("DevicesChanged", "FunctionCall", "IceServer", "NetworkQuality", "Reconnecting", "TransportStats"),
+        *("show", "DevicesChanged", "FunctionCall", "IceServer", "NetworkQuality", "Reconnecting", "TransportStats"),
         *("SpikeClient", "ClientOptions", "ClientStats", "ConversationState", "VideoQuality", "DisconnectReason"),
         *("AudioSink", "AudioSource", "VideoSource", "Device", "Devices", "list_devices", "dsp", "frames"),
         *("Event", "EventName", "Connected", "Disconnected", "AIThinking", "AISpeaking", "AIIdle", "Message"),

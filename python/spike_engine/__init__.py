@@ -40,6 +40,7 @@ from spike_engine.inventory import Device, Devices
 from spike_engine.options import ClientOptions, IceServer, VideoQuality
 from spike_engine.state import ConversationState
 from spike_engine.stats import ClientStats, TransportStats
+from spike_engine.window import show
 
 __version__ = "0.1.0"
 
@@ -88,4 +89,5 @@ __all__ = [
     "dsp",
     "frames",
     "list_devices",
+    "show",
 ]
