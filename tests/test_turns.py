@@ -1,0 +1,132 @@
+"""Turns that the client tells itself, in a whole client: recorded speech against the AI's voice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from endpoints import ArrayMicrophone, RecordingLoudspeaker
+from test_connection import FrailTransport
+
+from spike_engine import SpikeClient, UserStartedSpeaking, dsp
+
+RECORDING = Path("/usr/share/asterisk/sounds/en_US_f_Allison/something-terribly-wrong.g722")
+
+pytestmark = [
+    pytest.mark.usefixtures("nothing_left_open"),
+    pytest.mark.skipif(not RECORDING.exists(), reason="needs the recordings of Debian's asterisk-core-sounds-en-g722"),
+]
+
+
+@pytest.fixture
+def speech() -> np.ndarray:
+    with av.open(str(RECORDING), format="g722") as container:
+        pcm = np.concatenate([frame.to_ndarray().ravel() for frame in container.decode(audio=0)])
+    return dsp.resample((pcm / 32768).astype(np.float32), 16000, 48000)
+
+
+def client_of(transport: FrailTransport, microphone: Any, loudspeaker: Any, **options: Any) -> SpikeClient:
+    return SpikeClient(
+        conversation_url="http://127.0.0.1:9/c",
+        token="t",
+        video=False,
+        audio_source=microphone,
+        audio_output=loudspeaker,
+        transport=lambda _: transport,
+        **options,
+    )
+
+
+async def test_a_user_who_begins_to_speak_silences_the_ai_here(
+    speech: np.ndarray, heard: Callable[[SpikeClient], list]
+) -> None:
+    transport, loudspeaker = FrailTransport(), RecordingLoudspeaker()
+    microphone = ArrayMicrophone(np.concatenate([np.zeros(48000, np.float32), speech]))
+    client = client_of(transport, microphone, loudspeaker, turn_detection="local")
+    events = heard(client)
+    started = asyncio.ensure_future(client.wait_for("user-started-speaking", timeout=30))
+    stopped = asyncio.ensure_future(client.wait_for("user-stopped-speaking", timeout=30))
+    await asyncio.sleep(0)
+    async with client:
+        transport.say("bot-started-speaking")
+        transport.say("user-started-speaking")  # the server's word does not count
+        assert not [name for name, _ in events if name == "user-started-speaking"]
+        await started
+        assert loudspeaker.flushed == 1
+        assert client.state.is_user_speaking
+        await stopped
+
+    assert not client.state.is_user_speaking
+
+
+async def test_a_muted_microphone_starts_no_turn(speech: np.ndarray) -> None:
+    client = client_of(FrailTransport(), ArrayMicrophone(speech), RecordingLoudspeaker(), turn_detection="local")
+    client.set_audio_enabled(False)
+    begun: list[UserStartedSpeaking] = []
+    client.on("user-started-speaking", begun.append)
+    played = asyncio.Event()
+    blocks: list[float] = []
+
+    def tap(kind: str, block: np.ndarray) -> None:
+        blocks.append(float(np.abs(block).max()))
+        if len(blocks) > 200:
+            played.set()
+
+    client.add_audio_tap(tap)
+    async with client:
+        await asyncio.wait_for(played.wait(), 30)
+
+    assert max(blocks) > 0.1
+    assert not begun
+
+
+class LeakingLoudspeaker(RecordingLoudspeaker):
+    """What it plays comes back from the microphone, quieter and 20 ms later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.air: list[np.ndarray] = [np.zeros(960, np.float32)]
+
+    def played(self, samples: int) -> np.ndarray:
+        block = self.blocks.pop(0) if self.blocks else np.zeros(samples, np.float32)
+        self.air.append(0.3 * block)
+        return block
+
+
+class LeakedMicrophone(ArrayMicrophone):
+    def __init__(self, loudspeaker: LeakingLoudspeaker) -> None:
+        super().__init__()
+        self._loudspeaker = loudspeaker
+
+    async def read(self, samples: int) -> np.ndarray:
+        quiet = await super().read(samples)
+        return quiet + self._loudspeaker.air.pop(0) if self._loudspeaker.air else quiet
+
+
+async def test_the_ais_own_voice_starts_no_turn_of_the_users(speech: np.ndarray) -> None:
+    loudspeaker = LeakingLoudspeaker()
+    client = client_of(FrailTransport(), LeakedMicrophone(loudspeaker), loudspeaker, turn_detection="local")
+    begun: list[UserStartedSpeaking] = []
+    client.on("user-started-speaking", begun.append)
+    said = asyncio.Event()
+    count = 0
+
+    def tap(kind: str, block: np.ndarray) -> None:
+        nonlocal count
+        count += kind == "processed"
+        if count * 960 > 2 * len(speech):
+            said.set()
+
+    client.add_audio_tap(tap)
+    async with client:
+        whole = np.concatenate([speech, speech])
+        for block in whole[: len(whole) // 960 * 960].reshape(-1, 960):
+            loudspeaker.write(block)
+        await asyncio.wait_for(said.wait(), 60)
+
+    assert not begun
