@@ -58,6 +58,22 @@ def tests(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "pytest", *(session.posargs or coverage))
 
 
+@nox.session
+def duplex(session: nox.Session) -> None:
+    """A bot that talks for five minutes over PulseAudio's devices, and twenty who interrupt it. Leave the machine idle."""
+    groups(session, "test")
+    session.install(".")
+    session.run("python", "tests/duplex.py", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A day of audio through the echo canceller and the capture pipeline. About an hour; `-- --hours 1` for less."""
+    groups(session, "test")
+    session.install(".")
+    session.run("python", "tests/soak.py", *session.posargs)
+
+
 @nox.session(name="cpp-release")
 def cpp_release(session: nox.Session) -> None:
     """The C++ tests, optimised."""

@@ -33,7 +33,8 @@ pcm.microphone { type pulse device microphone hint { show on description "microp
 pcm.!default { type asym playback.pcm "loudspeaker" capture.pcm "microphone" }
 ctl.!default { type pulse }
 """
-_STREAM = ("--raw", "--format=float32le", f"--rate={RATE_HZ}", "--channels=1", "--latency-msec=10")
+_STREAM = ("--raw", "--format=float32le", f"--rate={RATE_HZ}", "--channels=1")
+_CUSHION_MS = 120  # so that a room that is held up leaves no gap in the air
 
 
 @contextmanager
@@ -93,8 +94,8 @@ class Room:
         self._thread.join()
 
     def _run(self) -> None:
-        listen = ["parec", "--device=loudspeaker.monitor", *_STREAM]
-        speak = ["pacat", "--device=air", *_STREAM]
+        listen = ["parec", "--device=loudspeaker.monitor", "--latency-msec=10", *_STREAM]
+        speak = ["pacat", "--device=air", f"--latency-msec={_CUSHION_MS}", *_STREAM]
         spectra = np.zeros_like(self._response)
         before = np.zeros(BLOCK, np.float32)
         with (
