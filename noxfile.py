@@ -60,7 +60,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def duplex(session: nox.Session) -> None:
-    """A bot that talks for five minutes over PulseAudio's devices, and twenty who interrupt it. Leave the machine idle."""
+    """A bot that talks for five minutes over PulseAudio's devices, and twenty who interrupt it, on an idle machine."""
     groups(session, "test")
     session.install(".")
     session.run("python", "tests/duplex.py", *session.posargs)
