@@ -254,7 +254,8 @@ def no_picture(*shape: int, dtype: Any = np.uint8) -> np.ndarray:
         ((no_picture(5, 4, 3), "rgb24", "yuv420p"), ValueError, "even width and height"),
         (([no_picture(4, 4)], "yuv420p", "rgb24"), ValueError, "has 3 planes, not 1"),
         (([no_picture(4, 4), no_picture(1, 2), no_picture(2, 2)], "yuv420p", "rgb24"), ValueError, "plane 1"),
-        (([], "rgb24", "rgba"), ValueError, "planes must be"),
+        (([], "rgb24", "rgba"), ValueError, "has 1 planes, not 0"),
+        (([no_picture(4)], "gray8", "rgba"), ValueError, "planes must be"),
     ],
 )
 def test_what_is_no_picture_is_refused(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
@@ -268,7 +269,7 @@ def test_what_is_no_picture_is_refused(arguments: tuple[Any, ...], error: type[E
         ({"colorspace": "bt2020"}, "colorspace must be"),
         ({"color_range": "wide"}, "color_range must be"),
         ({"width": -3}, "above 0"),
-        ({"out": np.zeros((4, 4, 3), np.uint8)}, "out must be a writeable array of shape"),
+        ({"out": np.zeros((4, 4, 3), np.uint8)}, "out does not have the shape"),
         ({"out": np.broadcast_to(np.uint8(0), (4, 4, 4))}, "writeable"),
         ({"out": np.zeros((4, 8, 4), np.uint8)[:, ::2]}, "side by side"),
     ],
@@ -281,7 +282,7 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: s
 def test_frames_that_do_not_fit_are_refused() -> None:
     with pytest.raises(TypeError, match=r"must be an av.VideoFrame"):
         frames.to_ndarray(picture())  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="out must be a yuv420p frame of 64x48"):
+    with pytest.raises(ValueError, match="out must be a picture of 64x48"):
         frames.from_ndarray(picture(), out=av.VideoFrame(32, 24, "yuv420p"))
     with pytest.raises(TypeError, match=r"must be an av.AudioFrame in s16"):
         frames.audio_to_ndarray(av.AudioFrame("u8", "mono", 16))

@@ -1,7 +1,10 @@
 #include <pybind11/numpy.h>
-#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
 
 #include "bindings/bindings.hpp"
+#include "bindings/python_picture.hpp"
 #include "convert/pixels.hpp"
 
 namespace py = pybind11;
@@ -9,54 +12,135 @@ namespace py = pybind11;
 namespace spike::bindings {
 namespace {
 
-using Plane = py::array_t<std::uint8_t>;
+using Access = PythonPicture::Access;
 
-// The planes of a picture as (rows, bytes of a row) arrays, checked before a byte is touched.
-template <typename Byte>
-Picture<Byte> picture_of(const std::vector<Plane>& planes, const std::string& format, std::size_t width,
-                         std::size_t height, const char* name) {
-    Picture<Byte> picture{pixel_format(format), width, height, {}, {}};
-    if (width == 0 || height == 0) throw py::value_error("width and height must be above 0");
-    const std::size_t count = plane_count(picture.format);
-    if (planes.size() != count)
-        throw py::value_error(std::string(name) + ": " + format + " has " + std::to_string(count) + " planes, not " +
-                              std::to_string(planes.size()));
-    for (std::size_t index = 0; index < count; ++index) {
-        const Plane& plane = planes[index];
-        const PlaneShape shape = plane_shape(picture.format, index, width, height);
-        if (plane.ndim() != 2 || static_cast<std::size_t>(plane.shape(0)) < shape.rows ||
-            static_cast<std::size_t>(plane.shape(1)) < shape.row_bytes || (plane.strides(1) != 1 && plane.shape(1) > 1))
-            throw py::value_error(std::string(name) + ": plane " + std::to_string(index) + " of " + format + " at " +
-                                  std::to_string(width) + "x" + std::to_string(height) + " needs " +
-                                  std::to_string(shape.rows) + " rows of " + std::to_string(shape.row_bytes) +
-                                  " bytes in one piece");
-        if constexpr (std::is_const_v<Byte>) {
-            picture.planes[index] = plane.data();
-        } else {
-            if (!plane.writeable()) throw py::value_error(std::string(name) + " must be writeable");
-            picture.planes[index] = const_cast<std::uint8_t*>(plane.data());
-        }
-        picture.strides[index] = plane.strides(0);
-    }
-    return picture;
+std::string_view text_of(py::handle object, const char* name) {
+    const char* text = PyUnicode_Check(object.ptr()) ? PyUnicode_AsUTF8(object.ptr()) : nullptr;
+    if (!text) throw py::type_error(std::string(name) + " must be a str, not " + Py_TYPE(object.ptr())->tp_name);
+    return text;
 }
 
-void convert(const std::vector<Plane>& in, const std::string& in_format, std::pair<std::size_t, std::size_t> in_size,
-             const std::vector<Plane>& out, const std::string& out_format, std::pair<std::size_t, std::size_t> out_size,
-             bool bt601, bool full_range) {
-    const auto from = picture_of<const std::uint8_t>(in, in_format, in_size.first, in_size.second, "the picture");
-    const auto to = picture_of<std::uint8_t>(out, out_format, out_size.first, out_size.second, "out");
-    const Colour colour{bt601 ? Colour::Matrix::bt601 : Colour::Matrix::bt709, full_range};
-    const py::gil_scoped_release released;
-    convert_picture(from, to, colour);
+PythonPicture source_of(py::handle source, py::handle format, const char* name) {
+    if (format.is_none()) return PythonPicture::of_frame(source, name);
+    const PixelFormat pixels = pixel_format(text_of(format, "the format"));
+    return PythonPicture::is_sequence(source) ? PythonPicture::of_planes(source, pixels, Access::read, name)
+                                              : PythonPicture::of_array(source, pixels, Access::read, name);
+}
+
+[[noreturn]] void refuse(const char* name, const char* accepted, std::string_view value) {
+    throw py::value_error(std::string(name) + " must be " + accepted + ", not '" + std::string(value) + "'");
+}
+
+void read_colour(py::handle colorspace, py::handle color_range, Colour& colour) {
+    if (!colorspace.is_none()) {
+        const std::string_view text = text_of(colorspace, "colorspace");
+        if (text != "bt601" && text != "bt709") refuse("colorspace", "'bt601' or 'bt709'", text);
+        colour.matrix = text == "bt601" ? Colour::Matrix::bt601 : Colour::Matrix::bt709;
+    }
+    if (!color_range.is_none()) {
+        const std::string_view text = text_of(color_range, "color_range");
+        if (text != "limited" && text != "full") refuse("color_range", "'limited' or 'full'", text);
+        colour.full_range = text == "full";
+    }
+}
+
+Scaling scaling_of(py::handle scaling) {
+    const std::string_view text = text_of(scaling, "scaling");
+    if (text == "area") return Scaling::area;
+    if (text == "bilinear") return Scaling::bilinear;
+    if (text == "bicubic") return Scaling::bicubic;
+    refuse("scaling", "'area', 'bilinear' or 'bicubic'", text);
+}
+
+// The part of a picture that `crop`, (x, y, width, height), names.
+PictureIn cropped(const PictureIn& whole, py::handle crop) {
+    if (crop.is_none()) return whole;
+    std::size_t x = 0, y = 0, width = 0, height = 0;
+    if (!PyTuple_Check(crop.ptr()) || PyTuple_GET_SIZE(crop.ptr()) != 4)
+        throw py::type_error("crop must be a tuple (x, y, width, height)");
+    std::size_t* const numbers[] = {&x, &y, &width, &height};
+    for (py::ssize_t index = 0; index < 4; ++index) {
+        const long number = PyLong_AsLong(PyTuple_GET_ITEM(crop.ptr(), index));
+        if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
+        if (number < (index < 2 ? 0 : 1)) throw py::value_error("crop must name at least one pixel of the picture");
+        *numbers[index] = static_cast<std::size_t>(number);
+    }
+    if (x >= whole.width || width > whole.width - x || y >= whole.height || height > whole.height - y)
+        throw py::value_error("crop must lie within the picture of " + std::to_string(whole.width) + "x" +
+                              std::to_string(whole.height));
+    const bool shares_columns = is_420(whole.format) || whole.format == PixelFormat::yuyv;
+    if ((shares_columns && x % 2) || (is_420(whole.format) && y % 2))
+        throw py::value_error("crop must begin on an even column and row where pixels share their chroma");
+    PictureIn part = whole.rows(y, height);
+    part.width = width;
+    for (std::size_t plane = 0; plane < plane_count(whole.format); ++plane) {
+        const std::size_t bytes = plane_shape(whole.format, plane, 1, 1).bytes;
+        part.planes[plane] += (plane || whole.format == PixelFormat::yuyv ? x / 2 : x) * bytes;
+    }
+    return part;
+}
+
+std::size_t length_of(py::handle object, std::size_t otherwise) {
+    if (object.is_none()) return otherwise;
+    const long number = PyLong_AsLong(object.ptr());
+    if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (number < 1) throw py::value_error("width and height must be above 0");
+    return static_cast<std::size_t>(number);
+}
+
+PythonPicture output_of(py::object& out, PixelFormat format, std::size_t width, std::size_t height) {
+    if (out.is_none()) {
+        int dimensions = 0;
+        const auto shape = array_shape(format, width, height, dimensions);
+        out = Plane(std::vector<py::ssize_t>(shape.begin(), shape.begin() + dimensions));
+    }
+    auto made = PythonPicture::is_array(out)      ? PythonPicture::of_array(out, format, Access::write, "out")
+                : PythonPicture::is_sequence(out) ? PythonPicture::of_planes(out, format, Access::write, "out")
+                                                  : PythonPicture::of_frame(out, "out");
+    const PictureOut& picture = made.out();
+    if (picture.width != width || picture.height != height || picture.format != format)
+        throw py::value_error("out must be a picture of " + std::to_string(width) + "x" + std::to_string(height) +
+                              " in the format that is asked for, not of " + std::to_string(picture.width) + "x" +
+                              std::to_string(picture.height));
+    return made;
+}
+
+py::object convert(py::handle source, py::handle from_format, py::handle to_format, py::handle width, py::handle height,
+                   py::handle colorspace, py::handle color_range, py::object out, py::handle crop, int rotate,
+                   bool mirror, py::handle scaling) {
+    const PythonPicture from = source_of(source, from_format, from_format.is_none() ? "video_frame" : "the picture");
+    const PixelFormat format = pixel_format(text_of(to_format, "the format"));
+    const PictureIn in = cropped(from.in(), crop);
+    if (rotate != 0 && rotate != 90 && rotate != 180 && rotate != 270)
+        throw py::value_error("rotate must be 0, 90, 180 or 270, not " + std::to_string(rotate));
+    Conversion conversion{from.colour(), scaling_of(scaling), {rotate, mirror}};
+    const bool turned = conversion.orientation.on_its_side();
+    const std::size_t out_width = length_of(width, turned ? in.height : in.width);
+    const std::size_t out_height = length_of(height, turned ? in.width : in.height);
+    const PythonPicture to = output_of(out, format, out_width, out_height);
+    if (!from_format.is_none()) conversion.colour = to.colour();  // what a frame that is written says of itself
+    read_colour(colorspace, color_range, conversion.colour);
+    {
+        const py::gil_scoped_release released;
+        convert_picture(in, to.out(), conversion);
+    }
+    return out;
 }
 
 }  // namespace
 
 void bind_pixels(py::module_& m) {
-    m.def("convert_picture", &convert, py::arg("in_planes"), py::arg("in_format"), py::arg("in_size"),
-          py::arg("out_planes"), py::arg("out_format"), py::arg("out_size"), py::arg("bt601"), py::arg("full_range"),
-          "Convert planes of (rows, bytes) uint8 into planes; sizes are (width, height). Releases the GIL.");
+    m.def("convert_picture", &convert, py::arg("source"), py::arg("from_format").none(true), py::arg("to_format"),
+          py::arg("width"), py::arg("height"), py::arg("colorspace"), py::arg("color_range"), py::arg("out"),
+          py::arg("crop"), py::arg("rotate"), py::arg("mirror"), py::arg("scaling"),
+          "Convert a picture; frames.py says how. Without `from_format` the source is a frame. Releases the GIL.");
+    m.def(
+        "picture_size",
+        [](py::handle source, py::handle format) {
+            const PythonPicture picture = source_of(source, format, "the picture");
+            return std::pair(picture.out().width, picture.out().height);
+        },
+        py::arg("source"), py::arg("format"), "(width, height) of a picture.");
 }
 
 }  // namespace spike::bindings

@@ -8,41 +8,58 @@
 
 namespace spike {
 
-// Rows are planar here: three arrays of one byte a pixel.
-struct Row {
-    std::uint8_t* first;
-    std::uint8_t* second;
-    std::uint8_t* third;
-};
-
-// Fixed-point matrices with this many fractional bits: rounding is right in all but ties.
-constexpr int colour_bits = 16;
+// Luma and chroma to red, green and blue, in words of 6 fractional bits: luma is 16 bits of fraction above that,
+// chroma 13 (its words hold the byte in their upper halves, and it is signed).
+constexpr int rgb_bits = 6;
 
 struct ToRgb {
-    std::int32_t luma, luma_offset, red_v, green_u, green_v, blue_u;
+    std::int32_t luma, offset, red_v, green_u, green_v, blue_u;
 };
+
+// Red, green and blue to luma in words of 8 fractional bits, and to chroma in words of 7, from the sum of four pixels.
+constexpr int luma_bits = 8, chroma_bits = 7;
 
 struct ToYuv {
     std::int32_t y_red, y_green, y_blue, y_offset;
     std::int32_t u_red, u_green, u_blue, v_red, v_green, v_blue;
 };
 
-// Between packed pixels of one format and planar red, green, blue; an alpha byte is written opaque and not read.
-struct PackedRows {
-    void (*unpack)(const std::uint8_t* packed, const Row& rgb, std::size_t width) noexcept;
-    void (*pack)(const Row& rgb, std::uint8_t* packed, std::size_t width) noexcept;
+enum PackedOrder : std::size_t { rgb24_order, bgr24_order, rgba_order, bgra_order, argb_order, packed_orders };
+
+// How a row's chroma lies: u and v of half width, u and v taking turns (in `u`), or none, which is grey.
+enum ChromaLayout : std::size_t { planar_chroma, paired_chroma, no_chroma, chroma_layouts };
+
+struct YuvRow {
+    const std::uint8_t* luma;
+    const std::uint8_t* u;
+    const std::uint8_t* v;
 };
 
-enum PackedOrder : std::size_t { rgb24_order, bgr24_order, rgba_order, bgra_order, argb_order };
+// Two packed rows (the same twice at an odd end) and what is made of them; with `u` and `v` null, luma alone.
+struct PackedPair {
+    const std::uint8_t* above;
+    const std::uint8_t* below;
+};
+struct YuvPair {
+    std::uint8_t* above;
+    std::uint8_t* below;
+    std::uint8_t* u;
+    std::uint8_t* v;
+};
 
+// An alpha byte is written opaque and not read.
 struct PixelRows {
-    // Luma and chroma of full width to red, green, blue.
-    void (*to_rgb)(const Row& yuv, const Row& rgb, std::size_t width, const ToRgb& matrix) noexcept;
-    void (*to_luma)(const Row& rgb, std::uint8_t* luma, std::size_t width, const ToYuv& matrix) noexcept;
-    // The chroma of half width of two rows (the same row twice at an odd end).
-    void (*to_chroma)(const Row& above, const Row& below, std::uint8_t* u, std::uint8_t* v, std::size_t width,
-                      const ToYuv& matrix) noexcept;
-    PackedRows packed[5];  // in the order of PackedOrder
+    void (*to_packed[chroma_layouts][packed_orders])(const YuvRow& in, std::uint8_t* out, std::size_t width,
+                                                     const ToRgb& matrix) noexcept;
+    void (*from_packed[packed_orders])(const PackedPair& in, const YuvPair& out, std::size_t width,
+                                       const ToYuv& matrix) noexcept;
+    void (*repack[packed_orders][packed_orders])(const std::uint8_t* in, std::uint8_t* out, std::size_t width) noexcept;
+    // Pairs of bytes to the first and the second of each, and back; `count` pairs.
+    void (*deinterleave)(const std::uint8_t* pairs, std::uint8_t* first, std::uint8_t* second,
+                         std::size_t count) noexcept;
+    void (*interleave)(const std::uint8_t* first, const std::uint8_t* second, std::uint8_t* pairs,
+                       std::size_t count) noexcept;
+    void (*average)(const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out, std::size_t count) noexcept;
 };
 
 SPIKE_VARIANTS(PixelRows, pixel_rows)

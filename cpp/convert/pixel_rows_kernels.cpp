@@ -1,101 +1,278 @@
 // Compiled once per instruction set; integers only, so every set gives the same bytes.
-#include <algorithm>
+#include <cstring>
+#include <utility>
 
+#include "convert/lanes/lanes.hpp"
 #include "convert/pixel_rows.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
 
-constexpr std::int32_t half = 1 << (colour_bits - 1);
+constexpr std::size_t step = byte_lanes;
 
-std::uint8_t clamped(std::int32_t value) noexcept { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
+// Calls body(x) for every `step` columns. What is left over is done by a last step that begins earlier, on an even
+// column; the last column of an odd width, and widths below one step, by tail(x, columns).
+template <typename Body, typename Tail>
+void for_columns(std::size_t width, Body body, Tail tail) noexcept {
+    std::size_t x = 0;
+    for (; x + step <= width; x += step) body(x);
+    const std::size_t even = width & ~std::size_t{1};
+    if (x < even && even >= step) {
+        body(even - step);
+        x = even;
+    }
+    if (x < width) tail(x, width - x);
+}
 
-// The compiler believes __restrict on parameters only, hence the loops in functions of their own.
-void colours(const std::uint8_t* __restrict y, const std::uint8_t* __restrict u, const std::uint8_t* __restrict v,
-             std::uint8_t* __restrict red, std::uint8_t* __restrict green, std::uint8_t* __restrict blue,
-             std::size_t width, ToRgb m) noexcept {
-    for (std::size_t n = 0; n < width; ++n) {
-        const std::int32_t luma = m.luma * (y[n] - m.luma_offset) + half;
-        const std::int32_t cu = u[n] - 128, cv = v[n] - 128;
-        red[n] = clamped((luma + m.red_v * cv) >> colour_bits);
-        green[n] = clamped((luma + m.green_u * cu + m.green_v * cv) >> colour_bits);
-        blue[n] = clamped((luma + m.blue_u * cu) >> colour_bits);
+// --- luma and chroma to red, green and blue
+// ----------------------------------------------------------------------------
+
+struct Chroma {
+    Words u, v;  // signed, in the upper halves; each for two columns
+};
+
+template <ChromaLayout layout>
+Chroma load_chroma(const YuvRow& in, std::size_t x) noexcept {
+    if constexpr (layout == planar_chroma) {
+        return {flip_sign(load_high(in.u + x / 2)), flip_sign(load_high(in.v + x / 2))};
+    } else {
+        const Bytes pairs = load(in.u + x);
+        return {flip_sign(even_high(pairs)), flip_sign(odd_high(pairs))};
     }
 }
 
-void to_rgb(const Row& yuv, const Row& rgb, std::size_t width, const ToRgb& matrix) noexcept {
-    colours(yuv.first, yuv.second, yuv.third, rgb.first, rgb.second, rgb.third, width, matrix);
+template <PackedOrder order>
+void store_packed(std::uint8_t* to, const Bytes3& rgb) noexcept {
+    const auto& [red, green, blue] = rgb;
+    const Bytes opaque = repeat_byte(255);
+    if constexpr (order == rgb24_order) store3(to, rgb);
+    if constexpr (order == bgr24_order) store3(to, {blue, green, red});
+    if constexpr (order == rgba_order) store4(to, red, green, blue, opaque);
+    if constexpr (order == bgra_order) store4(to, blue, green, red, opaque);
+    if constexpr (order == argb_order) store4(to, opaque, red, green, blue);
 }
 
-void to_luma(const Row& rgb, std::uint8_t* luma, std::size_t width, const ToYuv& matrix) noexcept {
-    const std::uint8_t* __restrict red = rgb.first;
-    const std::uint8_t* __restrict green = rgb.second;
-    const std::uint8_t* __restrict blue = rgb.third;
-    std::uint8_t* __restrict to = luma;
-    const ToYuv m = matrix;
-    const std::int32_t offset = (m.y_offset << colour_bits) + half;
-    for (std::size_t n = 0; n < width; ++n)
-        to[n] = clamped((m.y_red * red[n] + m.y_green * green[n] + m.y_blue * blue[n] + offset) >> colour_bits);
-}
+template <PackedOrder order>
+constexpr std::size_t packed_bytes = order == rgb24_order || order == bgr24_order ? 3 : 4;
 
-void to_chroma(const Row& above, const Row& below, std::uint8_t* u, std::uint8_t* v, std::size_t width,
-               const ToYuv& matrix) noexcept {
-    // The mean of four pixels, not rounded before the matrix: two more fractional bits.
-    constexpr std::int32_t offset = (128 << (colour_bits + 2)) + (1 << (colour_bits + 1));
-    for (std::size_t n = 0; n < (width + 1) / 2; ++n) {
-        const std::size_t left = 2 * n, right = left + 1 < width ? left + 1 : left;
-        const auto sum = [&](const std::uint8_t* a, const std::uint8_t* b) {
-            return static_cast<std::int32_t>(a[left]) + a[right] + b[left] + b[right];
+struct ToRgbWords {
+    explicit ToRgbWords(const ToRgb& m) noexcept
+        : luma(repeat(m.luma)),
+          offset(repeat(m.offset)),
+          red_v(repeat(m.red_v)),
+          green_u(repeat(m.green_u)),
+          green_v(repeat(m.green_v)),
+          blue_u(repeat(m.blue_u)) {}
+    Words luma, offset, red_v, green_u, green_v, blue_u;
+};
+
+template <ChromaLayout layout, PackedOrder order>
+void to_packed_step(const YuvRow& in, std::size_t x, std::uint8_t* out, const ToRgbWords& m) noexcept {
+    const Bytes luma = load(in.luma + x);
+    const Words even = add(multiply_high(even_high(luma), m.luma), m.offset);
+    const Words odd = add(multiply_high(odd_high(luma), m.luma), m.offset);
+    std::uint8_t* to = out + packed_bytes<order> * x;
+    if constexpr (layout == no_chroma) {
+        const Bytes grey = join_saturated<rgb_bits>(even, odd);
+        store_packed<order>(to, {grey, grey, grey});
+    } else {
+        const auto [u, v] = load_chroma<layout>(in, x);
+        const auto colour = [&](Words chroma) {
+            return join_saturated<rgb_bits>(add_saturated(even, chroma), add_saturated(odd, chroma));
         };
-        const std::int32_t red = sum(above.first, below.first), green = sum(above.second, below.second),
-                           blue = sum(above.third, below.third);
-        u[n] =
-            clamped((matrix.u_red * red + matrix.u_green * green + matrix.u_blue * blue + offset) >> (colour_bits + 2));
-        v[n] =
-            clamped((matrix.v_red * red + matrix.v_green * green + matrix.v_blue * blue + offset) >> (colour_bits + 2));
+        store_packed<order>(to, {colour(multiply_round(v, m.red_v)),
+                                 colour(add(multiply_round(u, m.green_u), multiply_round(v, m.green_v))),
+                                 colour(multiply_round(u, m.blue_u))});
     }
 }
 
-// The places of the colours are known at compile time, so that the compiler can shuffle whole vectors.
-template <std::size_t Bytes, std::size_t R, std::size_t G, std::size_t B>
-void unpack(const std::uint8_t* __restrict packed, const Row& rgb, std::size_t width) noexcept {
-    std::uint8_t* __restrict red = rgb.first;
-    std::uint8_t* __restrict green = rgb.second;
-    std::uint8_t* __restrict blue = rgb.third;
-    for (std::size_t n = 0; n < width; ++n) {
-        red[n] = packed[n * Bytes + R];
-        green[n] = packed[n * Bytes + G];
-        blue[n] = packed[n * Bytes + B];
+template <ChromaLayout layout, PackedOrder order>
+void to_packed(const YuvRow& in, std::uint8_t* out, std::size_t width, const ToRgb& matrix) noexcept {
+    const ToRgbWords m(matrix);
+    for_columns(
+        width, [&](std::size_t x) { to_packed_step<layout, order>(in, x, out, m); },
+        [&](std::size_t x, std::size_t columns) {
+            std::uint8_t luma[step]{}, u[step]{}, v[step]{}, packed[4 * step];
+            const std::size_t pairs = (columns + 1) / 2;
+            std::memcpy(luma, in.luma + x, columns);
+            if constexpr (layout == planar_chroma) {
+                std::memcpy(u, in.u + x / 2, pairs);
+                std::memcpy(v, in.v + x / 2, pairs);
+            }
+            if constexpr (layout == paired_chroma) std::memcpy(u, in.u + x, 2 * pairs);
+            to_packed_step<layout, order>({luma, u, v}, 0, packed, m);
+            std::memcpy(out + packed_bytes<order> * x, packed, packed_bytes<order> * columns);
+        });
+}
+
+// --- red, green and blue to luma and chroma
+// ----------------------------------------------------------------------------
+
+template <PackedOrder order>
+Bytes3 load_packed(const std::uint8_t* from) noexcept {
+    constexpr bool red_first = order == rgb24_order || order == rgba_order || order == argb_order;
+    Bytes3 rgb;
+    if constexpr (packed_bytes<order> == 3)
+        rgb = load3(from);
+    else
+        rgb = load4<order == argb_order ? 1 : 0>(from);
+    if constexpr (!red_first) std::swap(rgb.first, rgb.third);
+    return rgb;
+}
+
+struct ToYuvWords {
+    explicit ToYuvWords(const ToYuv& m) noexcept
+        : y_red(repeat(m.y_red)),
+          y_green(repeat(m.y_green)),
+          y_blue(repeat(m.y_blue)),
+          y_offset(repeat(m.y_offset)),
+          u_red(repeat(m.u_red)),
+          u_green(repeat(m.u_green)),
+          u_blue(repeat(m.u_blue)),
+          v_red(repeat(m.v_red)),
+          v_green(repeat(m.v_green)),
+          v_blue(repeat(m.v_blue)) {}
+    Words y_red, y_green, y_blue, y_offset, u_red, u_green, u_blue, v_red, v_green, v_blue;
+};
+
+inline Bytes luma_of(const Bytes3& rgb, const ToYuvWords& m) noexcept {
+    const auto sum = [&m](Words red, Words green, Words blue) {
+        return add(add(multiply_high(red, m.y_red), multiply_high(green, m.y_green)),
+                   add(multiply_high(blue, m.y_blue), m.y_offset));
+    };
+    return join_high(sum(even_high(rgb.first), even_high(rgb.second), even_high(rgb.third)),
+                     sum(odd_high(rgb.first), odd_high(rgb.second), odd_high(rgb.third)));
+}
+
+// The sum of four pixels, as far up as a signed word reaches.
+inline Words sum_of_four(Bytes above, Bytes below) noexcept {
+    return shift_left<5>(add(pair_sum(above), pair_sum(below)));
+}
+
+inline void store_chroma(std::uint8_t* to, Words weighted) noexcept {
+    constexpr std::int32_t middle = (128 << chroma_bits) + (1 << (chroma_bits - 1));
+    store_saturated<chroma_bits>(to, add_saturated(weighted, repeat(middle)));
+}
+
+template <PackedOrder order>
+void from_packed_step(const PackedPair& in, std::size_t x, const YuvPair& out, const ToYuvWords& m) noexcept {
+    const Bytes3 above = load_packed<order>(in.above + packed_bytes<order> * x);
+    store(out.above + x, luma_of(above, m));
+    if (!out.u) return;
+    const Bytes3 below = load_packed<order>(in.below + packed_bytes<order> * x);
+    store(out.below + x, luma_of(below, m));
+    const Words red = sum_of_four(above.first, below.first), green = sum_of_four(above.second, below.second),
+                blue = sum_of_four(above.third, below.third);
+    const auto weighted = [&](Words by_red, Words by_green, Words by_blue) {
+        return add(add(multiply_round(red, by_red), multiply_round(green, by_green)), multiply_round(blue, by_blue));
+    };
+    store_chroma(out.u + x / 2, weighted(m.u_red, m.u_green, m.u_blue));
+    store_chroma(out.v + x / 2, weighted(m.v_red, m.v_green, m.v_blue));
+}
+
+template <PackedOrder order>
+void from_packed(const PackedPair& in, const YuvPair& out, std::size_t width, const ToYuv& matrix) noexcept {
+    const ToYuvWords m(matrix);
+    constexpr std::size_t bytes = packed_bytes<order>;
+    for_columns(
+        width, [&](std::size_t x) { from_packed_step<order>(in, x, out, m); },
+        [&](std::size_t x, std::size_t columns) {
+            std::uint8_t packed[2][bytes * step]{}, luma[2][step], chroma[2][step];
+            const std::uint8_t* rows[2] = {in.above, in.below};
+            for (std::size_t row = 0; row < 2; ++row) {
+                std::memcpy(packed[row], rows[row] + bytes * x, bytes * columns);
+                if (columns % 2)  // the last column has no neighbour but itself
+                    std::memcpy(packed[row] + bytes * columns, packed[row] + bytes * (columns - 1), bytes);
+            }
+            from_packed_step<order>({packed[0], packed[1]}, 0,
+                                    {luma[0], luma[1], out.u ? chroma[0] : nullptr, chroma[1]}, m);
+            std::memcpy(out.above + x, luma[0], columns);
+            if (!out.u) return;
+            std::memcpy(out.below + x, luma[1], columns);
+            std::memcpy(out.u + x / 2, chroma[0], (columns + 1) / 2);
+            std::memcpy(out.v + x / 2, chroma[1], (columns + 1) / 2);
+        });
+}
+
+// --- bytes that only change places
+// -------------------------------------------------------------------------------------
+
+template <PackedOrder from, PackedOrder to>
+void repack(const std::uint8_t* in, std::uint8_t* out, std::size_t width) noexcept {
+    for_columns(
+        width,
+        [&](std::size_t x) {
+            store_packed<to>(out + packed_bytes<to> * x, load_packed<from>(in + packed_bytes<from> * x));
+        },
+        [&](std::size_t x, std::size_t columns) {
+            std::uint8_t before[4 * step]{}, after[4 * step];
+            std::memcpy(before, in + packed_bytes<from> * x, packed_bytes<from> * columns);
+            store_packed<to>(after, load_packed<from>(before));
+            std::memcpy(out + packed_bytes<to> * x, after, packed_bytes<to> * columns);
+        });
+}
+
+void deinterleave_row(const std::uint8_t* pairs, std::uint8_t* first, std::uint8_t* second,
+                      std::size_t count) noexcept {
+    std::size_t n = 0;
+    for (; n + step <= count; n += step) {
+        const Bytes2 apart = deinterleave(load(pairs + 2 * n), load(pairs + 2 * n + step));
+        store(first + n, apart.first);
+        store(second + n, apart.second);
+    }
+    for (; n < count; ++n) {
+        first[n] = pairs[2 * n];
+        second[n] = pairs[2 * n + 1];
     }
 }
 
-template <std::size_t Bytes, std::size_t R, std::size_t G, std::size_t B>
-void pack(const Row& rgb, std::uint8_t* __restrict packed, std::size_t width) noexcept {
-    const std::uint8_t* __restrict red = rgb.first;
-    const std::uint8_t* __restrict green = rgb.second;
-    const std::uint8_t* __restrict blue = rgb.third;
-    for (std::size_t n = 0; n < width; ++n) {
-        if constexpr (Bytes == 4) {
-            constexpr std::size_t alpha = 6 - R - G - B;
-            packed[n * Bytes + alpha] = 255;
-        }
-        packed[n * Bytes + R] = red[n];
-        packed[n * Bytes + G] = green[n];
-        packed[n * Bytes + B] = blue[n];
+void interleave_row(const std::uint8_t* first, const std::uint8_t* second, std::uint8_t* pairs,
+                    std::size_t count) noexcept {
+    std::size_t n = 0;
+    for (; n + step <= count; n += step) {
+        const Bytes2 together = interleave(load(first + n), load(second + n));
+        store(pairs + 2 * n, together.first);
+        store(pairs + 2 * n + step, together.second);
+    }
+    for (; n < count; ++n) {
+        pairs[2 * n] = first[n];
+        pairs[2 * n + 1] = second[n];
     }
 }
 
-template <std::size_t Bytes, std::size_t R, std::size_t G, std::size_t B>
-constexpr PackedRows packed_rows{&unpack<Bytes, R, G, B>, &pack<Bytes, R, G, B>};
+void average_row(const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out, std::size_t count) noexcept {
+    std::size_t n = 0;
+    for (; n + step <= count; n += step) store(out + n, average(load(a + n), load(b + n)));
+    for (; n < count; ++n) out[n] = static_cast<std::uint8_t>((a[n] + b[n] + 1) / 2);
+}
+
+// The tables, a row of them per chroma layout or per order.
+template <ChromaLayout layout, std::size_t... order>
+constexpr void fill_to_packed(PixelRows& rows, std::index_sequence<order...>) noexcept {
+    ((rows.to_packed[layout][order] = &to_packed<layout, PackedOrder{order}>), ...);
+}
+
+template <PackedOrder from, std::size_t... order>
+constexpr void fill_repack(PixelRows& rows, std::index_sequence<order...>) noexcept {
+    ((rows.repack[from][order] = &repack<from, PackedOrder{order}>), ...);
+}
+
+template <std::size_t... order>
+constexpr PixelRows make_rows(std::index_sequence<order...> orders) noexcept {
+    PixelRows rows{};
+    fill_to_packed<planar_chroma>(rows, orders);
+    fill_to_packed<paired_chroma>(rows, orders);
+    fill_to_packed<no_chroma>(rows, orders);
+    ((rows.from_packed[order] = &from_packed<PackedOrder{order}>), ...);
+    (fill_repack<PackedOrder{order}>(rows, orders), ...);
+    rows.deinterleave = &deinterleave_row;
+    rows.interleave = &interleave_row;
+    rows.average = &average_row;
+    return rows;
+}
 
 }  // namespace
 
-const PixelRows pixel_rows_variant{
-    &to_rgb,
-    &to_luma,
-    &to_chroma,
-    {packed_rows<3, 0, 1, 2>, packed_rows<3, 2, 1, 0>, packed_rows<4, 0, 1, 2>, packed_rows<4, 2, 1, 0>,
-     packed_rows<4, 1, 2, 3>},
-};
+constinit const PixelRows pixel_rows_variant = make_rows(std::make_index_sequence<packed_orders>());
 
 }  // namespace spike::SPIKE_ISA

@@ -20,10 +20,10 @@ struct TestPicture {
         : view{format, width, height, {}, {}} {
         for (std::size_t plane = 0; plane < spike::plane_count(format); ++plane) {
             const auto shape = spike::plane_shape(format, plane, width, height);
-            planes[plane].assign(shape.rows * shape.row_bytes, 100);
-            const auto stride = static_cast<std::ptrdiff_t>(shape.row_bytes);
+            planes[plane].assign(shape.rows * shape.row_bytes(), 100);
+            const auto stride = static_cast<std::ptrdiff_t>(shape.row_bytes());
             view.strides[plane] = upside_down ? -stride : stride;
-            view.planes[plane] = planes[plane].data() + (upside_down ? (shape.rows - 1) * shape.row_bytes : 0);
+            view.planes[plane] = planes[plane].data() + (upside_down ? (shape.rows - 1) * shape.row_bytes() : 0);
         }
     }
 
@@ -37,22 +37,26 @@ struct TestPicture {
 
 }  // namespace
 
-TEST_CASE("any format to any other at any size stays inside its pictures") {
+TEST_CASE("any format to any other, at any size and in any orientation, stays inside its pictures") {
     std::mt19937 random(11);
     const auto up_to = [&random](std::size_t most) { return 1 + random() % most; };
-    for (int round = 0; round < 600; ++round) {
+    for (int round = 0; round < 3000; ++round) {
         const auto from = formats[random() % 9], to = formats[random() % 9];
-        const std::size_t width = up_to(70), height = up_to(50);
-        const bool same_size = random() % 2 == 0;
-        const std::size_t out_width = same_size ? width : up_to(90), out_height = same_size ? height : up_to(60);
+        const std::size_t width = up_to(150), height = up_to(50);
+        spike::Conversion conversion;
+        conversion.colour = {random() % 2 ? spike::Colour::Matrix::bt601 : spike::Colour::Matrix::bt709,
+                             random() % 2 == 0};
+        conversion.scaling = static_cast<spike::Scaling>(random() % 3);
+        conversion.orientation = {static_cast<int>(random() % 4) * 90, random() % 2 == 0};
+        const bool same_size = random() % 2 == 0, turned = conversion.orientation.on_its_side();
+        const std::size_t out_width = same_size ? (turned ? height : width) : up_to(190);
+        const std::size_t out_height = same_size ? (turned ? width : height) : up_to(60);
         TestPicture in(from, width, height, random() % 2 == 0), out(to, out_width, out_height, random() % 2 == 0);
-        const spike::Colour colour{random() % 2 ? spike::Colour::Matrix::bt601 : spike::Colour::Matrix::bt709,
-                                   random() % 2 == 0};
         CAPTURE(static_cast<int>(from));
         CAPTURE(static_cast<int>(to));
         CAPTURE(width);
         CAPTURE(height);
-        CHECK_NOTHROW(spike::convert_picture(in.in(), out.view, colour));
+        CHECK_NOTHROW(spike::convert_picture(in.in(), out.view, conversion));
     }
 }
 

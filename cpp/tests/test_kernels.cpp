@@ -8,7 +8,6 @@
 
 #include "base/aligned.hpp"
 #include "base/cpu.hpp"
-#include "convert/pixel_rows.hpp"
 #include "dsp/echo/partition.hpp"
 #include "dsp/resampler/convolution.hpp"
 
@@ -19,13 +18,6 @@ std::vector<spike::Isa> variants() {
     for (const auto isa : {spike::Isa::avx2, spike::Isa::avx512, spike::Isa::neon})
         if (spike::supports(isa)) found.push_back(isa);
     return found;
-}
-
-std::vector<std::uint8_t> bytes(std::size_t count, unsigned seed) {
-    std::mt19937 random(seed);
-    std::vector<std::uint8_t> values(count);
-    for (auto& value : values) value = static_cast<std::uint8_t>(random());
-    return values;
 }
 
 }  // namespace
@@ -81,42 +73,6 @@ TEST_CASE("samples are kept as inputs, and what is no number as silence") {
         for (std::size_t n = 0; n < count; ++n) CHECK(kept[n] == (std::isfinite(samples[n]) ? samples[n] : 0.0f));
         spike::convolutions(isa).single_precision.keep(integers.data(), count, kept.data());
         CHECK(std::all_of(kept.begin(), kept.end(), [](float sample) { return sample == -0.25f; }));
-    }
-}
-
-TEST_CASE("pixel rows are the same bytes, at every width") {
-    const spike::ToRgb to_rgb{76309, 16, 104597, -25675, -53279, 132201};
-    const spike::ToYuv to_yuv{16829, 33039, 6416, 16, -9714, -19071, 28784, 28784, -24103, -4681};
-    const auto& baseline = spike::pixel_rows(spike::Isa::baseline);
-    for (const auto isa : variants()) {
-        const auto& kernel = spike::pixel_rows(isa);
-        for (std::size_t width = 1; width < 200; width += 7) {
-            CAPTURE(spike::isa_name(isa));
-            CAPTURE(width);
-            auto first = bytes(width, 1), second = bytes(width, 2), third = bytes(width, 3);
-            const spike::Row in{first.data(), second.data(), third.data()};
-            std::vector<std::uint8_t> expected(3 * width + 3), actual(3 * width + 3);
-            const auto row_of = [width](std::vector<std::uint8_t>& values) {
-                return spike::Row{values.data(), values.data() + width, values.data() + 2 * width};
-            };
-            baseline.to_rgb(in, row_of(expected), width, to_rgb);
-            kernel.to_rgb(in, row_of(actual), width, to_rgb);
-            CHECK(expected == actual);
-            baseline.to_luma(in, expected.data(), width, to_yuv);
-            kernel.to_luma(in, actual.data(), width, to_yuv);
-            CHECK(expected == actual);
-            baseline.to_chroma(in, in, expected.data(), expected.data() + width, width, to_yuv);
-            kernel.to_chroma(in, in, actual.data(), actual.data() + width, width, to_yuv);
-            CHECK(expected == actual);
-            for (std::size_t order = 0; order < 5; ++order) {
-                std::vector<std::uint8_t> packed_expected(4 * width), packed_actual(4 * width);
-                baseline.packed[order].pack(in, packed_expected.data(), width);
-                kernel.packed[order].pack(in, packed_actual.data(), width);
-                CHECK(packed_expected == packed_actual);
-                kernel.packed[order].unpack(packed_actual.data(), row_of(actual), width);
-                for (std::size_t n = 0; n < width; ++n) CHECK(actual[n] == first[n]);
-            }
-        }
     }
 }
 

@@ -2,11 +2,10 @@
 The native core of spike_engine. Use spike_engine.dsp and spike_engine.frames, not this module.
 """
 from __future__ import annotations
-import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'picture_size']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -267,9 +266,9 @@ def active_isa() -> str:
     """
     The instruction set that the kernels of this process use: 'baseline', 'avx2', 'avx512' or 'neon'.
     """
-def convert_picture(in_planes: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.uint8]], in_format: str, in_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], out_planes: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.uint8]], out_format: str, out_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], bt601: bool, full_range: bool) -> None:
+def convert_picture(source: typing.Any, from_format: typing.Any, to_format: typing.Any, width: typing.Any, height: typing.Any, colorspace: typing.Any, color_range: typing.Any, out: typing.Any, crop: typing.Any, rotate: typing.SupportsInt | typing.SupportsIndex, mirror: bool, scaling: typing.Any) -> typing.Any:
     """
-    Convert planes of (rows, bytes) uint8 into planes; sizes are (width, height). Releases the GIL.
+    Convert a picture; frames.py says how. Without `from_format` the source is a frame. Releases the GIL.
     """
 @typing.overload
 def convert_samples(in_samples: numpy.typing.NDArray[numpy.int16], out_samples: numpy.typing.NDArray[numpy.float32], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
@@ -290,4 +289,8 @@ def convert_samples(in_samples: numpy.typing.NDArray[numpy.float32], out_samples
 def convert_samples(in_samples: numpy.typing.NDArray[numpy.int16], out_samples: numpy.typing.NDArray[numpy.int16], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
+    """
+def picture_size(source: typing.Any, format: typing.Any) -> tuple[int, int]:
+    """
+    (width, height) of a picture.
     """

@@ -3,11 +3,11 @@
 Pictures are uint8 arrays: ``(height, width, 3)`` for rgb24 and bgr24, ``(height, width, 4)`` for rgba, bgra and argb,
 ``(height, width)`` for gray8, ``(height, width, 2)`` for yuyv422, and ``(height * 3 / 2, width)`` for yuv420p and
 nv12, whose width and height are then even. Rows may lie anywhere: slices and pictures upside down are read in place.
-The planes of ``av`` frames are read and written in place as well.
+The planes of ``av`` frames are read and written in place as well. What is no NumPy array but has the array interface,
+the buffer protocol or DLPack on the CPU (a tensor) is read and written in place too.
 
-Sizes change in the same call: pictures shrink by area averaging and grow by bilinear interpolation. Colours follow
-ITU-R BT.601 or BT.709 in limited or full range, computed in integers of 16 fractional bits, with the same bytes on
-every processor.
+One call crops, scales, converts and turns, in this order and in one pass over the picture. Colours follow ITU-R BT.601
+or BT.709 in limited or full range, in integers, with the same bytes on every processor.
 
 Raises, in all functions: TypeError for what is no picture or no samples, ValueError for a format, shape or size that
 does not fit; both say what does, before a byte is touched.
@@ -26,19 +26,29 @@ from spike_engine import _core
 if TYPE_CHECKING:
     import av
 
-__all__ = ["audio_from_ndarray", "audio_to_ndarray", "convert", "from_ndarray", "to_ndarray"]
+__all__ = [
+    "audio_from_ndarray",
+    "audio_to_ndarray",
+    "convert",
+    "from_ndarray",
+    "planes",
+    "reformat",
+    "to_ndarray",
+]
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Samples: TypeAlias = NDArray[np.float32] | NDArray[np.int16]
 Colorspace: TypeAlias = Literal["bt601", "bt709"]
 ColorRange: TypeAlias = Literal["limited", "full"]
+Scaling: TypeAlias = Literal["area", "bilinear", "bicubic"]
+Rotation: TypeAlias = Literal[0, 90, 180, 270]
+Crop: TypeAlias = tuple[int, int, int, int]
+SampleType: TypeAlias = Literal["float32", "int16", "int32"]
 
-_CHANNELS = {"rgb24": 3, "bgr24": 3, "rgba": 4, "bgra": 4, "argb": 4, "gray8": 1, "gray": 1, "yuyv422": 2}
-_PLANAR = ("yuv420p", "nv12")
 # What av's frames say of their colours (AVColorSpace, AVColorRange). Frames that say nothing are BT.601 in limited
 # range, as WebRTC's codecs make them.
-_BT709 = 1
-_FULL_RANGE = 2
+_COLORSPACES = {"bt601": 6, "bt709": 1}
+_COLOR_RANGES = {"limited": 1, "full": 2}
 
 
 def to_ndarray(
@@ -47,53 +57,98 @@ def to_ndarray(
     *,
     width: int | None = None,
     height: int | None = None,
-    out: Bytes | None = None,
+    colorspace: Colorspace | None = None,
+    color_range: ColorRange | None = None,
+    crop: Crop | None = None,
+    rotate: Rotation = 0,
+    mirror: bool = False,
+    scaling: Scaling = "area",
+    out: Any = None,
 ) -> Bytes:
     """The picture of `video_frame` as an array in `format`, scaled to `width` and `height` where they are given.
 
-    Colours are read as the frame's own ``colorspace`` and ``color_range`` say. `out` takes an array of the right shape.
+    Colours are read as the frame's own ``colorspace`` and ``color_range`` say, unless these are given here. The other
+    arguments are those of `convert`.
     """
-    if not hasattr(video_frame, "planes"):
-        raise TypeError(f"video_frame must be an av.VideoFrame, not {type(video_frame).__name__}")
-    size = (width or video_frame.width, height or video_frame.height)
-    out = _output(out, format, size)
-    bt601 = video_frame.colorspace != _BT709
-    full_range = video_frame.color_range == _FULL_RANGE
-    in_format, in_size = video_frame.format.name, (video_frame.width, video_frame.height)
-    out_planes = _planes_of(out, format, size, written=True)
-    _core.convert_picture(_frame_planes(video_frame), in_format, in_size, out_planes, format, size, bt601, full_range)
-    return out
+    if out is not None and type(out) is not np.ndarray:
+        out = _in_place(out)
+    made: Bytes = _core.convert_picture(
+        video_frame, None, format, width, height, colorspace, color_range, out, crop, rotate, mirror, scaling
+    )
+    return made
 
 
 def from_ndarray(
-    a: Bytes,
+    a: Any,
     format: str = "rgb24",  # noqa: A002 (the name that PyAV uses)
     *,
     to: str = "yuv420p",
     width: int | None = None,
     height: int | None = None,
+    colorspace: Colorspace | None = None,
+    color_range: ColorRange | None = None,
+    crop: Crop | None = None,
+    rotate: Rotation = 0,
+    mirror: bool = False,
+    scaling: Scaling = "area",
     out: av.VideoFrame | None = None,
 ) -> av.VideoFrame:
     """An ``av.VideoFrame`` in the format `to` of the picture `a`, scaled to `width` and `height` where they are given.
 
-    Colours are written as BT.601 in limited range, what WebRTC's codecs take. `out` takes a frame of the right format
-    and size, which is written in place.
+    Colours are written as BT.601 in limited range, what WebRTC's codecs take, unless `colorspace` or `color_range` say
+    otherwise: the frame then says so too. `out` takes a frame of the right format and size, which is written in place,
+    in the colours that it says it has. The other arguments are those of `convert`.
     """
-    import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
-
-    in_size = _size_of(a, format)
-    size = (width or in_size[0], height or in_size[1])
+    if type(a) is not np.ndarray:
+        a = _in_place(a)
     if out is None:
-        out = av.VideoFrame(*size, to)
-    elif (out.width, out.height, out.format.name) != (*size, to):
-        raise ValueError(f"out must be a {to} frame of {size[0]}x{size[1]}, not {out}")
-    planes = _planes_of(a, format, in_size)
-    _core.convert_picture(planes, format, in_size, _frame_planes(out), to, size, bt601=True, full_range=False)
+        size = _size_after(_core.picture_size(a, format), crop, rotate, width, height)
+        out = _new_frame(size, to)
+    _refuse_other_format(out, to)
+    _core.convert_picture(a, format, to, width, height, colorspace, color_range, out, crop, rotate, mirror, scaling)
+    return _coloured(out, colorspace, color_range)
+
+
+def reformat(
+    video_frame: av.VideoFrame,
+    to: str = "yuv420p",
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    crop: Crop | None = None,
+    rotate: Rotation = 0,
+    mirror: bool = False,
+    scaling: Scaling = "area",
+    out: av.VideoFrame | None = None,
+) -> av.VideoFrame:
+    """Another frame of the picture of `video_frame`, in the format `to`, with its colours, time and time base.
+
+    The arguments are those of `from_ndarray`.
+    """
+    if not hasattr(video_frame, "planes"):
+        raise TypeError(f"video_frame must be an av.VideoFrame, not {type(video_frame).__name__}")
+    if out is None:
+        size = _size_after((video_frame.width, video_frame.height), crop, rotate, width, height)
+        out = _new_frame(size, to)
+    _refuse_other_format(out, to)
+    _core.convert_picture(video_frame, None, to, width, height, None, None, out, crop, rotate, mirror, scaling)
+    out.colorspace, out.color_range = video_frame.colorspace, video_frame.color_range
+    out.pts, out.time_base = video_frame.pts, video_frame.time_base
     return out
 
 
+def planes(video_frame: av.VideoFrame) -> list[Bytes]:
+    """The planes of `video_frame` as arrays of shape ``(rows, bytes)``, to be read and written in place.
+
+    Each keeps the memory of the frame alive. Rows may be longer than the picture is wide.
+    """
+    if not hasattr(video_frame, "planes"):
+        raise TypeError(f"video_frame must be an av.VideoFrame, not {type(video_frame).__name__}")
+    return [_plane_bytes(plane) for plane in video_frame.planes]
+
+
 def convert(
-    array_or_planes: Bytes | Sequence[Bytes],
+    array_or_planes: Any,
     from_format: str,
     to_format: str,
     *,
@@ -101,39 +156,100 @@ def convert(
     height: int | None = None,
     colorspace: Colorspace = "bt709",
     color_range: ColorRange = "limited",
-    out: Bytes | None = None,
-) -> Bytes:
+    crop: Crop | None = None,
+    rotate: Rotation = 0,
+    mirror: bool = False,
+    scaling: Scaling = "area",
+    out: Any = None,
+) -> Any:
     """Convert a picture between any two formats.
 
     Args:
-        array_or_planes: An array as the module describes it, or the planes of the picture as arrays of shape
+        array_or_planes: An array as the module describes it, or a list of the planes of the picture as arrays of shape
             ``(rows, bytes)``, with the size then given by the first.
         from_format: The format it is in.
         to_format: The format that is wanted.
-        width: The width that is wanted, that of the picture by default.
-        height: The height that is wanted, that of the picture by default.
+        width: The width that is wanted, that of the (cropped and turned) picture by default.
+        height: The height that is wanted, likewise.
         colorspace: ``"bt601"`` or ``"bt709"``.
         color_range: ``"limited"`` or ``"full"``.
-        out: Takes an array of the right shape.
+        crop: ``(x, y, width, height)``, the part that is taken; x and y even where pixels share their chroma.
+        rotate: How far the picture is turned clockwise, in degrees: 0, 90, 180 or 270.
+        mirror: Whether left and right change places, after it was turned.
+        scaling: ``"area"`` averages where the picture shrinks and is linear where it grows; ``"bilinear"`` and
+            ``"bicubic"`` (Keys 1981, a = -1/2) stretch their kernels where it shrinks.
+        out: Takes an array of the right shape, or a list of planes, and is returned.
     """
-    if colorspace not in ("bt601", "bt709"):
-        raise ValueError(f"colorspace must be 'bt601' or 'bt709', not {colorspace!r}")
-    if color_range not in ("limited", "full"):
-        raise ValueError(f"color_range must be 'limited' or 'full', not {color_range!r}")
-    if isinstance(array_or_planes, np.ndarray):
-        in_size = _size_of(array_or_planes, from_format)
-        planes = _planes_of(array_or_planes, from_format, in_size)
-    else:
-        planes = [_checked_bytes(plane, "a plane") for plane in array_or_planes]
-        if not planes or planes[0].ndim != 2:
-            raise ValueError("planes must be arrays of shape (rows, bytes)")
-        in_size = (planes[0].shape[1] // _CHANNELS.get(from_format, 1), planes[0].shape[0])
-    size = (width or in_size[0], height or in_size[1])
-    out = _output(out, to_format, size)
-    out_planes = _planes_of(out, to_format, size, written=True)
-    bt601, full_range = colorspace == "bt601", color_range == "full"
-    _core.convert_picture(planes, from_format, in_size, out_planes, to_format, size, bt601, full_range)
-    return out
+    if type(array_or_planes) is not np.ndarray:
+        array_or_planes = _in_place(array_or_planes)
+    if out is not None and type(out) is not np.ndarray:
+        out = _in_place(out)
+    return _core.convert_picture(
+        array_or_planes,
+        from_format,
+        to_format,
+        width,
+        height,
+        colorspace,
+        color_range,
+        out,
+        crop,
+        rotate,
+        mirror,
+        scaling,
+    )
+
+
+def _in_place(a: Any) -> Any:
+    """The arrays of what is none itself, over the same memory; what has no memory to share is left to be refused."""
+    if isinstance(a, np.ndarray):
+        return a
+    if isinstance(a, Sequence) and not isinstance(a, (str, bytes, bytearray, memoryview)):
+        return [_in_place(plane) for plane in a]
+    if isinstance(a, (bytes, bytearray, memoryview)) or hasattr(a, "__array_interface__"):
+        return np.asarray(a) if not isinstance(a, (bytes, bytearray)) else np.frombuffer(a, np.uint8)
+    if hasattr(a, "__dlpack__"):
+        return np.from_dlpack(a)
+    return a
+
+
+def _plane_bytes(plane: Any) -> Any:
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+
+
+def _size_after(
+    size: tuple[int, int], crop: Crop | None, rotate: int, width: int | None, height: int | None
+) -> tuple[int, int]:
+    """(width, height) of a picture that was cropped, turned and scaled."""
+    across, down = (crop[2], crop[3]) if crop else size
+    if rotate in {90, 270}:
+        across, down = down, across
+    size = (across if width is None else width, down if height is None else height)
+    if min(size) < 1:
+        raise ValueError(f"width and height must be above 0, not {size}")
+    return size
+
+
+def _new_frame(size: tuple[int, int], format: str) -> av.VideoFrame:  # noqa: A002
+    import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
+
+    return av.VideoFrame(*size, "gray" if format == "gray8" else format)
+
+
+def _refuse_other_format(frame: Any, to: str) -> None:
+    name = getattr(getattr(frame, "format", None), "name", None)
+    if name is None:
+        raise TypeError(f"out must be an av.VideoFrame, not {type(frame).__name__}")
+    if name != to and (name, to) != ("gray", "gray8"):
+        raise ValueError(f"out must be a {to} frame, not {frame}")
+
+
+def _coloured(frame: av.VideoFrame, colorspace: str | None, color_range: str | None) -> av.VideoFrame:
+    if colorspace is not None:
+        frame.colorspace = _COLORSPACES[colorspace]
+    if color_range is not None:
+        frame.color_range = _COLOR_RANGES[color_range]
+    return frame
 
 
 def audio_to_ndarray(
@@ -227,75 +343,3 @@ def _sample_layout(audio_frame: Any) -> _SampleLayout:
 def _plane_samples(plane: Any, dtype: type, count: int) -> Any:
     """The samples of an av.AudioPlane as a view, which keeps the frame's memory alive."""
     return np.frombuffer(plane, dtype, count)
-
-
-def _frame_planes(frame: Any) -> list[Bytes]:
-    """The planes of an av.VideoFrame as views, which keep the frame's memory alive."""
-    return [np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size) for plane in frame.planes]
-
-
-def _checked_bytes(a: object, name: str) -> Bytes:
-    if not isinstance(a, np.ndarray) or a.dtype != np.uint8:
-        kind = f"an array of {a.dtype}" if isinstance(a, np.ndarray) else type(a).__name__
-        raise TypeError(f"{name} must be a NumPy array of uint8, not {kind}")
-    return a
-
-
-def _shape_of(format: str, size: tuple[int, int]) -> tuple[int, ...]:  # noqa: A002
-    width, height = size
-    if format in _PLANAR:
-        if width % 2 or height % 2:
-            raise ValueError(f"a {format} array needs an even width and height, not {width}x{height}")
-        return height * 3 // 2, width
-    if format not in _CHANNELS:
-        raise ValueError(f"the format must be one of {', '.join([*_PLANAR, *_CHANNELS])}, not {format!r}")
-    channels = _CHANNELS[format]
-    return (height, width) if channels == 1 else (height, width, channels)
-
-
-def _size_of(a: Bytes, format: str) -> tuple[int, int]:  # noqa: A002
-    """(width, height) of an array in `format`."""
-    _checked_bytes(a, "the picture")
-    if a.ndim < 2 or 0 in a.shape:
-        raise ValueError(f"a picture in {format} has at least one row and one column; this array has shape {a.shape}")
-    height = a.shape[0] * 2 // 3 if format in _PLANAR else a.shape[0]
-    size = (a.shape[1], height)
-    if a.shape != _shape_of(format, size):
-        raise ValueError(f"a picture in {format} does not have the shape {a.shape}")
-    return size
-
-
-def _output(out: Bytes | None, format: str, size: tuple[int, int]) -> Bytes:  # noqa: A002
-    shape = _shape_of(format, size)
-    if min(size) < 1:
-        raise ValueError(f"width and height must be above 0, not {size}")
-    if out is None:
-        return np.empty(shape, np.uint8)
-    if _checked_bytes(out, "out").shape != shape or not out.flags.writeable:
-        raise ValueError(f"out must be a writeable array of shape {shape}, not {out.shape}")
-    return out
-
-
-def _planes_of(a: Bytes, format: str, size: tuple[int, int], *, written: bool = False) -> list[Bytes]:  # noqa: A002
-    """The planes of an array as views of shape (rows, bytes).
-
-    An array whose pixels do not lie side by side is copied if it is read, and refused if it is to be written.
-    """
-    width, height = size
-    in_pieces = not a.flags.c_contiguous if format == "yuv420p" else a.strides[1:] != _packed_strides(a)
-    if in_pieces and written:
-        raise ValueError("out: the pixels of a row must lie side by side")
-    if in_pieces:
-        a = np.ascontiguousarray(a)
-    if format == "yuv420p":
-        half = a[height:].reshape(2, height // 2, width // 2)
-        return [a[:height], half[0], half[1]]
-    if format == "nv12":
-        return [a[:height], a[height:]]
-    if a.ndim == 3:
-        return [np.lib.stride_tricks.as_strided(a, (a.shape[0], a.shape[1] * a.shape[2]), (a.strides[0], 1))]
-    return [a]
-
-
-def _packed_strides(a: Bytes) -> tuple[int, ...]:
-    return (a.shape[2], 1) if a.ndim == 3 else (1,)

@@ -1,0 +1,171 @@
+// 64 bytes, or 32 words of 16 bits: AVX-512 with VBMI, whose byte shuffles reach across the register.
+#pragma once
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 takes the registers that its own header leaves undefined on purpose for mistakes.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace spike::SPIKE_ISA {
+namespace {
+
+using Bytes = __m512i;
+using Words = __m512i;
+constexpr std::size_t byte_lanes = 64, word_lanes = 32;
+
+inline Bytes load(const std::uint8_t* from) noexcept { return _mm512_loadu_si512(from); }
+inline void store(std::uint8_t* to, Bytes bytes) noexcept { _mm512_storeu_si512(to, bytes); }
+inline Words load_words(const std::uint16_t* from) noexcept { return _mm512_loadu_si512(from); }
+inline void store_words(std::uint16_t* to, Words words) noexcept { _mm512_storeu_si512(to, words); }
+inline Words repeat(std::int32_t word) noexcept { return _mm512_set1_epi16(static_cast<short>(word)); }
+inline Bytes repeat_byte(std::uint8_t byte) noexcept { return _mm512_set1_epi8(static_cast<char>(byte)); }
+
+inline Words add(Words a, Words b) noexcept { return _mm512_add_epi16(a, b); }
+inline Words add_saturated(Words a, Words b) noexcept { return _mm512_adds_epi16(a, b); }
+inline Words multiply_high(Words a, Words b) noexcept { return _mm512_mulhi_epu16(a, b); }
+inline Words multiply_round(Words a, Words b) noexcept { return _mm512_mulhrs_epi16(a, b); }
+inline Words flip_sign(Words a) noexcept { return _mm512_xor_si512(a, repeat(0x8000)); }
+template <int bits>
+Words shift_left(Words a) noexcept {
+    return _mm512_slli_epi16(a, bits);
+}
+template <int bits>
+Words shift_right(Words a) noexcept {
+    return _mm512_srli_epi16(a, bits);
+}
+
+inline Words even_high(Bytes a) noexcept { return _mm512_slli_epi16(a, 8); }
+inline Words odd_high(Bytes a) noexcept { return _mm512_and_si512(a, repeat(0xff00)); }
+inline Bytes join_high(Words even, Words odd) noexcept {
+    constexpr int odd_where_the_mask_is_set = 0xca;
+    return _mm512_ternarylogic_epi32(repeat(0xff00), odd, _mm512_srli_epi16(even, 8), odd_where_the_mask_is_set);
+}
+template <int bits>
+Bytes join_saturated(Words even, Words odd) noexcept {
+    const __m512i halves = _mm512_packus_epi16(_mm512_srai_epi16(even, bits), _mm512_srai_epi16(odd, bits));
+    return _mm512_shuffle_epi8(
+        halves, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
+}
+inline Words load_high(const std::uint8_t* from) noexcept {
+    return _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))), 8);
+}
+template <int bits>
+void store_saturated(std::uint8_t* to, Words words) noexcept {
+    const __m512i clamped = _mm512_max_epi16(_mm512_srai_epi16(words, bits), _mm512_setzero_si512());
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtusepi16_epi8(clamped));
+}
+inline void store_high(std::uint8_t* to, Words words) noexcept {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi16_epi8(_mm512_srli_epi16(words, 8)));
+}
+inline Words pair_sum(Bytes a) noexcept { return _mm512_maddubs_epi16(a, _mm512_set1_epi8(1)); }
+inline Bytes average(Bytes a, Bytes b) noexcept { return _mm512_avg_epu8(a, b); }
+
+// --- bytes that lie side by side and bytes that lie apart
+// --------------------------------------------------------------
+
+struct Bytes2 {
+    Bytes first, second;
+};
+struct Bytes3 {
+    Bytes first, second, third;
+};
+
+template <typename Make>
+constexpr std::array<std::uint8_t, 64> shuffle_of(Make make) {
+    std::array<std::uint8_t, 64> table{};
+    for (std::size_t n = 0; n < 64; ++n) table[n] = static_cast<std::uint8_t>(make(n));
+    return table;
+}
+
+template <typename Test>
+constexpr std::uint64_t mask_of(Test test) {
+    std::uint64_t mask = 0;
+    for (std::size_t n = 0; n < 64; ++n) mask |= static_cast<std::uint64_t>(test(n)) << n;
+    return mask;
+}
+
+// Every `step`th byte of many, from the `channel`th on. The shuffles look at the low bits of a place only, so that one
+// table serves the registers that the bytes come from.
+template <std::size_t step, std::size_t channel>
+alignas(64) inline constexpr auto apart = shuffle_of([](std::size_t n) { return step * n + channel; });
+// The bytes of the `part`th register of many in which `step` channels take turns: odd channels are those of the second
+// register that is shuffled.
+template <std::size_t step, std::size_t part>
+alignas(64) inline constexpr auto together = shuffle_of([](std::size_t n) {
+    const std::size_t at = 64 * part + n;
+    return at / step + at % step % 2 * 64;
+});
+template <std::size_t step, std::size_t part>
+constexpr std::uint64_t from_third = mask_of([](std::size_t n) { return (64 * part + n) % step >= 2; });
+
+inline Bytes table(const std::array<std::uint8_t, 64>& bytes) noexcept { return _mm512_load_si512(bytes.data()); }
+
+inline Bytes2 deinterleave(Bytes a, Bytes b) noexcept {
+    return {_mm512_permutex2var_epi8(a, table(apart<2, 0>), b), _mm512_permutex2var_epi8(a, table(apart<2, 1>), b)};
+}
+
+inline Bytes2 interleave(Bytes a, Bytes b) noexcept {
+    return {_mm512_permutex2var_epi8(a, table(together<2, 0>), b),
+            _mm512_permutex2var_epi8(a, table(together<2, 1>), b)};
+}
+
+template <std::size_t channel>
+Bytes one_of_three(Bytes a, Bytes b, Bytes c) noexcept {
+    constexpr std::uint64_t in_c = mask_of([](std::size_t n) { return 3 * n + channel >= 128; });
+    const Bytes places = table(apart<3, channel>);
+    return _mm512_mask_permutexvar_epi8(_mm512_permutex2var_epi8(a, places, b), in_c, places, c);
+}
+
+inline Bytes3 load3(const std::uint8_t* from) noexcept {
+    const Bytes a = load(from), b = load(from + 64), c = load(from + 128);
+    return {one_of_three<0>(a, b, c), one_of_three<1>(a, b, c), one_of_three<2>(a, b, c)};
+}
+
+template <std::size_t part>
+void store_part_of_three(std::uint8_t* to, const Bytes3& a) noexcept {
+    const Bytes places = table(together<3, part>);
+    const Bytes two = _mm512_permutex2var_epi8(a.first, places, a.second);
+    store(to + 64 * part, _mm512_mask_permutexvar_epi8(two, from_third<3, part>, places, a.third));
+}
+
+inline void store3(std::uint8_t* to, const Bytes3& a) noexcept {
+    store_part_of_three<0>(to, a);
+    store_part_of_three<1>(to, a);
+    store_part_of_three<2>(to, a);
+}
+
+template <std::size_t channel>
+Bytes one_of_four(const std::uint8_t* from) noexcept {
+    const Bytes places = table(apart<4, channel>);
+    return _mm512_mask_blend_epi8(0xffffffff00000000, _mm512_permutex2var_epi8(load(from), places, load(from + 64)),
+                                  _mm512_permutex2var_epi8(load(from + 128), places, load(from + 192)));
+}
+
+// Three of four channels, the first of which is `begin`.
+template <std::size_t begin>
+Bytes3 load4(const std::uint8_t* from) noexcept {
+    return {one_of_four<begin>(from), one_of_four<begin + 1>(from), one_of_four<begin + 2>(from)};
+}
+
+template <std::size_t part>
+void store_part_of_four(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
+    const Bytes places = table(together<4, part>);
+    store(to + 64 * part, _mm512_mask_blend_epi8(from_third<4, part>, _mm512_permutex2var_epi8(a, places, b),
+                                                 _mm512_permutex2var_epi8(c, places, d)));
+}
+
+inline void store4(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
+    store_part_of_four<0>(to, a, b, c, d);
+    store_part_of_four<1>(to, a, b, c, d);
+    store_part_of_four<2>(to, a, b, c, d);
+    store_part_of_four<3>(to, a, b, c, d);
+}
+
+}  // namespace
+}  // namespace spike::SPIKE_ISA

@@ -1,0 +1,35 @@
+// From one pixel format to another at one size.
+#pragma once
+
+#include <vector>
+
+#include "convert/colour.hpp"
+#include "convert/picture.hpp"
+
+namespace spike {
+
+class SameSize {
+  public:
+    SameSize(PixelFormat from, PixelFormat to, std::size_t width, const Colour& colour);
+
+    // Pictures, or strips of them that begin on an even row, in the formats and of the width that were given.
+    void run(const PictureIn& in, const PictureOut& out) noexcept;
+
+  private:
+    void repack(const PictureIn& in, const PictureOut& out) noexcept;
+    void yuv_to_rgb(const PictureIn& in, const PictureOut& out) noexcept;
+    void rgb_to_yuv(const PictureIn& in, const PictureOut& out) noexcept;
+    void rgb_to_yuyv(const PictureIn& in, const PictureOut& out) noexcept;
+    void yuv_to_yuv(const PictureIn& in, const PictureOut& out) noexcept;
+    YuvRow chroma_row(const PictureIn& in, std::size_t y, std::size_t below) noexcept;
+    void store_chroma(const YuvRow& chroma, const PictureOut& out, std::size_t y) noexcept;
+    void store_yuyv(const std::uint8_t* luma, const YuvRow& chroma, std::uint8_t* out) noexcept;
+    std::uint8_t* line(std::size_t index) noexcept { return lines_.data() + index * line_bytes_; }
+
+    const PixelRows& rows_;
+    Matrices matrices_;
+    std::size_t width_, pairs_, line_bytes_;
+    std::vector<std::uint8_t> lines_;  // what lies between two kernels; most conversions need none
+};
+
+}  // namespace spike
