@@ -286,13 +286,145 @@ def test_frames_that_do_not_fit_are_refused() -> None:
         frames.from_ndarray(picture(), out=av.VideoFrame(32, 24, "yuv420p"))
     with pytest.raises(TypeError, match=r"must be an av.AudioFrame in s16"):
         frames.audio_to_ndarray(av.AudioFrame("u8", "mono", 16))
-    with pytest.raises(TypeError, match="float32 or int16"):
+    with pytest.raises(TypeError, match="float32, int16 or int32"):
         frames.audio_from_ndarray(np.zeros(4))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="shape"):
-        frames.audio_from_ndarray(np.zeros((4, 3), np.float32))
-    with pytest.raises(ValueError, match="'s16' or 'flt'"):
-        frames.audio_from_ndarray(np.zeros(4, np.float32), format="s32")  # type: ignore[arg-type]
+        frames.audio_from_ndarray(np.zeros((4, 9), np.float32))
+    with pytest.raises(ValueError, match="format must be one of"):
+        frames.audio_from_ndarray(np.zeros(4, np.float32), format="u8")
     with pytest.raises(ValueError, match="out must be a s16 frame"):
         frames.audio_from_ndarray(np.zeros(4, np.float32), out=av.AudioFrame("s16", "mono", 5))
-    with pytest.raises(ValueError, match="contiguous float32"):
+    with pytest.raises(ValueError, match="writeable array of float32"):
         frames.audio_to_ndarray(frames.audio_from_ndarray(np.zeros(4, np.float32)), out=np.zeros(3, np.float32))
+
+
+@pytest.mark.parametrize("width", [2, 62, 64, 66])
+@pytest.mark.parametrize("to", ["rgb24", "bgra", "gray8", "yuv420p", "nv12"])
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_pictures_are_turned_and_mirrored(rotate: Any, mirror: bool, to: str, width: int) -> None:
+    rgb = picture(48, width)
+    turned = np.rot90(rgb, -rotate // 90)
+    expected = frames.convert((turned[:, ::-1] if mirror else turned).copy(), "rgb24", to)
+
+    np.testing.assert_array_equal(frames.convert(rgb, "rgb24", to, rotate=rotate, mirror=mirror), expected)
+
+
+@pytest.mark.parametrize("source", FORMATS)
+def test_a_part_is_taken(source: str) -> None:
+    whole = frames.convert(picture(), "rgb24", source)
+    part = frames.convert(whole, source, "rgb24", crop=(10, 6, 32, 20))
+
+    np.testing.assert_array_equal(part, frames.convert(whole, source, "rgb24")[6:26, 10:42])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"crop": (0, 0, 65, 1)}, ValueError, "within the picture of 64x48"),
+        ({"crop": (1, 0, 4, 4)}, ValueError, "even column"),
+        ({"crop": (0, 0, 0, 4)}, ValueError, "at least one pixel"),
+        ({"crop": [0, 0, 4, 4]}, TypeError, "must be a tuple"),
+        ({"rotate": 45}, ValueError, "rotate must be"),
+        ({"scaling": "lanczos"}, ValueError, "scaling must be"),
+    ],
+)
+def test_parts_and_turns_that_do_not_exist_are_refused(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        frames.convert(frames.convert(picture(), "rgb24", "nv12"), "nv12", "rgb24", **options)
+
+
+@pytest.mark.parametrize("scaling", ["area", "bilinear", "bicubic"])
+def test_scaling_keeps_what_is_flat_and_follows_what_is_smooth(scaling: Any) -> None:
+    flat = np.full((40, 60), 200, np.uint8)
+    wave = (128 + 100 * np.sin(np.linspace(0, 6, 240)))[None].repeat(120, axis=0).round().astype(np.uint8)
+
+    for width, height in ((30, 20), (45, 31), (119, 83), (7, 5)):
+        assert (frames.convert(flat, "gray8", "gray8", width=width, height=height, scaling=scaling) == 200).all()
+    small = frames.convert(wave, "gray8", "gray8", width=160, height=80, scaling=scaling)
+    there = (np.arange(160) + 0.5) * 1.5 - 0.5
+    assert np.abs(small[40, 2:-2] - np.interp(there, np.arange(240), wave[0])[2:-2]).max() < 1.5
+
+
+def test_area_scaling_is_nearest_to_the_exact_mean() -> None:
+    large = picture(90, 120, 1)[..., 0]
+    exact = large.astype(float).repeat(2, 0).repeat(2, 1).reshape(60, 3, 80, 3).mean(axis=(1, 3))
+    small = frames.convert(large, "gray8", "gray8", width=80, height=60)
+
+    assert np.abs(small - exact).max() <= 0.55
+    assert (small == np.round(exact)).mean() >= 0.98
+
+
+def test_planes_of_a_frame_are_views_that_keep_it() -> None:
+    frame = av.VideoFrame(64, 48, "yuv420p")
+    luma, u, v = frames.planes(frame)
+    luma[:48, :64], u[:24, :32], v[:24, :32] = 120, 128, 128
+    assert (frames.to_ndarray(frame, "gray8") == 120).all()
+    del frame
+    gc.collect()
+    others = [av.VideoFrame(64, 48, "yuv420p") for _ in range(20)]  # would take the memory if it were free
+    assert others
+    assert (luma[:48, :64] == 120).all()
+
+
+def test_frames_are_reformatted_with_their_colours_and_time() -> None:
+    frame = frames.from_ndarray(picture(), to="nv12", colorspace="bt709", color_range="full")
+    frame.pts = 7
+    other = frames.reformat(frame, "yuv420p", rotate=90)
+
+    assert (other.width, other.height, other.format.name, other.pts) == (48, 64, "yuv420p", 7)
+    np.testing.assert_array_equal(frames.to_ndarray(other), np.rot90(frames.to_ndarray(frame), -1))
+
+
+class Tensor:
+    """Memory that is known by DLPack alone."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
+
+
+def test_tensors_and_buffers_are_read_in_place() -> None:
+    rgb = picture()
+    expected = frames.convert(rgb, "rgb24", "nv12")
+
+    np.testing.assert_array_equal(frames.convert(Tensor(rgb), "rgb24", "nv12"), expected)
+    np.testing.assert_array_equal(frames.convert(memoryview(rgb), "rgb24", "nv12"), expected)
+
+
+def test_samples_of_more_channels_are_mixed_by_the_documented_gains() -> None:
+    surround = np.eye(6, dtype=np.float32)
+    stereo = frames.convert_samples(surround, channels=2)
+
+    gains = np.array([[1, 0], [0, 1], [0.7071, 0.7071], [0, 0], [0.7071, 0], [0, 0.7071]]) / 2.4142
+    np.testing.assert_allclose(stereo, gains, atol=1e-4)
+    np.testing.assert_array_equal(frames.convert_samples(np.ones(4, np.float32), channels=8), 1)
+    assert np.abs(frames.convert_samples(np.ones((4, 8), np.float32), channels=1)).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32"])
+def test_planar_and_interleaved_integers_there_and_back(dtype: Any) -> None:
+    a = np.random.default_rng(5).integers(-32768, 32768, (3, 500)).astype(dtype)
+    there = frames.convert_samples(a, "float32", planar=True, planar_out=False)
+
+    assert there.shape == (500, 3)
+    np.testing.assert_array_equal(frames.convert_samples(there, dtype, planar_out=True), a)
+
+
+def test_dither_is_triangular_and_repeats_with_its_seed() -> None:
+    level = np.full(20000, 0.3 / 32768, np.float32)
+    dithered = frames.convert_samples(level, "int16", dither=1)
+
+    assert dithered.mean() == pytest.approx(0.3, abs=0.03)
+    assert dithered.var() == pytest.approx(
+        0.25, abs=0.03
+    )  # of every level: the step's twelfth and the triangle's sixth
+    np.testing.assert_array_equal(frames.convert_samples(level, "int16", dither=1), dithered)
+    assert (frames.convert_samples(level, "int16", dither=2) != dithered).any()

@@ -163,8 +163,13 @@ def test_signatures_that_are_a_contract(function: Any) -> None:
         default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
         return f"{star}{parameter.name}{default}"
 
-    actual = [described(parameter) for parameter in inspect.signature(function).parameters.values()]
+    parameters = inspect.signature(function).parameters.values()
+    added = [parameter for parameter in parameters if described(parameter) not in SIGNATURES[function]]
+    actual = [described(parameter) for parameter in parameters if parameter not in added]
     assert actual == SIGNATURES[function]
+    for parameter in added:  # callers of the contract need not know them
+        assert parameter.kind is parameter.KEYWORD_ONLY
+        assert parameter.default is not parameter.empty
 
 
 def test_options_of_the_client_and_of_its_dataclass_agree() -> None:

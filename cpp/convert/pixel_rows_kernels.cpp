@@ -41,15 +41,15 @@ Chroma load_chroma(const YuvRow& in, std::size_t x) noexcept {
     }
 }
 
-template <PackedOrder order>
+template <PackedOrder order, bool split>
 void store_packed(std::uint8_t* to, const Bytes3& rgb) noexcept {
     const auto& [red, green, blue] = rgb;
     const Bytes opaque = repeat_byte(255);
-    if constexpr (order == rgb24_order) store3(to, rgb);
-    if constexpr (order == bgr24_order) store3(to, {blue, green, red});
-    if constexpr (order == rgba_order) store4(to, red, green, blue, opaque);
-    if constexpr (order == bgra_order) store4(to, blue, green, red, opaque);
-    if constexpr (order == argb_order) store4(to, opaque, red, green, blue);
+    if constexpr (order == rgb24_order) store3<split>(to, rgb);
+    if constexpr (order == bgr24_order) store3<split>(to, {blue, green, red});
+    if constexpr (order == rgba_order) store4<split>(to, red, green, blue, opaque);
+    if constexpr (order == bgra_order) store4<split>(to, blue, green, red, opaque);
+    if constexpr (order == argb_order) store4<split>(to, opaque, red, green, blue);
 }
 
 template <PackedOrder order>
@@ -73,16 +73,16 @@ void to_packed_step(const YuvRow& in, std::size_t x, std::uint8_t* out, const To
     const Words odd = add(multiply_high(odd_high(luma), m.luma), m.offset);
     std::uint8_t* to = out + packed_bytes<order> * x;
     if constexpr (layout == no_chroma) {
-        const Bytes grey = join_saturated<rgb_bits>(even, odd);
-        store_packed<order>(to, {grey, grey, grey});
+        const Bytes grey = join_split<rgb_bits>(even, odd);
+        store_packed<order, true>(to, {grey, grey, grey});
     } else {
         const auto [u, v] = load_chroma<layout>(in, x);
         const auto colour = [&](Words chroma) {
-            return join_saturated<rgb_bits>(add_saturated(even, chroma), add_saturated(odd, chroma));
+            return join_split<rgb_bits>(add_saturated(even, chroma), add_saturated(odd, chroma));
         };
-        store_packed<order>(to, {colour(multiply_round(v, m.red_v)),
-                                 colour(add(multiply_round(u, m.green_u), multiply_round(v, m.green_v))),
-                                 colour(multiply_round(u, m.blue_u))});
+        store_packed<order, true>(to, {colour(multiply_round(v, m.red_v)),
+                                       colour(add(multiply_round(u, m.green_u), multiply_round(v, m.green_v))),
+                                       colour(multiply_round(u, m.blue_u))});
     }
 }
 
@@ -144,14 +144,9 @@ inline Bytes luma_of(const Bytes3& rgb, const ToYuvWords& m) noexcept {
                      sum(odd_high(rgb.first), odd_high(rgb.second), odd_high(rgb.third)));
 }
 
-// The sum of four pixels, as far up as a signed word reaches.
-inline Words sum_of_four(Bytes above, Bytes below) noexcept {
-    return shift_left<5>(add(pair_sum(above), pair_sum(below)));
-}
-
-inline void store_chroma(std::uint8_t* to, Words weighted) noexcept {
-    constexpr std::int32_t middle = (128 << chroma_bits) + (1 << (chroma_bits - 1));
-    store_saturated<chroma_bits>(to, add_saturated(weighted, repeat(middle)));
+// A weighted sum as a byte around the middle, still to be cut.
+inline Words around_middle(Words weighted) noexcept {
+    return add_saturated(weighted, repeat((128 << chroma_bits) + (1 << (chroma_bits - 1))));
 }
 
 template <PackedOrder order>
@@ -161,13 +156,15 @@ void from_packed_step(const PackedPair& in, std::size_t x, const YuvPair& out, c
     if (!out.u) return;
     const Bytes3 below = load_packed<order>(in.below + packed_bytes<order> * x);
     store(out.below + x, luma_of(below, m));
-    const Words red = sum_of_four(above.first, below.first), green = sum_of_four(above.second, below.second),
-                blue = sum_of_four(above.third, below.third);
+    // The sums of four pixels, as far up as a signed word reaches.
+    const Words red = add(pair_sums(above.first), pair_sums(below.first)),
+                green = add(pair_sums(above.second), pair_sums(below.second)),
+                blue = add(pair_sums(above.third), pair_sums(below.third));
     const auto weighted = [&](Words by_red, Words by_green, Words by_blue) {
         return add(add(multiply_round(red, by_red), multiply_round(green, by_green)), multiply_round(blue, by_blue));
     };
-    store_chroma(out.u + x / 2, weighted(m.u_red, m.u_green, m.u_blue));
-    store_chroma(out.v + x / 2, weighted(m.v_red, m.v_green, m.v_blue));
+    store_both<chroma_bits>(out.u + x / 2, around_middle(weighted(m.u_red, m.u_green, m.u_blue)), out.v + x / 2,
+                            around_middle(weighted(m.v_red, m.v_green, m.v_blue)));
 }
 
 template <PackedOrder order>
@@ -202,12 +199,12 @@ void repack(const std::uint8_t* in, std::uint8_t* out, std::size_t width) noexce
     for_columns(
         width,
         [&](std::size_t x) {
-            store_packed<to>(out + packed_bytes<to> * x, load_packed<from>(in + packed_bytes<from> * x));
+            store_packed<to, false>(out + packed_bytes<to> * x, load_packed<from>(in + packed_bytes<from> * x));
         },
         [&](std::size_t x, std::size_t columns) {
             std::uint8_t before[4 * step]{}, after[4 * step];
             std::memcpy(before, in + packed_bytes<from> * x, packed_bytes<from> * columns);
-            store_packed<to>(after, load_packed<from>(before));
+            store_packed<to, false>(after, load_packed<from>(before));
             std::memcpy(out + packed_bytes<to> * x, after, packed_bytes<to> * columns);
         });
 }

@@ -1,9 +1,11 @@
 #include "convert/pixels.hpp"
 
 #include <algorithm>
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <map>
 #include <optional>
-#include <utility>
-#include <vector>
 
 #include "convert/same_size.hpp"
 
@@ -12,26 +14,46 @@ namespace {
 
 constexpr std::size_t strip_rows = 16;  // even: rows that share their chroma stay together
 
+struct ScalerKey {
+    std::array<std::size_t, 5> geometry;  // rows and pixels before and after, bytes a pixel
+    Scaling scaling;
+    auto operator<=>(const ScalerKey&) const = default;
+};
+
+// The scalers of this thread's last sizes: to make one takes as long as to scale a small picture.
+using Scalers = std::map<ScalerKey, PlaneScaler>;
+
+Scalers& kept_scalers() {
+    thread_local Scalers scalers;
+    constexpr std::size_t most = 24;
+    if (scalers.size() > most) scalers.clear();
+    return scalers;
+}
+
 class Scaler {
   public:
     Scaler(const PictureIn& in, std::size_t width, std::size_t height, Scaling scaling)
         : in_(in), width_(width), height_(height) {
-        for (std::size_t plane = 0; plane < plane_count(in.format); ++plane)
-            planes_.emplace_back(plane_shape(in.format, plane, in.width, in.height),
-                                 plane_shape(in.format, plane, width, height), scaling);
+        Scalers& kept = kept_scalers();
+        for (std::size_t plane = 0; plane < plane_count(in.format); ++plane) {
+            const PlaneShape from = plane_shape(in.format, plane, in.width, in.height);
+            const PlaneShape to = plane_shape(in.format, plane, width, height);
+            const ScalerKey key{{from.rows, from.pixels, to.rows, to.pixels, from.bytes}, scaling};
+            planes_[plane] = &kept.try_emplace(key, from, to, scaling).first->second;
+        }
     }
 
     // The rows of the scaled picture from `first` on, as many as `strip` has.
     void run(const PictureOut& strip, std::size_t first) noexcept {
-        for (std::size_t plane = 0; plane < planes_.size(); ++plane)
-            planes_[plane].run(in_.planes[plane], in_.strides[plane], strip.planes[plane], strip.strides[plane],
-                               plane ? first / 2 : first, plane_shape(strip.format, plane, width_, strip.height).rows);
+        for (std::size_t plane = 0; plane < plane_count(in_.format); ++plane)
+            planes_[plane]->run(in_.planes[plane], in_.strides[plane], strip.planes[plane], strip.strides[plane],
+                                plane ? first / 2 : first, plane_shape(strip.format, plane, width_, strip.height).rows);
     }
 
   private:
     const PictureIn& in_;
     std::size_t width_, height_;
-    std::vector<PlaneScaler> planes_;
+    std::array<PlaneScaler*, 3> planes_{};
 };
 
 void in_strips(const PictureIn& in, const PictureOut& out, const Conversion& conversion, std::size_t width,

@@ -93,7 +93,7 @@ PlaneScaler::PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling s
       line_(from.row_bytes() + row_padding),
       taps_(down_.taps) {
     const AxisWeights columns(from.pixels, to.pixels, scaling);
-    const std::vector<std::uint16_t> weights = signed_ ? quantised(columns, 15, 32767) : quantised(columns, 16, 65535);
+    const std::vector<std::uint16_t> weights = signed_ ? quantised(columns, 14, 32767) : quantised(columns, 16, 65535);
     across_.count = to.row_bytes();
     across_.taps = columns.taps;
     across_.step = from.bytes;

@@ -11,7 +11,7 @@
 namespace spike {
 
 // Weights of averages are unsigned with 16 fractional bits, and words between the two axes have 8. Where weights may be
-// negative they are signed with 15 bits across and 14 down, and words have 6.
+// negative they are signed with 14, and words have 6.
 
 // What makes the samples of a row: for each a first input sample and `taps` weights, tap by tap in blocks of one
 // register, with the places that a register's samples come from. Filled by `plan` of the kernels that read it.

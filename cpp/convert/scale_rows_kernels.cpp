@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
 #include <algorithm>
+#include <type_traits>
 
 #include "convert/lanes/lanes.hpp"
 #include "convert/lanes/pick.hpp"
@@ -27,7 +28,7 @@ struct Averaging {
 };
 
 struct Signed {
-    static constexpr int bits = 6;
+    static constexpr int bits = 5;
     static Words widen(Words high) noexcept { return shift_right<1>(high); }
     static Words multiply(Words a, Words weight) noexcept { return multiply_round(a, weight); }
     static std::int32_t product(std::uint16_t a, std::uint16_t weight) noexcept {
@@ -41,10 +42,41 @@ struct Signed {
     }
 };
 
+// Calls visit with the number of taps, known to the compiler where it is a usual one.
+template <typename Visit>
+void with_taps(std::size_t taps, Visit visit) noexcept {
+    switch (taps) {
+        case 1: visit(std::integral_constant<std::size_t, 1>{}); return;
+        case 2: visit(std::integral_constant<std::size_t, 2>{}); return;
+        case 3: visit(std::integral_constant<std::size_t, 3>{}); return;
+        case 4: visit(std::integral_constant<std::size_t, 4>{}); return;
+        default: visit(taps);
+    }
+}
+
+template <typename Sum, typename Taps>
+std::size_t down_registers(const std::uint8_t* const* rows, const std::uint16_t* weights, Taps taps, std::uint16_t* out,
+                           std::size_t count) noexcept {
+    std::size_t x = 0;
+    if constexpr (!std::is_same_v<Taps, std::size_t>) {
+        Words factors[Taps::value];
+        const std::uint8_t* from[Taps::value];
+        for (std::size_t tap = 0; tap < taps; ++tap) factors[tap] = repeat(weights[tap]), from[tap] = rows[tap];
+        for (; x + word_lanes <= count; x += word_lanes) {
+            Words sum = repeat(Sum::start(taps));
+            for (std::size_t tap = 0; tap < taps; ++tap)
+                sum = add(sum, Sum::multiply(Sum::widen(load_high(from[tap] + x)), factors[tap]));
+            store_words(out + x, sum);
+        }
+    }
+    return x;
+}
+
 template <typename Sum>
 void down(const std::uint8_t* const* rows, const std::uint16_t* weights, std::size_t taps, std::uint16_t* out,
           std::size_t count) noexcept {
     std::size_t x = 0;
+    with_taps(taps, [&](auto known) { x = down_registers<Sum>(rows, weights, known, out, count); });
     for (; x + word_lanes <= count; x += word_lanes) {
         Words sum = repeat(Sum::start(taps));
         for (std::size_t tap = 0; tap < taps; ++tap)
@@ -61,16 +93,19 @@ void down(const std::uint8_t* const* rows, const std::uint16_t* weights, std::si
 template <typename Sum>
 void across(const std::uint16_t* row, const RowPlan& plan, std::uint8_t* out) noexcept {
     const std::int32_t start = Sum::start(plan.taps) + (1 << (Sum::bits - 1));
-    const std::uint16_t* block = plan.blocks.data();
-    const std::uint32_t* base = plan.bases.data();
     std::size_t x = 0;
-    for (; !plan.blocks.empty() && x + word_lanes <= plan.count; x += word_lanes, base += pick_groups) {
-        const Reach reach = reach_from(row, base);
-        Words sum = repeat(start);
-        for (std::size_t tap = 0; tap < plan.taps; ++tap, block += 2 * word_lanes)
-            sum = add(sum, Sum::multiply(pick(reach, load_words(block)), load_words(block + word_lanes)));
-        Sum::store(out + x, sum);
-    }
+    if (!plan.blocks.empty())
+        with_taps(plan.taps, [&](auto taps) {
+            const std::uint16_t* block = plan.blocks.data();
+            const std::uint32_t* base = plan.bases.data();
+            for (; x + word_lanes <= plan.count; x += word_lanes, base += pick_groups) {
+                const Reach reach = reach_from(row, base);
+                Words sum = repeat(start);
+                for (std::size_t tap = 0; tap < taps; ++tap, block += 2 * word_lanes)
+                    sum = add(sum, Sum::multiply(pick(reach, load_words(block)), load_words(block + word_lanes)));
+                Sum::store(out + x, sum);
+            }
+        });
     for (; x < plan.count; ++x) {
         std::int32_t sum = start;
         for (std::size_t tap = 0; tap < plan.taps; ++tap)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'picture_size']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'picture_size', 'samples_of_frame', 'samples_to_frame']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -270,27 +270,19 @@ def convert_picture(source: typing.Any, from_format: typing.Any, to_format: typi
     """
     Convert a picture; frames.py says how. Without `from_format` the source is a frame. Releases the GIL.
     """
-@typing.overload
-def convert_samples(in_samples: numpy.typing.NDArray[numpy.int16], out_samples: numpy.typing.NDArray[numpy.float32], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
+def convert_samples(a: typing.Any, dtype: str, channels: typing.SupportsInt | typing.SupportsIndex | None, planar_in: bool, planar_out: bool, dither: typing.SupportsInt | typing.SupportsIndex | None, out: typing.Any) -> numpy.ndarray:
     """
-    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
-    """
-@typing.overload
-def convert_samples(in_samples: numpy.typing.NDArray[numpy.float32], out_samples: numpy.typing.NDArray[numpy.int16], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
-    """
-    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
-    """
-@typing.overload
-def convert_samples(in_samples: numpy.typing.NDArray[numpy.float32], out_samples: numpy.typing.NDArray[numpy.float32], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
-    """
-    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
-    """
-@typing.overload
-def convert_samples(in_samples: numpy.typing.NDArray[numpy.int16], out_samples: numpy.typing.NDArray[numpy.int16], in_channels: typing.SupportsInt | typing.SupportsIndex, out_channels: typing.SupportsInt | typing.SupportsIndex) -> None:
-    """
-    Convert interleaved int16 or float32 samples into `out_samples`, and the number of channels with it.
+    Convert an array; frames.py says how.
     """
 def picture_size(source: typing.Any, format: typing.Any) -> tuple[int, int]:
     """
     (width, height) of a picture.
+    """
+def samples_of_frame(audio_frame: typing.Any, dtype: str, channels: typing.SupportsInt | typing.SupportsIndex | None, planar: bool, dither: typing.SupportsInt | typing.SupportsIndex | None, out: typing.Any) -> numpy.ndarray:
+    """
+    The samples of an av.AudioFrame as an array.
+    """
+def samples_to_frame(a: typing.Any, audio_frame: typing.Any, planar: bool, dither: typing.SupportsInt | typing.SupportsIndex | None) -> None:
+    """
+    Write an array into an av.AudioFrame.
     """

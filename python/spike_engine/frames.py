@@ -30,6 +30,7 @@ __all__ = [
     "audio_from_ndarray",
     "audio_to_ndarray",
     "convert",
+    "convert_samples",
     "from_ndarray",
     "planes",
     "reformat",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 Bytes: TypeAlias = NDArray[np.uint8]
-Samples: TypeAlias = NDArray[np.float32] | NDArray[np.int16]
+Samples: TypeAlias = NDArray[np.float32] | NDArray[np.int16] | NDArray[np.int32]
 Colorspace: TypeAlias = Literal["bt601", "bt709"]
 ColorRange: TypeAlias = Literal["limited", "full"]
 Scaling: TypeAlias = Literal["area", "bilinear", "bicubic"]
@@ -133,7 +134,9 @@ def reformat(
     _refuse_other_format(out, to)
     _core.convert_picture(video_frame, None, to, width, height, None, None, out, crop, rotate, mirror, scaling)
     out.colorspace, out.color_range = video_frame.colorspace, video_frame.color_range
-    out.pts, out.time_base = video_frame.pts, video_frame.time_base
+    out.pts = video_frame.pts
+    if video_frame.time_base is not None:
+        out.time_base = video_frame.time_base
     return out
 
 
@@ -255,91 +258,93 @@ def _coloured(frame: av.VideoFrame, colorspace: str | None, color_range: str | N
 def audio_to_ndarray(
     audio_frame: av.AudioFrame,
     *,
-    dtype: Literal["float32", "int16"] = "float32",
+    dtype: SampleType = "float32",
     channels: int | None = None,
+    planar: bool = False,
+    dither: int | None = None,
     out: Samples | None = None,
 ) -> Any:
     """The samples of `audio_frame`: shape ``(n,)`` for one channel, else ``(n, channels)``; float32 is in [-1, 1].
 
     Args:
-        audio_frame: In the format s16, s16p, flt or fltp.
-        dtype: ``"float32"`` or ``"int16"``; what is out of range saturates.
-        channels: How many are wanted, those of the frame by default. Fewer are the mean of all, more are copies of it.
+        audio_frame: In the format s16, s32, flt, or one of these planar.
+        dtype: ``"float32"``, ``"int16"`` or ``"int32"``; what is out of range saturates.
+        channels: How many are wanted, 1 to 8, those of the frame by default; see `convert_samples`.
+        planar: Whether the shape is ``(channels, n)``.
+        dither: As for `convert_samples`.
         out: Takes an array of the right shape and dtype.
     """
-    layout = _sample_layout(audio_frame)
-    in_channels = len(audio_frame.layout.channels)
-    count = audio_frame.samples
-    if layout.planar and in_channels > 1:
-        planes = [_plane_samples(plane, layout.dtype, count) for plane in audio_frame.planes]
-        samples = np.stack(planes, axis=-1)
-    else:
-        samples = _plane_samples(audio_frame.planes[0], layout.dtype, count * in_channels)
-    channels = channels or in_channels
-    shape = (count,) if channels == 1 else (count, channels)
-    if out is None:
-        out = np.empty(shape, dtype)
-    elif out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
-        raise ValueError(f"out must be a contiguous {dtype} array of shape {shape}")
-    _core.convert_samples(samples, out, in_channels, channels)
-    return out
+    return _core.samples_of_frame(audio_frame, dtype, channels, planar, dither, out)
 
 
 def audio_from_ndarray(
     a: Samples,
     *,
-    format: Literal["s16", "flt"] = "s16",  # noqa: A002 (the name that PyAV uses)
+    format: str = "s16",  # noqa: A002 (the name that PyAV uses)
     sample_rate_hz: int = 48000,
+    channels: int | None = None,
+    planar: bool = False,
+    dither: int | None = None,
     out: av.AudioFrame | None = None,
 ) -> av.AudioFrame:
-    """An ``av.AudioFrame`` of `a`, float32 in [-1, 1] or int16, shape ``(n,)`` for mono or ``(n, 2)`` for stereo.
+    """An ``av.AudioFrame`` of `a`: float32 in [-1, 1], int16 or int32, shape ``(n,)`` or ``(n, channels)``.
 
-    `format` is ``"s16"`` (what is out of range saturates) or ``"flt"``. `out` takes a frame of the right format and
-    size.
+    Args:
+        a: The samples; ``(channels, n)`` where `planar` says so.
+        format: ``"s16"``, ``"s32"``, ``"flt"``, or one of these with a p, for planar; what is out of range saturates.
+        sample_rate_hz: Written into the frame.
+        channels: How many are wanted, 1 to 8, those of `a` by default; see `convert_samples`.
+        planar: Whether `a` has the shape ``(channels, n)``.
+        dither: As for `convert_samples`.
+        out: Takes a frame of the right format and size.
     """
-    import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
-
-    if not isinstance(a, np.ndarray) or a.dtype.type not in (np.float32, np.int16):
-        raise TypeError("a must be a NumPy array of float32 or int16")
-    if a.ndim not in (1, 2) or (a.ndim == 2 and a.shape[1] not in (1, 2)) or len(a) == 0:
-        raise ValueError(f"a must have shape (n,) or (n, 2) and not be empty, not {a.shape}")
-    if format not in ("s16", "flt"):
-        raise ValueError(f"format must be 's16' or 'flt', not {format!r}")
-    channels = 1 if a.ndim == 1 else a.shape[1]
+    if not isinstance(a, np.ndarray) or a.dtype.type not in {np.float32, np.int16, np.int32}:
+        raise TypeError("a must be a NumPy array of float32, int16 or int32")
+    if a.ndim not in {1, 2} or a.size == 0 or (a.ndim == 2 and a.shape[0 if planar else 1] not in _LAYOUTS):
+        raise ValueError(f"a must have the shape of 1 to 8 channels and not be empty, not {a.shape}")
+    if format not in _SAMPLE_FORMATS:
+        raise ValueError(f"format must be one of {', '.join(map(repr, _SAMPLE_FORMATS))}, not {format!r}")
+    count = a.shape[-1] if planar else a.shape[0]
+    channels = channels or (1 if a.ndim == 1 else a.size // count)
+    if channels not in _LAYOUTS:
+        raise ValueError(f"channels must be 1 to 8, not {channels}")
     if out is None:
-        out = av.AudioFrame(format, "mono" if channels == 1 else "stereo", len(a))
-    elif (out.format.name, out.samples, len(out.layout.channels)) != (format, len(a), channels):
-        raise ValueError(f"out must be a {format} frame of {len(a)} samples and {channels} channels")
+        import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
+
+        out = av.AudioFrame(format, _LAYOUTS[channels], count)
+    elif (out.format.name, out.samples, out.layout.nb_channels) != (format, count, channels):
+        raise ValueError(f"out must be a {format} frame of {count} samples and {channels} channels")
     out.sample_rate = sample_rate_hz
-    dtype = np.int16 if format == "s16" else np.float32
-    samples = _plane_samples(out.planes[0], dtype, len(a) * channels)
-    _core.convert_samples(np.ascontiguousarray(a), samples, channels, channels)
+    _core.samples_to_frame(a, out, planar, dither)
     return out
 
 
-class _SampleLayout:
-    """How the samples of an av format lie in memory."""
+def convert_samples(
+    a: Samples,
+    dtype: SampleType = "float32",
+    *,
+    channels: int | None = None,
+    planar: bool = False,
+    planar_out: bool | None = None,
+    dither: int | None = None,
+    out: Samples | None = None,
+) -> Any:
+    """Samples of another type, layout or number of channels.
 
-    def __init__(self, dtype: type, *, planar: bool) -> None:
-        self.dtype = dtype
-        self.planar = planar
+    Args:
+        a: float32 in [-1, 1], int16 or int32; shape ``(n,)``, ``(n, channels)``, or ``(channels, n)`` if `planar`.
+        dtype: ``"float32"``, ``"int16"`` or ``"int32"``; what is out of range saturates, what is no number is silence.
+        channels: How many are wanted, 1 to 8, those of `a` by default. A mono source goes to every channel. A channel
+            that the target lacks goes to its neighbours by the gains of ITU-R BS.775-4 (0.7071 each), LFE to nobody,
+            and all gains are lowered by one factor, so that nothing can clip: stereo becomes mono as the mean. The
+            channels are those of FFmpeg's default layouts.
+        planar: Whether `a` has the shape ``(channels, n)``.
+        planar_out: Whether the result has it, as `a` does by default.
+        dither: A seed: integers then get triangular dither of two steps, peak to peak. Give every block another.
+        out: Takes an array of the right shape and dtype.
+    """
+    return _core.convert_samples(a, dtype, channels, planar, planar if planar_out is None else planar_out, dither, out)
 
 
-_SAMPLE_LAYOUTS = {
-    "s16": _SampleLayout(np.int16, planar=False),
-    "s16p": _SampleLayout(np.int16, planar=True),
-    "flt": _SampleLayout(np.float32, planar=False),
-    "fltp": _SampleLayout(np.float32, planar=True),
-}
-
-
-def _sample_layout(audio_frame: Any) -> _SampleLayout:
-    name = getattr(getattr(audio_frame, "format", None), "name", None)
-    if not hasattr(audio_frame, "samples") or name not in _SAMPLE_LAYOUTS:
-        raise TypeError(f"audio_frame must be an av.AudioFrame in s16, s16p, flt or fltp, not {audio_frame!r}")
-    return _SAMPLE_LAYOUTS[name]
-
-
-def _plane_samples(plane: Any, dtype: type, count: int) -> Any:
-    """The samples of an av.AudioPlane as a view, which keeps the frame's memory alive."""
-    return np.frombuffer(plane, dtype, count)
+_SAMPLE_FORMATS = ("s16", "s16p", "s32", "s32p", "flt", "fltp")
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}

@@ -49,10 +49,8 @@ inline Bytes join_high(Words even, Words odd) noexcept {
     return _mm256_or_si256(_mm256_srli_epi16(even, 8), odd_high(odd));
 }
 template <int bits>
-Bytes join_saturated(Words even, Words odd) noexcept {
-    const __m256i halves = _mm256_packus_epi16(_mm256_srai_epi16(even, bits), _mm256_srai_epi16(odd, bits));
-    return _mm256_shuffle_epi8(
-        halves, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
+Bytes join_split(Words even, Words odd) noexcept {
+    return _mm256_packus_epi16(_mm256_srai_epi16(even, bits), _mm256_srai_epi16(odd, bits));
 }
 inline Words load_high(const std::uint8_t* from) noexcept {
     return _mm256_slli_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))), 8);
@@ -63,8 +61,14 @@ void store_saturated(std::uint8_t* to, Words words) noexcept {
     const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi16(shifted, shifted), 0b1000);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(packed));
 }
+template <int bits>
+void store_both(std::uint8_t* to_a, Words a, std::uint8_t* to_b, Words b) noexcept {
+    const __m256i apart = _mm256_permute4x64_epi64(join_split<bits>(a, b), 0b11011000);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to_a), _mm256_castsi256_si128(apart));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to_b), _mm256_extracti128_si256(apart, 1));
+}
 inline void store_high(std::uint8_t* to, Words words) noexcept { store_saturated<0>(to, _mm256_srli_epi16(words, 8)); }
-inline Words pair_sum(Bytes a) noexcept { return _mm256_maddubs_epi16(a, _mm256_set1_epi8(1)); }
+inline Words pair_sums(Bytes a) noexcept { return _mm256_maddubs_epi16(a, _mm256_set1_epi8(32)); }
 inline Bytes average(Bytes a, Bytes b) noexcept { return _mm256_avg_epu8(a, b); }
 
 // --- bytes that lie side by side and bytes that lie apart
@@ -97,8 +101,6 @@ inline Bytes load_halves(const std::uint8_t* low, const std::uint8_t* high) noex
                                    _mm_loadu_si128(reinterpret_cast<const __m128i*>(high)), 1);
 }
 
-constexpr std::uint8_t nothing = 0x80;  // shuffles to zero
-
 template <typename Make>
 constexpr std::array<std::uint8_t, 16> shuffle_of(Make make) {
     std::array<std::uint8_t, 16> table{};
@@ -111,24 +113,28 @@ inline Bytes shuffle(Bytes a, const std::array<std::uint8_t, 16>& table) noexcep
         a, _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table.data()))));
 }
 
-inline Bytes any_of(Bytes a, Bytes b, Bytes c) noexcept { return _mm256_or_si256(_mm256_or_si256(a, b), c); }
+// Three times 16 bytes, in which three channels take turns: since 16 is no multiple of 3, every channel has other
+// places in each part, and together all of them. So parts are blended first and shuffled once.
+template <std::size_t turn>
+alignas(16) inline constexpr auto every_third = shuffle_of([](std::size_t n) { return n % 3 == turn % 3 ? 0x80 : 0; });
 
-// The bytes of `channel` out of three, that are in the `part`th 16 of 48.
-template <std::size_t channel, std::size_t part>
-alignas(16) inline constexpr auto apart = shuffle_of([](std::size_t n) {
-    const std::size_t at = 3 * n + channel;
-    return at / 16 == part ? at % 16 : nothing;
-});
-// Where the bytes of `channel` go in the `part`th 16 of 48.
-template <std::size_t channel, std::size_t part>
+template <std::size_t turn>
+Bytes blend(Bytes a, Bytes b) noexcept {
+    const __m128i mask = _mm_load_si128(reinterpret_cast<const __m128i*>(every_third<turn>.data()));
+    return _mm256_blendv_epi8(a, b, _mm256_broadcastsi128_si256(mask));
+}
+
+template <std::size_t channel>
+alignas(16) inline constexpr auto apart = shuffle_of([](std::size_t n) { return (3 * n + channel) % 16; });
+template <std::size_t channel, bool split>
 alignas(16) inline constexpr auto together = shuffle_of([](std::size_t n) {
-    const std::size_t at = 16 * part + n;
-    return at % 3 == channel ? at / 3 : nothing;
+    const std::size_t part = (channel + 48 - n) % 3, place = (16 * part + n) / 3;
+    return split ? place % 2 * 8 + place / 2 : place;
 });
 
 template <std::size_t channel>
 Bytes one_of_three(Bytes a, Bytes b, Bytes c) noexcept {
-    return any_of(shuffle(a, apart<channel, 0>), shuffle(b, apart<channel, 1>), shuffle(c, apart<channel, 2>));
+    return shuffle(blend<channel + 1>(blend<channel + 2>(a, b), c), apart<channel>);
 }
 
 inline Bytes3 load3(const std::uint8_t* from) noexcept {
@@ -137,14 +143,13 @@ inline Bytes3 load3(const std::uint8_t* from) noexcept {
     return {one_of_three<0>(a, b, c), one_of_three<1>(a, b, c), one_of_three<2>(a, b, c)};
 }
 
-template <std::size_t part>
-Bytes part_of_three(const Bytes3& a) noexcept {
-    return any_of(shuffle(a.first, together<0, part>), shuffle(a.second, together<1, part>),
-                  shuffle(a.third, together<2, part>));
-}
-
-inline void store3(std::uint8_t* to, const Bytes3& channels) noexcept {
-    const Bytes a = part_of_three<0>(channels), b = part_of_three<1>(channels), c = part_of_three<2>(channels);
+template <bool split = false>
+void store3(std::uint8_t* to, const Bytes3& channels) noexcept {
+    const Bytes first = shuffle(channels.first, together<0, split>),
+                second = shuffle(channels.second, together<1, split>),
+                third = shuffle(channels.third, together<2, split>);
+    const Bytes a = blend<2>(blend<1>(first, second), third), b = blend<1>(blend<0>(first, second), third),
+                c = blend<0>(blend<2>(first, second), third);
     constexpr int high_of_second = 0x30;  // the low half of the first, the high half of the second
     store(to, _mm256_permute2x128_si256(a, b, low_halves));
     store(to + 32, _mm256_permute2x128_si256(c, a, high_of_second));
@@ -165,7 +170,12 @@ Bytes3 load4(const std::uint8_t* from) noexcept {
             _mm256_unpacklo_epi64(_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d))};
 }
 
-inline void store4(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
+alignas(16) inline constexpr auto of_split = shuffle_of([](std::size_t n) { return n % 2 * 8 + n / 2; });
+
+template <bool split = false>
+void store4(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
+    if constexpr (split)
+        a = shuffle(a, of_split), b = shuffle(b, of_split), c = shuffle(c, of_split), d = shuffle(d, of_split);
     const Bytes ab = _mm256_unpacklo_epi8(a, b), ab_high = _mm256_unpackhi_epi8(a, b);
     const Bytes cd = _mm256_unpacklo_epi8(c, d), cd_high = _mm256_unpackhi_epi8(c, d);
     const Bytes p = _mm256_unpacklo_epi16(ab, cd), q = _mm256_unpackhi_epi16(ab, cd);

@@ -47,10 +47,8 @@ inline Bytes join_high(Words even, Words odd) noexcept {
     return _mm512_ternarylogic_epi32(repeat(0xff00), odd, _mm512_srli_epi16(even, 8), odd_where_the_mask_is_set);
 }
 template <int bits>
-Bytes join_saturated(Words even, Words odd) noexcept {
-    const __m512i halves = _mm512_packus_epi16(_mm512_srai_epi16(even, bits), _mm512_srai_epi16(odd, bits));
-    return _mm512_shuffle_epi8(
-        halves, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
+Bytes join_split(Words even, Words odd) noexcept {
+    return _mm512_packus_epi16(_mm512_srai_epi16(even, bits), _mm512_srai_epi16(odd, bits));
 }
 inline Words load_high(const std::uint8_t* from) noexcept {
     return _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))), 8);
@@ -60,10 +58,16 @@ void store_saturated(std::uint8_t* to, Words words) noexcept {
     const __m512i clamped = _mm512_max_epi16(_mm512_srai_epi16(words, bits), _mm512_setzero_si512());
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtusepi16_epi8(clamped));
 }
+template <int bits>
+void store_both(std::uint8_t* to_a, Words a, std::uint8_t* to_b, Words b) noexcept {
+    const __m512i apart = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), join_split<bits>(a, b));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to_a), _mm512_castsi512_si256(apart));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to_b), _mm512_extracti64x4_epi64(apart, 1));
+}
 inline void store_high(std::uint8_t* to, Words words) noexcept {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi16_epi8(_mm512_srli_epi16(words, 8)));
 }
-inline Words pair_sum(Bytes a) noexcept { return _mm512_maddubs_epi16(a, _mm512_set1_epi8(1)); }
+inline Words pair_sums(Bytes a) noexcept { return _mm512_maddubs_epi16(a, _mm512_set1_epi8(32)); }
 inline Bytes average(Bytes a, Bytes b) noexcept { return _mm512_avg_epu8(a, b); }
 
 // --- bytes that lie side by side and bytes that lie apart
@@ -95,11 +99,11 @@ constexpr std::uint64_t mask_of(Test test) {
 template <std::size_t step, std::size_t channel>
 alignas(64) inline constexpr auto apart = shuffle_of([](std::size_t n) { return step * n + channel; });
 // The bytes of the `part`th register of many in which `step` channels take turns: odd channels are those of the second
-// register that is shuffled.
-template <std::size_t step, std::size_t part>
+// register that is shuffled. `split` bytes are those of join_split.
+template <std::size_t step, std::size_t part, bool split = false>
 alignas(64) inline constexpr auto together = shuffle_of([](std::size_t n) {
-    const std::size_t at = 64 * part + n;
-    return at / step + at % step % 2 * 64;
+    const std::size_t at = 64 * part + n, place = at / step;
+    return (split ? place / 16 * 16 + place % 2 * 8 + place % 16 / 2 : place) + at % step % 2 * 64;
 });
 template <std::size_t step, std::size_t part>
 constexpr std::uint64_t from_third = mask_of([](std::size_t n) { return (64 * part + n) % step >= 2; });
@@ -127,17 +131,18 @@ inline Bytes3 load3(const std::uint8_t* from) noexcept {
     return {one_of_three<0>(a, b, c), one_of_three<1>(a, b, c), one_of_three<2>(a, b, c)};
 }
 
-template <std::size_t part>
+template <std::size_t part, bool split>
 void store_part_of_three(std::uint8_t* to, const Bytes3& a) noexcept {
-    const Bytes places = table(together<3, part>);
+    const Bytes places = table(together<3, part, split>);
     const Bytes two = _mm512_permutex2var_epi8(a.first, places, a.second);
     store(to + 64 * part, _mm512_mask_permutexvar_epi8(two, from_third<3, part>, places, a.third));
 }
 
-inline void store3(std::uint8_t* to, const Bytes3& a) noexcept {
-    store_part_of_three<0>(to, a);
-    store_part_of_three<1>(to, a);
-    store_part_of_three<2>(to, a);
+template <bool split = false>
+void store3(std::uint8_t* to, const Bytes3& a) noexcept {
+    store_part_of_three<0, split>(to, a);
+    store_part_of_three<1, split>(to, a);
+    store_part_of_three<2, split>(to, a);
 }
 
 template <std::size_t channel>
@@ -153,18 +158,19 @@ Bytes3 load4(const std::uint8_t* from) noexcept {
     return {one_of_four<begin>(from), one_of_four<begin + 1>(from), one_of_four<begin + 2>(from)};
 }
 
-template <std::size_t part>
+template <std::size_t part, bool split>
 void store_part_of_four(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
-    const Bytes places = table(together<4, part>);
+    const Bytes places = table(together<4, part, split>);
     store(to + 64 * part, _mm512_mask_blend_epi8(from_third<4, part>, _mm512_permutex2var_epi8(a, places, b),
                                                  _mm512_permutex2var_epi8(c, places, d)));
 }
 
-inline void store4(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
-    store_part_of_four<0>(to, a, b, c, d);
-    store_part_of_four<1>(to, a, b, c, d);
-    store_part_of_four<2>(to, a, b, c, d);
-    store_part_of_four<3>(to, a, b, c, d);
+template <bool split = false>
+void store4(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
+    store_part_of_four<0, split>(to, a, b, c, d);
+    store_part_of_four<1, split>(to, a, b, c, d);
+    store_part_of_four<2, split>(to, a, b, c, d);
+    store_part_of_four<3, split>(to, a, b, c, d);
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ uint8x8_t saturated(Words a) noexcept {
         return vqshrun_n_s16(as_signed(a), bits);
 }
 template <int bits>
-Bytes join_saturated(Words even, Words odd) noexcept {
+Bytes join_split(Words even, Words odd) noexcept {
     const uint8x8x2_t both = vzip_u8(saturated<bits>(even), saturated<bits>(odd));
     return vcombine_u8(both.val[0], both.val[1]);
 }
@@ -68,8 +68,13 @@ template <int bits>
 void store_saturated(std::uint8_t* to, Words words) noexcept {
     vst1_u8(to, saturated<bits>(words));
 }
+template <int bits>
+void store_both(std::uint8_t* to_a, Words a, std::uint8_t* to_b, Words b) noexcept {
+    store_saturated<bits>(to_a, a);
+    store_saturated<bits>(to_b, b);
+}
 inline void store_high(std::uint8_t* to, Words words) noexcept { vst1_u8(to, vshrn_n_u16(words, 8)); }
-inline Words pair_sum(Bytes a) noexcept { return vpaddlq_u8(a); }
+inline Words pair_sums(Bytes a) noexcept { return vshlq_n_u16(vpaddlq_u8(a), 5); }
 inline Bytes average(Bytes a, Bytes b) noexcept { return vrhaddq_u8(a, b); }
 
 inline Bytes2 deinterleave(Bytes a, Bytes b) noexcept { return {vuzp1q_u8(a, b), vuzp2q_u8(a, b)}; }
@@ -85,8 +90,14 @@ Bytes3 load4(const std::uint8_t* from) noexcept {
     const uint8x16x4_t a = vld4q_u8(from);
     return {a.val[begin], a.val[begin + 1], a.val[begin + 2]};
 }
-inline void store3(std::uint8_t* to, const Bytes3& a) noexcept { vst3q_u8(to, {{a.first, a.second, a.third}}); }
-inline void store4(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept { vst4q_u8(to, {{a, b, c, d}}); }
+template <bool split = false>
+void store3(std::uint8_t* to, const Bytes3& a) noexcept {
+    vst3q_u8(to, {{a.first, a.second, a.third}});
+}
+template <bool split = false>
+void store4(std::uint8_t* to, Bytes a, Bytes b, Bytes c, Bytes d) noexcept {
+    vst4q_u8(to, {{a, b, c, d}});
+}
 
 }  // namespace
 }  // namespace spike::SPIKE_ISA

@@ -97,9 +97,9 @@ inline Bytes join_high(const Words& even, const Words& odd) noexcept {
     return each_byte([&](std::size_t n) { return (n % 2 ? odd : even).lane[n / 2] >> 8; });
 }
 inline std::int32_t saturated(std::int32_t value) noexcept { return std::clamp(value, 0, 255); }
-// Signed words without their `bits` lowest bits, as bytes that take turns.
+// Signed words without their `bits` lowest bits, as bytes: in whatever order store3<true> and store4<true> take.
 template <int bits>
-Bytes join_saturated(const Words& even, const Words& odd) noexcept {
+Bytes join_split(const Words& even, const Words& odd) noexcept {
     return each_byte([&](std::size_t n) { return saturated(as_signed((n % 2 ? odd : even).lane[n / 2]) >> bits); });
 }
 // As many bytes as there are words, in their upper halves.
@@ -111,11 +111,17 @@ void store_saturated(std::uint8_t* to, const Words& words) noexcept {
     for (std::size_t n = 0; n < word_lanes; ++n)
         to[n] = static_cast<std::uint8_t>(saturated(as_signed(words.lane[n]) >> bits));
 }
+template <int bits>
+void store_both(std::uint8_t* to_a, const Words& a, std::uint8_t* to_b, const Words& b) noexcept {
+    store_saturated<bits>(to_a, a);
+    store_saturated<bits>(to_b, b);
+}
 inline void store_high(std::uint8_t* to, const Words& words) noexcept {
     for (std::size_t n = 0; n < word_lanes; ++n) to[n] = static_cast<std::uint8_t>(words.lane[n] >> 8);
 }
-inline Words pair_sum(const Bytes& a) noexcept {
-    return each_word([&](std::size_t n) { return a.lane[2 * n] + a.lane[2 * n + 1]; });
+// The sums of neighbours, times 32.
+inline Words pair_sums(const Bytes& a) noexcept {
+    return each_word([&](std::size_t n) { return (a.lane[2 * n] + a.lane[2 * n + 1]) * 32; });
 }
 inline Bytes average(const Bytes& a, const Bytes& b) noexcept {
     return each_byte([&](std::size_t n) { return (a.lane[n] + b.lane[n] + 1) / 2; });
@@ -154,7 +160,8 @@ Bytes3 load4(const std::uint8_t* from) noexcept {
     return load_apart<4, begin>(from);
 }
 
-inline void store3(std::uint8_t* to, const Bytes3& a) noexcept {
+template <bool split = false>
+void store3(std::uint8_t* to, const Bytes3& a) noexcept {
     for (std::size_t n = 0; n < byte_lanes; ++n) {
         to[3 * n] = a.first.lane[n];
         to[3 * n + 1] = a.second.lane[n];
@@ -162,7 +169,8 @@ inline void store3(std::uint8_t* to, const Bytes3& a) noexcept {
     }
 }
 
-inline void store4(std::uint8_t* to, const Bytes& a, const Bytes& b, const Bytes& c, const Bytes& d) noexcept {
+template <bool split = false>
+void store4(std::uint8_t* to, const Bytes& a, const Bytes& b, const Bytes& c, const Bytes& d) noexcept {
     for (std::size_t n = 0; n < byte_lanes; ++n) {
         to[4 * n] = a.lane[n];
         to[4 * n + 1] = b.lane[n];
