@@ -46,11 +46,13 @@ def conversion(a: Any, source: str, out: Any, target: str, width: int, height: i
         return None
     function = getattr(_LIBRARY, _NAMES[source, target])
     arguments = [*_planes(a, source, width, height), *_planes(out, target, width, height), width, height]
-    return lambda: function(*arguments)
+    kept = (a, out)  # libyuv knows their addresses only
+    return lambda: kept and function(*arguments)
 
 
 def box_scale(a: Any, size: tuple[int, int], out: Any, out_size: tuple[int, int]) -> Callable[[], Any] | None:
     if not available():
         return None
     arguments = [*_planes(a, "yuv420p", *size), *size, *_planes(out, "yuv420p", *out_size), *out_size, _BOX]
-    return lambda: _LIBRARY.I420Scale(*arguments)
+    kept = (a, out)
+    return lambda: kept and _LIBRARY.I420Scale(*arguments)
