@@ -8,6 +8,7 @@ Needs pesq, pystoi, speechmos and what noise_scenes.py and suppressors.py name.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -45,16 +46,17 @@ COLUMNS = {
 Scores = dict[str, float]
 
 
-def aligned(x: Samples, clean: Samples, rate_hz: int) -> Samples:
-    """Earlier or later by what fits the clean voice best, up to 100 ms, and as long."""
-    most = rate_hz // 10
-    x = np.concatenate([x, np.zeros(max(0, len(clean) - len(x)))])[: len(clean)]
-    match = correlate(x, clean, method="fft")[len(clean) - 1 - most : len(clean) + most]
-    shift = int(np.argmax(np.abs(match))) - most
-    moved = np.roll(x, -shift)
-    if shift > 0:
-        moved[-shift:] = 0
-    return moved.astype(np.float32)
+def cleaned(make: Make, x: Samples, clean: Samples, rate_hz: int) -> Samples:
+    """What a system makes of `x`, moved by up to 100 ms to where it fits the clean voice best.
+
+    Silence behind `x` pushes its end out of every delay.
+    """
+    most, length = rate_hz // 10, len(clean)
+    out = np.asarray(make(rate_hz)(np.concatenate([x, np.zeros(2 * most, np.float32)])), np.float32)
+    out = np.concatenate([np.zeros(most, np.float32), out, np.zeros(2 * most, np.float32)])
+    match = correlate(out[: length + 2 * most], clean, mode="valid", method="fft")
+    begin = int(np.argmax(np.abs(match)))
+    return out[begin : begin + length]
 
 
 def si_sdr_db(x: Samples, clean: Samples) -> float:
@@ -64,10 +66,7 @@ def si_sdr_db(x: Samples, clean: Samples) -> float:
 
 
 def score(make: Make, scene: Scene, rate_hz: int) -> Scores:
-    run = make(rate_hz)
-    ready = time.perf_counter()
-    out = aligned(run(scene.noisy), scene.clean, rate_hz)
-    cpu_us = (time.perf_counter() - ready) / (len(scene.noisy) / rate_hz) * 1e4
+    out = cleaned(make, scene.noisy, scene.clean, rate_hz)
     lead = slice(int(0.4 * rate_hz), int((LEAD_S - 0.1) * rate_hz))
     talking = slice(int(LEAD_S * rate_hz), None)
     pauses_db = 10 * np.log10((scene.noisy[lead] ** 2).mean() / ((out[lead] ** 2).mean() + 1e-12))
@@ -83,30 +82,51 @@ def score(make: Make, scene: Scene, rate_hz: int) -> Scores:
         "bak": float(mos["bak_mos"]),
         "ovrl": float(mos["ovrl_mos"]),
         "pauses_db": float(pauses_db),
-        "cpu_us": cpu_us,
     }
 
 
 def transparency(make: Make, clean: Samples, rate_hz: int) -> Scores:
-    out = aligned(make(rate_hz)(clean), clean, rate_hz)
+    out = cleaned(make, clean, clean, rate_hz)
     speech_db = 20 * np.log10(np.abs(out @ clean) / (clean @ clean))
     out, clean = (dsp.resample(x, rate_hz, 16000) if rate_hz != 16000 else x for x in (out, clean))
     return {"clean_pesq": pesq(16000, clean, out, "wb"), "speech_db": float(speech_db)}
 
 
-def measured(systems: dict[str, Make], rate_hz: int, recordings: Path | None) -> dict[str, Scores]:
-    heard, plain = list(scenes(rate_hz, recordings)), list(clean_scenes(rate_hz))
-    found = {}
+def qualities(make: Make, heard: list[Scene], plain: list[Samples], rate_hz: int) -> Scores:
+    scores = [score(make, scene, rate_hz) for scene in heard]
+    mean = {key: float(np.mean([one[key] for one in scores])) for key in scores[0]}
+    for kind in KINDS:
+        mean[kind] = float(np.mean([s["ovrl"] for s, h in zip(scores, heard, strict=True) if h.kind == kind]))
+    clean = [transparency(make, x, rate_hz) for x in plain]
+    return mean | {key: float(np.mean([one[key] for one in clean])) for key in clean[0]}
+
+
+def cpu_us(systems: dict[str, Make], rate_hz: int) -> dict[str, float]:
+    """Of 10 ms, the quietest of three turns that all take one after another."""
+    x = (0.05 * np.random.default_rng(0).standard_normal(2 * rate_hz)).astype(np.float32)
+    best = dict.fromkeys(systems, np.inf)
+    for _ in range(3):
+        for name, make in systems.items():
+            run = make(rate_hz)
+            begin = time.perf_counter()
+            run(x)
+            best[name] = min(best[name], (time.perf_counter() - begin) / 200 * 1e6)
+    return best
+
+
+def measured(systems: dict[str, Make], rate_hz: int, options: argparse.Namespace) -> dict[str, Scores]:
+    """Of each system; those found in the file of an earlier run are not measured again, but for their speed."""
+    known = json.loads(options.resume.read_text()) if options.resume and options.resume.exists() else {}
+    heard, plain = list(scenes(rate_hz, options.recordings)), list(clean_scenes(rate_hz))
     for name, make in systems.items():
-        scores = [score(make, scene, rate_hz) for scene in heard]
-        mean = {key: float(np.mean([one[key] for one in scores])) for key in scores[0]}
-        mean["cpu_us"] = float(np.median([one["cpu_us"] for one in scores]))
-        for kind in KINDS:
-            mean[kind] = float(np.mean([s["ovrl"] for s, h in zip(scores, heard, strict=True) if h.kind == kind]))
-        clean = [transparency(make, x, rate_hz) for x in plain]
-        found[name] = mean | {key: float(np.mean([one[key] for one in clean])) for key in clean[0]}
-        print(rate_hz, name, {key: round(value, 3) for key, value in found[name].items()}, flush=True)
-    return found
+        if f"{name} {rate_hz}" in known:
+            continue
+        known[f"{name} {rate_hz}"] = qualities(make, heard, plain, rate_hz)
+        print(rate_hz, name, {key: round(value, 3) for key, value in known[f"{name} {rate_hz}"].items()}, flush=True)
+        if options.resume:
+            options.resume.write_text(json.dumps(known))
+    speeds = cpu_us(systems, rate_hz)
+    return {name: known[f"{name} {rate_hz}"] | {"cpu_us": speeds[name]} for name in systems}
 
 
 def table(found: dict[str, Scores]) -> str:
@@ -122,10 +142,8 @@ def draw(recordings: Path | None) -> None:
     chosen = [s for s in scenes(16000, recordings) if s.kind in ("stationary", "music") and s.snr_db == 2.5]
     figure, axes = plt.subplots(3, 2, figsize=(9, 6), sharex=True, sharey=True, layout="constrained")
     for column, scene in zip(axes.T, chosen, strict=True):
-        cleaned = aligned(SYSTEMS["spike_engine"](16000)(scene.noisy), scene.clean, 16000)
-        for axis, x, name in zip(
-            column, (scene.noisy, cleaned, scene.clean), ("noisy", "cleaned", "voice"), strict=True
-        ):
+        after = cleaned(SYSTEMS["spike_engine"], scene.noisy, scene.clean, 16000)
+        for axis, x, name in zip(column, (scene.noisy, after, scene.clean), ("noisy", "cleaned", "voice"), strict=True):
             axis.specgram(x + 1e-7, NFFT=512, noverlap=352, Fs=16, vmin=-110, vmax=-40, cmap="magma", scale="dB")
             axis.set_title(f"{scene.kind}, {scene.snr_db:g} dB: {name}", fontsize=9)
     for axis in axes[:, 0]:
@@ -139,13 +157,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=Path, help="further noise that is held out from training")
     parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), help="only these; writes no table")
+    parser.add_argument("--resume", type=Path, help="a file that keeps what was measured")
     parser.add_argument("--rates", nargs="+", type=int, default=[16000, 48000])
     options = parser.parse_args()
     pages: list[Any] = []
     for rate_hz in options.rates:
         chosen = {name: SYSTEMS[name] for name in options.systems or ()}
         systems = chosen or installed(rate_hz)
-        pages += [f"At {rate_hz // 1000} kHz:\n", table(measured(systems, rate_hz, options.recordings))]
+        pages += [f"At {rate_hz // 1000} kHz:\n", table(measured(systems, rate_hz, options))]
     print("\n".join(pages))
     if not options.systems:
         TABLE.write_text("\n".join(pages))

@@ -13,7 +13,7 @@ namespace {
 
 constexpr float kept_step = 0.35f;  // of the way to a new attenuation, each frame
 
-const NoiseSuppressor::Config& validated(const NoiseSuppressor::Config& config) {
+NoiseSuppressor::Config validated(const NoiseSuppressor::Config& config) {
     if (config.sample_rate_hz < 8000 || config.sample_rate_hz > 48000 || config.sample_rate_hz % 100 != 0)
         throw std::invalid_argument("sample_rate_hz must be a multiple of 100 from 8000 to 48000, not " +
                                     std::to_string(config.sample_rate_hz));

@@ -20,8 +20,8 @@ class NoiseSuppressor {
   public:
     struct Config {
         int sample_rate_hz = 48000;
-        std::optional<float> attenuation_db;          // the most that noise is turned down by; else as the mode does
-        std::shared_ptr<const Weights> weights = {};  // none: classical
+        std::optional<float> attenuation_db = std::nullopt;  // at most; else as the mode does
+        std::shared_ptr<const Weights> weights = nullptr;    // none: classical
         std::size_t streams = 1;
     };
 

@@ -31,7 +31,7 @@ class CapturePipeline {
         bool echo_cancellation = true;
         bool noise_suppression = true;
         std::size_t far_channels = 1;
-        std::shared_ptr<const Weights> noise_weights = {};  // none: the classical suppressor
+        std::shared_ptr<const Weights> noise_weights = nullptr;  // none: the classical suppressor
     };
 
     // Throws std::invalid_argument as its stages do.

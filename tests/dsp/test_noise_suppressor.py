@@ -69,7 +69,7 @@ def test_speech_in_noise_gets_clearer(rate_hz: int, snr_db: float) -> None:
     out = suppressed(NoiseSuppressor(rate_hz), noisy)
     part = slice(rate_hz, 7 * rate_hz)
 
-    least_db = {0.0: 4.5, 5.0: 3.5, 15.0: 0.0}[snr_db]
+    least_db = {0.0: 4.5, 5.0: 3.5, 15.0: 0.2}[snr_db]
     assert si_sdr_db(out[part], clean[part]) >= si_sdr_db(noisy[part], clean[part]) + least_db
 
 
