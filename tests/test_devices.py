@@ -118,6 +118,38 @@ async def test_what_is_written_is_played_and_is_the_far_end(portaudio: type[Stre
     assert portaudio.opened[0].settings["device"] == 1
 
 
+async def test_a_far_end_that_waited_for_the_microphone_is_no_later_than_its_echo(portaudio: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
+    loudspeaker.write(np.repeat(np.arange(1, 41, dtype=np.float32), BLOCK_SAMPLES))
+    for _ in range(20):  # nobody reads yet
+        portaudio.opened[0].call(block)
+    first = loudspeaker.played(BLOCK_SAMPLES)
+    portaudio.opened[0].call(block)
+    second = loudspeaker.played(BLOCK_SAMPLES)
+    await loudspeaker.close()
+
+    assert (first == 20).all()
+    assert (second == 21).all()
+
+
+async def test_a_far_end_that_falls_behind_catches_up_within_a_second(portaudio: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
+    seen = []
+    for number in range(1, 301):
+        loudspeaker.write(np.full(BLOCK_SAMPLES, number, np.float32))
+        portaudio.opened[0].call(block)
+        if not 10 <= number < 14:  # the reader is held up once for 40 ms, and its microphone loses them
+            seen.append(float(loudspeaker.played(BLOCK_SAMPLES)[-1]))
+    await loudspeaker.close()
+
+    assert seen[9] == 10
+    assert seen[-1] == 300
+
+
 async def test_a_device_that_nobody_waits_for_any_more_is_closed(
     portaudio: type[Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ PYTHON_LAYERS = [
     {"errors", "inventory", "stats", "_core"},
     {"events"},
     {"emitter", "options", "dsp", "frames"},
-    {"protocol", "openai_protocol", "turns", "state"},
+    {"protocol", "openai_protocol", "turns", "state", "far_end"},
     {"devices"},
     {"playback", "adaptation", "sources", "device_watch"},
     {"tracks", "remote", "transports"},

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
+from spike_engine.far_end import FarEnd
 from spike_engine.inventory import Device, Devices
 
 SAMPLE_RATE_HZ = 48000
@@ -144,7 +145,7 @@ class Loudspeaker:
     def __init__(self, device_id: str = "default") -> None:
         self._device_id = device_id
         self._queued = dsp.Ring(_LOUDSPEAKER_RING_SAMPLES)
-        self._played = dsp.Ring(_MICROPHONE_RING_SAMPLES)
+        self._far_end = FarEnd(SAMPLE_RATE_HZ)
         self._flush = threading.Event()
         self._stream: Any = None
 
@@ -156,7 +157,7 @@ class Loudspeaker:
             if self._flush.is_set():  # the ring's reader is this thread: only it may clear
                 self._queued.clear()
                 self._flush.clear()
-            self._queued.pop(mono, self._played)
+            self._queued.pop(mono, self._far_end.ring)
             block[:] = mono[:, None]
 
         self._stream = await _in_thread(_open_stream, "output", self._device_id, on_block)
@@ -167,9 +168,7 @@ class Loudspeaker:
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """See :meth:`AudioSink.played`."""
-        block = np.empty(samples, np.float32)
-        self._played.pop(block)
-        return block
+        return self._far_end.next(samples)
 
     def flush(self) -> None:
         """See :meth:`AudioSink.flush`."""
