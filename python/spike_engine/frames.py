@@ -164,7 +164,7 @@ def convert(
     mirror: bool = False,
     scaling: Scaling = "area",
     out: Any = None,
-) -> Any:
+) -> Bytes:
     """Convert a picture between any two formats.
 
     Args:
@@ -187,7 +187,7 @@ def convert(
         array_or_planes = _in_place(array_or_planes)
     if out is not None and type(out) is not np.ndarray:
         out = _in_place(out)
-    return _core.convert_picture(
+    converted: Bytes = _core.convert_picture(
         array_or_planes,
         from_format,
         to_format,
@@ -201,6 +201,7 @@ def convert(
         mirror,
         scaling,
     )
+    return converted
 
 
 def _in_place(a: Any) -> Any:
