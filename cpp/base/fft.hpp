@@ -5,6 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "base/aligned.hpp"
+#include "base/fft_loops.hpp"
+
 namespace spike {
 
 // A transform of `size` real samples to size/2 + 1 bins and back. Spectra are planar (real parts, imaginary parts), the
@@ -15,7 +18,7 @@ namespace spike {
 class RealFft {
   public:
     // size: even, and without a prime factor above 7. Throws std::invalid_argument.
-    explicit RealFft(std::size_t size);
+    explicit RealFft(std::size_t size, Isa isa = active_isa());
 
     std::size_t size() const noexcept { return size_; }
     std::size_t bins() const noexcept { return size_ / 2 + 1; }
@@ -24,20 +27,14 @@ class RealFft {
     void inverse(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept;
 
   private:
-    struct Stage {
-        std::size_t radix;
-        std::size_t count;    // butterflies of one stride: the remaining length over the radix
-        std::size_t stride;   // the product of the radices before
-        std::size_t twiddle;  // where this stage's factors begin
-    };
-
     void transform() noexcept;  // work_ to work_, natural order on both sides
 
     std::size_t size_;
-    std::vector<Stage> stages_;
+    const FftLoops* loops_;
+    std::vector<FftStage> stages_;
     std::vector<float> twiddle_real_, twiddle_imag_;
     std::vector<float> unpack_real_, unpack_imag_;
-    std::vector<float> work_real_, work_imag_, next_real_, next_imag_;
+    AlignedVector<float> work_real_, work_imag_, next_real_, next_imag_;
 };
 
 }  // namespace spike

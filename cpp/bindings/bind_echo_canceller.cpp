@@ -15,15 +15,19 @@ void bind_echo_canceller(py::module_& m) {
         .def_readonly("drift_ppm", &EchoStats::drift_ppm,
                       "How much faster the far end's clock runs than the microphone's.")
         .def_readonly("converged", &EchoStats::converged, "The linear model takes at least 6 dB off.")
-        .def_readonly("double_talk", &EchoStats::double_talk, "Probability that the near end talks too.");
+        .def_readonly("double_talk", &EchoStats::double_talk, "Probability that the near end talks too.")
+        .def_readonly("near_end", &EchoStats::near_end, "Probability that the near end talks, far end or not.");
 
     using Stage = Framed<EchoCanceller>;
     py::class_<Stage>(m, "EchoCanceller")
-        .def(py::init([](int sample_rate_hz, std::size_t far_channels) {
+        .def(py::init([](int sample_rate_hz, std::size_t far_channels, std::shared_ptr<const Weights> weights) {
                  return std::make_unique<Stage>(far_channels, EchoCanceller::Config{.sample_rate_hz = sample_rate_hz,
-                                                                                    .far_channels = far_channels});
+                                                                                    .far_channels = far_channels,
+                                                                                    .weights = std::move(weights)});
              }),
-             py::arg("sample_rate_hz") = 48000, py::arg("far_channels") = 1)
+             py::arg("sample_rate_hz") = 48000, py::arg("far_channels") = 1, py::arg("weights") = py::none())
+        .def(
+            "hint_delay", [](Stage& self, double delay_ms) { self.stage.hint_delay(delay_ms); }, py::arg("delay_ms"))
         .def("process", &process_with_far<float, EchoCanceller>, py::arg("microphone").noconvert(),
              py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
         .def("process", &process_with_far<std::int16_t, EchoCanceller>, py::arg("microphone").noconvert(),

@@ -52,6 +52,13 @@ float mean_product(std::span<const float> one, std::span<const float> other) noe
     return sum / static_cast<float>(one.size());
 }
 
+void mix(std::span<const float> channels, float gain, std::span<float> mono) noexcept {
+    for (std::size_t n = 0; n < mono.size(); ++n) {
+        mono[n] = 0.0f;
+        for (std::size_t at = n; at < channels.size(); at += mono.size()) mono[n] += gain * channels[at];
+    }
+}
+
 float ratio_db(float above, float below) noexcept { return 10.0f * std::log10((above + 1e-12f) / (below + 1e-12f)); }
 
 }  // namespace
@@ -62,14 +69,15 @@ EchoCanceller::EchoCanceller(const Config& config)
       far_line_({frame_, frame_ * (config.tail_ms + config.max_delay_ms + 50) / 10, config.far_channels}),
       far_spectra_(frame_, config.tail_ms / 10, config.far_channels),
       filter_(far_spectra_, {.transition = slow_transition}),
-      fast_filter_(far_spectra_, {.transition = fast_transition}),
+      fast_filter_(far_spectra_, {.transition = fast_transition, .constrained_per_block = 2}),
       old_(far_spectra_, {}),
       older_(far_spectra_, {}),
       delay_finder_({config.sample_rate_hz, config.max_delay_ms}),
       drift_tracker_(frame_, config.sample_rate_hz),
-      suppressor_(frame_, config.sample_rate_hz),
+      suppressor_({frame_, config.sample_rate_hz, config.weights}),
       far_mono_(frame_),
       far_aligned_(frame_ * config.far_channels),
+      far_heard_(frame_),
       error_(frame_),
       echo_(frame_),
       fast_error_(frame_),
@@ -95,12 +103,17 @@ void EchoCanceller::reset() noexcept {
     stats_ = {};
 }
 
+void EchoCanceller::hint_delay(double delay_ms) noexcept {
+    if (has_worked_) return;
+    const auto block = static_cast<double>(frame_);
+    const double most = static_cast<double>(config_.max_delay_ms) / 10.0;
+    const double wanted = std::clamp(std::round(delay_ms / 10.0 - lead_blocks), 0.0, most);
+    const double shift = wanted - std::round(begin_ / block);
+    if (shift != 0.0) realign(wanted * block, static_cast<std::ptrdiff_t>(shift));
+}
+
 void EchoCanceller::follow_delay(std::span<const float> microphone, std::span<const float> far) noexcept {
-    for (std::size_t n = 0; n < frame_; ++n) {
-        far_mono_[n] = far[n];
-        for (std::size_t channel = 1; channel < config_.far_channels; ++channel)
-            far_mono_[n] += far[channel * frame_ + n];
-    }
+    mix(far, 1.0f, far_mono_);
     moment_ += static_cast<double>(frame_);
     const auto delay = delay_finder_.process(microphone, far_mono_);
     if (!delay) return;
@@ -149,12 +162,14 @@ void EchoCanceller::move_model(double found) noexcept {
 
 void EchoCanceller::read_far() noexcept {
     const double step = drift_tracker_.delay_step();
-    const double most = static_cast<double>(frame_ * config_.max_delay_ms / 10);
+    const std::size_t most_samples = frame_ * config_.max_delay_ms / 10;
+    const auto most = static_cast<double>(most_samples);
     begin_ = std::clamp(begin_ + step * static_cast<double>(frame_), 0.0, most);
     delay_finder_.drift(step * static_cast<double>(frame_));
     if (placed_for_ >= 0.0) placed_for_ += step * static_cast<double>(frame_);
     for (std::size_t channel = 0; channel < config_.far_channels; ++channel)
         far_line_.read(channel, 0, begin_, step, std::span(far_aligned_).subspan(channel * frame_, frame_));
+    mix(far_aligned_, 1.0f / static_cast<float>(config_.far_channels), far_heard_);
 }
 
 void EchoCanceller::predict(std::span<const float> microphone) noexcept {
@@ -185,8 +200,8 @@ void EchoCanceller::predict(std::span<const float> microphone) noexcept {
 void EchoCanceller::follow_drift() noexcept {
     const bool is_trusted =
         recent_error_power_ < trusted * recent_microphone_power_ && recent_microphone_power_ > far_active_power;
-    drift_tracker_.process(suppressor_.error_real(), suppressor_.error_imag(), suppressor_.echo_real(),
-                           suppressor_.echo_imag(), is_trusted);
+    const Spectrum error = suppressor_.error(), echo = suppressor_.echo();
+    drift_tracker_.process(error.real, error.imag, echo.real, echo.imag, is_trusted);
     stats_.drift_ppm = drift_tracker_.drift_ppm();
 }
 
@@ -197,7 +212,7 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
     read_far();
     predict(microphone);
     std::copy(microphone.begin(), microphone.end(), microphone_.begin());  // `out` may overwrite it
-    suppressor_.analyse(error_, echo_);
+    suppressor_.analyse({microphone_, error_, echo_, far_heard_});
     follow_drift();
     suppressor_.suppress(filter_.residual_power(), out);
     update_stats(delayed_microphone_, out, mean_power(far_mono_));
@@ -214,6 +229,7 @@ void EchoCanceller::update_stats(std::span<const float> microphone, std::span<co
     follow(explained_, mean_product(microphone_, echo_), recent_smoothing);
     const bool far_active = far_power > far_active_power;
     const float near_end = suppressor_.near_end_probability();
+    stats_.near_end = near_end;
     stats_.double_talk = far_active ? near_end : 0.0f;
     if (!far_active || near_end > far_end_alone) return;
     follow(microphone_power_, microphone_power, power_smoothing);

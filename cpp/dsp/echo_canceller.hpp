@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -19,7 +20,8 @@ struct EchoStats {
     float delay_ms = 0.0f;     // from far end to microphone
     float drift_ppm = 0.0f;    // how much faster the far end's clock runs than the microphone's
     bool converged = false;    // the model takes at least 6 dB off
-    float double_talk = 0.0f;  // probability that the near end talks, 0 to 1
+    float double_talk = 0.0f;  // probability that the near end talks while the far end is heard, 0 to 1
+    float near_end = 0.0f;     // the same, whether or not the far end is heard
 };
 
 class EchoCanceller {
@@ -29,9 +31,11 @@ class EchoCanceller {
         std::size_t far_channels = 1;
         std::size_t tail_ms = 260;
         std::size_t max_delay_ms = 1000;
+        std::shared_ptr<const Weights> weights = {};  // of the residual stage's network; none: spectral only
     };
 
-    // Throws std::invalid_argument where a rate or channel count is not supported.
+    // Throws std::invalid_argument where a rate or channel count is not supported, and WeightsError for weights of
+    // another network.
     explicit EchoCanceller(const Config& config);
 
     std::size_t frame_samples() const noexcept { return frame_; }
@@ -40,6 +44,9 @@ class EchoCanceller {
 
     // One frame of 10 ms. `far` holds the far end's channels after one another. `out` may be `microphone`.
     void process(std::span<const float> microphone, std::span<const float> far, std::span<float> out) noexcept;
+
+    // What the devices' timestamps say of the delay. Heeded until the model has found the echo by itself.
+    void hint_delay(double delay_ms) noexcept;
 
     const EchoStats& stats() const noexcept { return stats_; }
     void reset() noexcept;
@@ -68,7 +75,7 @@ class EchoCanceller {
     DelayFinder delay_finder_;
     DriftTracker drift_tracker_;
     ResidualSuppressor suppressor_;
-    std::vector<float> far_mono_, far_aligned_, error_, echo_, fast_error_, fast_echo_;
+    std::vector<float> far_mono_, far_aligned_, far_heard_, error_, echo_, fast_error_, fast_echo_;
     // The suppressor delays by a frame: what leaves is measured against the microphone of the same moment.
     std::vector<float> microphone_, delayed_microphone_;
     double moment_ = 0.0;      // samples processed

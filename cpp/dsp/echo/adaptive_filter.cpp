@@ -15,7 +15,6 @@ constexpr float residual_share = 0.5f;
 constexpr float near_weight = 2.0f;  // half of the transform is zeros: its bins hold half of the power
 // How much of what a bin says is new: what neighbouring blocks and bins say is in part the same.
 constexpr float learned_share = 0.35f;
-constexpr std::size_t constrained_per_block = 4;
 constexpr float power_floor = 1e-6f;
 // A filter that adds more echo than it takes away, for this factor of power, has lost the room.
 constexpr float divergence_factor = 1.5f;
@@ -144,7 +143,7 @@ void AdaptiveFilter::process(std::span<const float> microphone, std::span<float>
     }
     recover_from_divergence(microphone, error, echo);
     adapt(error);
-    for (std::size_t count = 0; count < constrained_per_block; ++count) {
+    for (std::size_t count = 0; count < config_.constrained_per_block; ++count) {
         constrain(to_constrain_);
         to_constrain_ = (to_constrain_ + 1) % rows_;
     }

@@ -23,6 +23,7 @@ class AdaptiveFilter {
     struct Config {
         // How much of a coefficient is expected to survive a block: the room changes slowly, but it does.
         float transition = 0.9999f;
+        std::size_t constrained_per_block = 4;  // partitions, in turn
     };
 
     // `far` must outlive the filter.

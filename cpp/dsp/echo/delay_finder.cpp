@@ -16,9 +16,15 @@ constexpr int agreements = 2;             // correlations in a row that must rep
 constexpr std::size_t same_samples = 6;   // 1.5 ms: two peaks this near are one
 constexpr float silence_power = 1e-6f;
 
-std::size_t power_of_two_from(std::size_t least) {
-    std::size_t size = 1;
-    while (size < least) size *= 2;
+// The next even size that the FFT is quick at.
+std::size_t fft_size_from(std::size_t least) {
+    const auto rest_of = [](std::size_t size) {
+        for (const std::size_t factor : {2u, 3u, 5u})
+            while (size % factor == 0) size /= factor;
+        return size;
+    };
+    std::size_t size = least + least % 2;
+    while (rest_of(size) != 1) size += 2;
     return size;
 }
 
@@ -70,7 +76,7 @@ DelayFinder::DelayFinder(const Config& config)
     : factor_(static_cast<std::size_t>(std::max(1, config.sample_rate_hz / decimated_rate_hz))),
       window_(hop_samples),
       max_lag_(config.max_delay_ms * static_cast<std::size_t>(config.sample_rate_hz) / factor_ / 1000),
-      fft_(power_of_two_from(2 * hop_samples + max_lag_)),
+      fft_(fft_size_from(2 * hop_samples + max_lag_)),
       microphone_decimator_(factor_),
       far_decimator_(factor_),
       kept_(static_cast<std::size_t>(config.sample_rate_hz) / 100 / factor_ + 2),

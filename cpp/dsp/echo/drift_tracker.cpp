@@ -13,6 +13,7 @@ constexpr double least_information = 20.0;  // of the delay that a step goes by
 constexpr double coarse_drift = 250e-6;     // what the loop is left to find by itself
 constexpr double sure_deviations = 4.0;
 constexpr double straightness = 0.5;  // how far the slopes of a line's halves may differ from its own
+constexpr double worth_undoing = 10e-6;
 constexpr double most_drift = 5e-3;
 
 }  // namespace
@@ -26,6 +27,7 @@ DriftTracker::DriftTracker(std::size_t block_samples, int sample_rate_hz)
 
 void DriftTracker::reset() noexcept {
     late_ = information_ = drift_ = 0.0;
+    engaged_ = false;
     blocks_ = 0;
     seen_ = 0;
 }
@@ -87,6 +89,7 @@ void DriftTracker::follow() noexcept {
         const double late = std::clamp(late_ / information_, -0.5, 0.5);  // samples
         drift_ = std::clamp(drift_ - loop_gain * late / (blocks_per_step * block_samples_), -most_drift, most_drift);
     }
+    engaged_ = engaged_ || std::abs(drift_) > worth_undoing;
     late_ = information_ = 0.0;
     blocks_ = 0;
 }

@@ -25,7 +25,7 @@ class DriftTracker {
     float drift_ppm() const noexcept { return static_cast<float>(1e6 * drift_); }
 
     // The same as a change of delay per sample; 0 until it is sure that there is one.
-    double delay_step() const noexcept { return -drift_; }
+    double delay_step() const noexcept { return engaged_ ? -drift_ : 0.0; }
 
     void reset() noexcept;
 
@@ -44,6 +44,7 @@ class DriftTracker {
     double block_samples_, rate_hz_;
     int blocks_ = 0;
     double drift_ = 0.0;
+    bool engaged_ = false;  // there has been a drift that is worth undoing
     std::array<double, run> moments_{}, delays_{};
     std::size_t seen_ = 0;
 };

@@ -10,6 +10,8 @@ namespace spike {
 namespace {
 
 constexpr std::size_t moments = 256;
+constexpr std::size_t lanes = 8;  // sums that are kept side by side
+constexpr std::size_t most_taps = 128;
 
 InterpolationFilter interpolation() { return {48000, 48000, ResamplerQuality::fast}; }  // the same at every rate
 
@@ -18,12 +20,15 @@ InterpolationFilter interpolation() { return {48000, 48000, ResamplerQuality::fa
 FarLine::FarLine(const Config& config)
     : config_(config),
       half_taps_(interpolation().half_taps()),
+      taps_((2 * half_taps_ + lanes - 1) / lanes * lanes),
       length_(std::bit_ceil(config.history_samples + config.block_samples + 4 * half_taps_)),
       rings_(config.channels * length_) {
     const InterpolationFilter filter = interpolation();
-    for (std::size_t moment = 0; moment <= moments; ++moment)
-        for (const double value : filter.row(static_cast<double>(moment) / moments))
-            fraction_.push_back(static_cast<float>(value));
+    for (std::size_t moment = 0; moment <= moments; ++moment) {
+        const auto row = filter.row(static_cast<double>(moment) / moments);
+        for (std::size_t tap = 0; tap < taps_; ++tap)
+            fraction_.push_back(tap < row.size() ? static_cast<float>(row[tap]) : 0.0f);
+    }
 }
 
 void FarLine::reset() noexcept {
@@ -42,7 +47,7 @@ void FarLine::push(std::span<const float> far) noexcept {
 void FarLine::read(std::size_t channel, std::size_t back, double delay, double step,
                    std::span<float> out) const noexcept {
     const float* ring = rings_.data() + channel * length_;
-    const std::size_t mask = length_ - 1, taps = 2 * half_taps_;
+    const std::size_t mask = length_ - 1;
     const std::size_t first = newest_ + 2 * length_ - back - out.size();  // out[0] without a delay
     if (delay < least_fractional_delay() || (step == 0.0 && delay == std::floor(delay))) {
         const auto whole = static_cast<std::size_t>(std::max(0.0, std::round(delay)));
@@ -52,19 +57,29 @@ void FarLine::read(std::size_t channel, std::size_t back, double delay, double s
     double here = delay - step * static_cast<double>(out.size() - 1);
     for (std::size_t n = 0; n < out.size(); ++n, here += step) {
         const double whole = std::ceil(here);
-        const auto scaled = static_cast<float>((whole - here) * moments);
-        const auto row = std::min(static_cast<std::size_t>(scaled), moments - 1);
-        const float share = scaled - static_cast<float>(row);
-        const float *below = fraction_.data() + row * taps, *above = below + taps;
-        const std::size_t at = first + n - static_cast<std::size_t>(whole) + 1 - half_taps_;
-        float from_below = 0.0f, from_above = 0.0f;
-        for (std::size_t tap = 0; tap < taps; ++tap) {
-            const float sample = ring[(at + tap) & mask];
-            from_below += below[tap] * sample;
-            from_above += above[tap] * sample;
+        const std::size_t at = (first + n - static_cast<std::size_t>(whole) + 1 - half_taps_) & mask;
+        float wrapped[most_taps];
+        const float* samples = ring + at;
+        if (at + taps_ > length_) {
+            for (std::size_t tap = 0; tap < taps_; ++tap) wrapped[tap] = ring[(at + tap) & mask];
+            samples = wrapped;
         }
-        out[n] = from_below + share * (from_above - from_below);
+        out[n] = between(samples, whole - here);
     }
+}
+
+float FarLine::between(const float* samples, double moment) const noexcept {
+    const auto scaled = static_cast<float>(moment * moments);
+    const auto row = std::min(static_cast<std::size_t>(scaled), moments - 1);
+    const float share = scaled - static_cast<float>(row);
+    const float *below = fraction_.data() + row * taps_, *above = below + taps_;
+    float sums[lanes] = {};
+    for (std::size_t tap = 0; tap < taps_; tap += lanes)
+        for (std::size_t lane = 0; lane < lanes; ++lane)
+            sums[lane] += (below[tap + lane] + share * (above[tap + lane] - below[tap + lane])) * samples[tap + lane];
+    float sum = 0.0f;
+    for (const float part : sums) sum += part;
+    return sum;
 }
 
 }  // namespace spike

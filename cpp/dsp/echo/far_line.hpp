@@ -32,11 +32,15 @@ class FarLine {
     void reset() noexcept;
 
   private:
+    // The value `moment`, 0 to 1, after the sample in the middle of `samples`.
+    float between(const float* samples, double moment) const noexcept;
+
     Config config_;
     std::size_t half_taps_;
+    std::size_t taps_;             // of a row, filled up with zeros
     std::size_t length_;           // of a channel's ring, a power of two
     std::vector<float> rings_;     // channels x length_
-    std::vector<float> fraction_;  // rows of 2 * half_taps_ coefficients for moments of 0 to 1
+    std::vector<float> fraction_;  // rows of taps_ coefficients for moments of 0 to 1
     std::size_t newest_ = 0;       // samples pushed so far
 };
 

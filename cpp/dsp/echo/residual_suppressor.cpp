@@ -22,43 +22,51 @@ constexpr float least_gain = 0.003f;
 constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about 2 dB a second at most
 constexpr float power_floor = 1e-9f;
 constexpr std::size_t learning_blocks = 20;
+constexpr std::size_t top_bin = 6000 / 50;
 
 }  // namespace
 
-ResidualSuppressor::ResidualSuppressor(std::size_t block_samples, int sample_rate_hz)
-    : block_(block_samples), fft_(2 * block_samples), window_(sqrt_hann(2 * block_samples)) {
+ResidualSuppressor::ResidualSuppressor(const Config& config)
+    : block_(config.block_samples), fft_(2 * config.block_samples), window_(sqrt_hann(2 * config.block_samples)) {
     const auto bin_of = [&](int frequency_hz) {
-        return std::min(fft_.bins() - 1, static_cast<std::size_t>(frequency_hz) * 2 * block_samples /
-                                             static_cast<std::size_t>(sample_rate_hz));
+        return std::min(fft_.bins() - 1, static_cast<std::size_t>(frequency_hz) * 2 * block_ /
+                                             static_cast<std::size_t>(config.sample_rate_hz));
     };
     speech_from_ = bin_of(200);
     speech_to_ = bin_of(4000);
     time_.resize(2 * block_);
-    for (auto* buffer : {&overlap_, &previous_error_, &previous_echo_}) buffer->resize(block_);
-    for (auto* buffer :
-         {&error_real_, &error_imag_, &echo_real_, &echo_imag_, &error_power_, &echo_power_, &error_mean_, &echo_mean_,
-          &cross_variation_, &echo_variation_, &echo_tail_, &residual_, &noise_, &clean_, &gain_})
+    overlap_.resize(block_);
+    for (auto* analysis : {&microphone_, &error_, &echo_, &far_}) {
+        analysis->previous.resize(block_);
+        analysis->real.resize(fft_.bins());
+        analysis->imag.resize(fft_.bins());
+    }
+    for (auto* buffer : {&error_power_, &echo_power_, &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_,
+                         &echo_tail_, &residual_, &noise_, &clean_, &gain_})
         buffer->resize(fft_.bins());
+    if (config.weights) mask_.emplace(config.weights, block_);
     reset();
 }
 
 void ResidualSuppressor::reset() noexcept {
-    for (auto* buffer : {&overlap_, &previous_error_, &previous_echo_, &error_mean_, &echo_mean_, &cross_variation_,
-                         &echo_variation_, &echo_tail_, &residual_, &noise_, &clean_})
+    for (auto* analysis : {&microphone_, &error_, &echo_, &far_})
+        std::fill(analysis->previous.begin(), analysis->previous.end(), 0.0f);
+    for (auto* buffer : {&overlap_, &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_, &echo_tail_,
+                         &residual_, &noise_, &clean_})
         std::fill(buffer->begin(), buffer->end(), 0.0f);
     std::fill(gain_.begin(), gain_.end(), 1.0f);
     near_end_probability_ = 0.0f;
     blocks_ = 0;
+    if (mask_) mask_->reset();
 }
 
-void ResidualSuppressor::transform(std::span<const float> samples, std::span<float> previous, std::span<float> real,
-                                   std::span<float> imag) noexcept {
+void ResidualSuppressor::transform(std::span<const float> samples, Analysis& analysis) noexcept {
     for (std::size_t n = 0; n < block_; ++n) {
-        time_[n] = previous[n] * window_[n];
+        time_[n] = analysis.previous[n] * window_[n];
         time_[block_ + n] = samples[n] * window_[block_ + n];
-        previous[n] = samples[n];
+        analysis.previous[n] = samples[n];
     }
-    fft_.forward(time_, real, imag);
+    fft_.forward(time_, analysis.real, analysis.imag);
 }
 
 void ResidualSuppressor::update_leakage() noexcept {
@@ -112,12 +120,29 @@ void ResidualSuppressor::update_gains() noexcept {
     }
 }
 
-void ResidualSuppressor::analyse(std::span<const float> error, std::span<const float> echo) noexcept {
-    transform(echo, previous_echo_, echo_real_, echo_imag_);
-    transform(error, previous_error_, error_real_, error_imag_);
+void ResidualSuppressor::ask_network() noexcept {
+    mask_->process(microphone_.spectrum(), error_.spectrum(), echo_.spectrum(), far_.spectrum());
+    const auto answers = mask_->gains();
+    float top = 0.0f;  // what the network does from 6 kHz on holds for all that lies above
+    for (std::size_t k = top_bin; k < EchoMask::bins; ++k) top += answers[k] / (EchoMask::bins - top_bin);
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        error_power_[k] = error_real_[k] * error_real_[k] + error_imag_[k] * error_imag_[k];
-        echo_power_[k] = echo_real_[k] * echo_real_[k] + echo_imag_[k] * echo_imag_[k];
+        const float fill = std::sqrt(std::min(1.0f, noise_[k] / (error_power_[k] + power_floor)));
+        const float answer = k < EchoMask::bins ? answers[k] : std::min(gain_[k], top);
+        gain_[k] = std::max({answer, 0.5f * fill, least_gain});
+    }
+    near_end_probability_ = mask_->near_end_probability();
+}
+
+void ResidualSuppressor::analyse(const Block& block) noexcept {
+    transform(block.echo, echo_);
+    transform(block.error, error_);
+    if (mask_) {
+        transform(block.microphone, microphone_);
+        transform(block.far, far_);
+    }
+    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+        error_power_[k] = error_.real[k] * error_.real[k] + error_.imag[k] * error_.imag[k];
+        echo_power_[k] = echo_.real[k] * echo_.real[k] + echo_.imag[k] * echo_.imag[k];
     }
     update_leakage();
 }
@@ -125,11 +150,12 @@ void ResidualSuppressor::analyse(std::span<const float> error, std::span<const f
 void ResidualSuppressor::suppress(std::span<const float> uncertainty, std::span<float> out) noexcept {
     update_residual(uncertainty);
     update_gains();
+    if (mask_) ask_network();
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        error_real_[k] *= gain_[k];
-        error_imag_[k] *= gain_[k];
+        error_.real[k] *= gain_[k];
+        error_.imag[k] *= gain_[k];
     }
-    fft_.inverse(error_real_, error_imag_, time_);
+    fft_.inverse(error_.real, error_.imag, time_);
     for (std::size_t n = 0; n < block_; ++n) {
         out[n] = overlap_[n] + time_[n] * window_[n];
         overlap_[n] = time_[block_ + n] * window_[block_ + n];

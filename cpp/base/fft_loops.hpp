@@ -1,0 +1,40 @@
+// The inner loops of the FFT, once per instruction set.
+#pragma once
+
+#include <cstddef>
+
+#include "base/variants.hpp"
+
+namespace spike {
+
+struct PlanarIn {
+    const float* real;
+    const float* imag;
+};
+
+struct PlanarOut {
+    float* real;
+    float* imag;
+};
+
+struct FftStage {
+    std::size_t radix;
+    std::size_t count;    // butterflies of one stride: the remaining length over the radix
+    std::size_t stride;   // the product of the radices before
+    std::size_t twiddle;  // where this stage's factors begin
+};
+
+struct FftLoops {
+    // One stage from `in` to `out`; `wr` and `wi` are its factors.
+    void (*run_stage)(const FftStage& stage, const float* wr, const float* wi, PlanarIn in, PlanarOut out) noexcept;
+    // Real samples to `half` complex values and back, by parity; back on the conjugate, scaled.
+    void (*split)(const float* time, PlanarOut packed, std::size_t half) noexcept;
+    void (*join)(PlanarIn packed, float scale, float* time, std::size_t half) noexcept;
+    // The complex values' transform to the bins 1 to half - 1 of the real samples', and all bins back.
+    void (*unpack)(PlanarIn turns, PlanarIn packed, PlanarOut bins, std::size_t half) noexcept;
+    void (*pack)(PlanarIn turns, PlanarIn bins, PlanarOut packed, std::size_t half) noexcept;
+};
+
+SPIKE_VARIANTS(FftLoops, fft_loops)
+
+}  // namespace spike
