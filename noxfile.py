@@ -120,6 +120,14 @@ def bench(session: nox.Session) -> None:
     session.run("pytest", "benchmarks", "--benchmark-only", "--benchmark-columns=min,median,rounds", *session.posargs)
 
 
+@nox.session(name="echo-quality")
+def echo_quality(session: nox.Session) -> None:
+    """All echo scenarios with MOS, PESQ and STOI, peers in the same run: writes docs/tables/echo.md."""
+    groups(session, "echo-bench")
+    session.install(".")
+    session.run("python", "benchmarks/echo_quality.py")
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation; its examples run in the tests."""

@@ -1,99 +1,133 @@
-"""Echo cancelling beside WebRTC's AEC3, on the same recordings in the same rooms: prints a table.
+"""Echo cancellers on the same recordings in the same rooms, at 16 kHz: writes docs/tables/echo.md.
 
-python benchmarks/echo_quality.py   (needs livekit, the recorded speech of the tests, and scipy)
+python benchmarks/echo_quality.py   (the dependency group `echo-bench`; peers that are not installed are left out)
 """
 
 from __future__ import annotations
 
 import sys
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from livekit import rtc
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "dsp"))
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "dsp"))
 
-from rooms import FAR, NEAR, Samples, echo_of, gain_db, impulse_response, level_db, si_sdr_db, speech
+from echo_metrics import figures  # noqa: E402
+from echo_scenarios import ALL, Scenario, build  # noqa: E402
+from rooms import Samples  # noqa: E402
 
-from spike_engine import dsp
+from spike_engine import dsp  # noqa: E402
 
-RATE_HZ = 16000
-SECONDS = 12.0
-TALKING = slice(6 * RATE_HZ, 11 * RATE_HZ)
-FIRST = slice(RATE_HZ // 5, 2 * RATE_HZ)
+RATE_HZ, FRAME = 16000, 160
 Canceller = Callable[[Samples, Samples], Samples]
+COLUMNS = {
+    "far": ("erle_db", "first_erle_db", "to_20_db_s", "echo_mos"),
+    "double": ("echo_mos", "degradation_mos", "pesq", "stoi", "near_gain_db"),
+    "near": ("pesq", "near_gain_db"),
+}
+TITLES = (
+    "FE ERLE, dB", "first 2 s, dB", "s to 20 dB", "FE echo MOS", "DT echo MOS", "DT degradation MOS", "DT PESQ-WB",
+    "DT STOI", "DT near-end gain, dB", "NE PESQ", "NE gain, dB", "CPU, us per 10 ms",
+)  # fmt: skip
 
 
-def nothing(microphone: Samples, _: Samples) -> Samples:
+def nothing(microphone: Samples, far: Samples) -> Samples:
     return microphone
 
 
-def spike(microphone: Samples, far: Samples) -> Samples:
-    return dsp.EchoCanceller(RATE_HZ).process(microphone, far)
+def spike(residual: dsp.EchoResidual) -> Canceller:
+    return lambda microphone, far: dsp.EchoCanceller(RATE_HZ, residual=residual).process(microphone, far)
 
 
-def webrtc_aec3(microphone: Samples, far: Samples) -> Samples:
+def as_int16(samples: Samples) -> np.ndarray:
+    return np.round(32767 * np.clip(samples, -1, 1)).astype(np.int16)
+
+
+def by_frames(process: Callable[[np.ndarray, np.ndarray], np.ndarray], size: int = FRAME) -> Canceller:
+    def run(microphone: Samples, far: Samples) -> Samples:
+        near, loud = as_int16(microphone), as_int16(far)
+        frames = [process(near[at : at + size], loud[at : at + size]) for at in range(0, len(near) - size + 1, size)]
+        out = np.concatenate(frames).astype(np.float32) / 32767
+        return np.concatenate([out, np.zeros(len(microphone) - len(out), np.float32)])
+
+    return run
+
+
+def webrtc_of_livekit(microphone: Samples, far: Samples) -> Samples:
+    from livekit import rtc  # noqa: PLC0415
+
     module = rtc.AudioProcessingModule(echo_cancellation=True)
-    size = RATE_HZ // 100
-    as_int = [np.round(32767 * np.clip(x, -1, 1)).astype(np.int16) for x in (microphone, far)]
-    out = np.zeros(len(microphone), np.int16)
-    for at in range(0, len(microphone) - size + 1, size):
-        near, loud = (rtc.AudioFrame(x[at : at + size].tobytes(), RATE_HZ, 1, size) for x in as_int)
-        module.process_reverse_stream(loud)
-        module.process_stream(near)
-        out[at : at + size] = np.frombuffer(near.data, np.int16)
-    return out.astype(np.float32) / 32767
+
+    def process(near: np.ndarray, loud: np.ndarray) -> np.ndarray:
+        near_frame, far_frame = (rtc.AudioFrame(x.tobytes(), RATE_HZ, 1, FRAME) for x in (near, loud))
+        module.process_reverse_stream(far_frame)
+        module.process_stream(near_frame)
+        return np.frombuffer(near_frame.data, np.int16).copy()
+
+    return by_frames(process)(microphone, far)
 
 
-SYSTEMS: dict[str, Canceller] = {"nothing": nothing, "WebRTC AEC3": webrtc_aec3, "spike_engine": spike}
+def webrtc_of_pywebrtc_audio(microphone: Samples, far: Samples) -> Samples:
+    from pywebrtc_audio import EchoCanceller  # noqa: PLC0415
+
+    canceller = EchoCanceller(RATE_HZ, 1)
+    return by_frames(lambda near, loud: np.asarray(canceller.process(near, loud)))(microphone, far)
 
 
-def echo_alone(delay_ms: float, rt60_s: float, seed: int) -> tuple[Samples, Samples]:
-    far = 0.7 * speech(FAR, RATE_HZ, SECONDS)
-    noise = 3e-4 * np.random.default_rng(seed).standard_normal(len(far)).astype(np.float32)
-    return echo_of(far, impulse_response(RATE_HZ, rt60_s, delay_ms, -6.0, seed)) + noise, far
+def speexdsp(microphone: Samples, far: Samples) -> Samples:
+    from speexdsp_aec import SpeexAec  # noqa: PLC0415
+
+    canceller = SpeexAec(sample_rate=RATE_HZ)
+    return by_frames(lambda near, loud: np.frombuffer(canceller.process(near, loud), np.int16), 2 * FRAME)(
+        microphone, far
+    )
 
 
-def double_talk(ser_db: float, seed: int) -> tuple[Samples, Samples, Samples]:
-    echo, far = echo_alone(40.0, 0.3, seed)
-    near = np.zeros_like(far)
-    begin = 5 * RATE_HZ
-    near[begin:] = speech(NEAR, RATE_HZ, SECONDS)[: len(near) - begin]
-    near *= 10 ** ((level_db(echo) + ser_db - level_db(near[begin:])) / 20)
-    return echo + near, far, near
+SYSTEMS: dict[str, Canceller] = {
+    "nothing": nothing,
+    "WebRTC AEC3 (livekit)": webrtc_of_livekit,
+    "WebRTC AEC3 (pywebrtc-audio)": webrtc_of_pywebrtc_audio,
+    "SpeexDSP (speexdsp-aec)": speexdsp,
+    "spike_engine, spectral": spike("spectral"),
+    "spike_engine": spike("neural"),
+}
 
 
-def in_time(out: Samples, near: Samples) -> Samples:
-    """`out` moved by the delay at which it is most like `near`, so that no system's delay counts against it."""
-    talking = near[TALKING]
-    shifted = [out[lag:][TALKING] for lag in range(RATE_HZ // 20)]
-    return max(shifted, key=lambda part: float(abs(np.dot(part, talking))))
-
-
-def figures(cancel: Canceller) -> list[float]:
-    """Mean ERLE converged and in the first 2 s; near-end gain and SI-SDR in double talk."""
-    converged, first, gains, clarity = [], [], [], []
-    for seed, delay_ms, rt60_s in [(1, 0, 0.3), (2, 40, 0.2), (3, 120, 0.4), (4, 300, 0.3)]:
-        microphone, far = echo_alone(delay_ms, rt60_s, seed)
-        out = cancel(microphone, far)
-        converged.append(level_db(microphone[TALKING]) - level_db(out[TALKING]))
-        first.append(level_db(microphone[FIRST]) - level_db(out[FIRST]))
-    for seed, ser_db in [(1, -10.0), (2, 0.0), (3, 10.0)]:
-        microphone, far, near = double_talk(ser_db, seed)
-        out = cancel(microphone, far)
-        out = in_time(out, near)
-        gains.append(gain_db(out, near[TALKING]))
-        clarity.append(si_sdr_db(out, near[TALKING]))
-    return [float(np.mean(values)) for values in (converged, first, gains, clarity)]
+def row(cancel: Canceller, scenarios: list[Scenario]) -> list[str]:
+    """Mean and worst of each figure, and the CPU time of a frame, Python's part included."""
+    found: dict[tuple[str, str], list[float]] = {}
+    seconds, frames = 0.0, 0
+    for scenario in scenarios:
+        begun = time.process_time()
+        out = cancel(scenario.microphone, scenario.far)
+        seconds += time.process_time() - begun
+        frames += len(out) // FRAME
+        for name, value in figures(scenario, out).items():
+            found.setdefault((scenario.kind, name), []).append(value)
+    cells = []
+    for kind, names in COLUMNS.items():
+        for name in names:
+            values = found[kind, name]
+            worst = max(values) if name == "to_20_db_s" else min(values)
+            cells.append(f"{np.mean(values):.2f} ({worst:.2f})" if np.isfinite(worst) else "never")
+    return [*cells, f"{1e6 * seconds / frames:.0f}"]
 
 
 def main() -> None:
-    print("| 16 kHz | echo alone, converged | first 2 s | near end in double talk | its SI-SDR |")
-    print("|---|---|---|---|---|")
+    warnings.filterwarnings("ignore")
+    scenarios = [build(plan, RATE_HZ) for plan in ALL if not plan.stereo]
+    lines = ["|  | " + " | ".join(TITLES) + " |", "| --- |" + " --- |" * len(TITLES)]
     for name, cancel in SYSTEMS.items():
-        converged, first, gain, clarity = figures(cancel)
-        print(f"| {name} | {converged:.1f} dB | {first:.1f} dB | {gain:+.1f} dB | {clarity:.1f} dB |")
+        try:
+            lines.append(f"| {name} | " + " | ".join(row(cancel, scenarios)) + " |")
+        except (ImportError, OSError, RuntimeError) as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+        print(lines[-1], flush=True)
+    (ROOT / "docs" / "tables" / "echo.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

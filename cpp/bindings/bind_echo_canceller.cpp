@@ -20,10 +20,12 @@ void bind_echo_canceller(py::module_& m) {
 
     using Stage = Framed<EchoCanceller>;
     py::class_<Stage>(m, "EchoCanceller")
-        .def(py::init([](int sample_rate_hz, std::size_t far_channels, std::shared_ptr<const Weights> weights) {
-                 return std::make_unique<Stage>(far_channels, EchoCanceller::Config{.sample_rate_hz = sample_rate_hz,
-                                                                                    .far_channels = far_channels,
-                                                                                    .weights = std::move(weights)});
+        .def(py::init([](int sample_rate_hz, std::size_t far_channels,
+                         std::optional<std::shared_ptr<const Weights>> weights) {
+                 return std::make_unique<Stage>(far_channels,
+                                                EchoCanceller::Config{.sample_rate_hz = sample_rate_hz,
+                                                                      .far_channels = far_channels,
+                                                                      .weights = weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::arg("far_channels") = 1, py::arg("weights") = py::none())
         .def(

@@ -27,6 +27,7 @@ void bind_capture(py::module_& m) {
         .def_property_readonly("drift_ppm", [](const CaptureStats& self) { return self.echo.drift_ppm; })
         .def_property_readonly("converged", [](const CaptureStats& self) { return self.echo.converged; })
         .def_property_readonly("double_talk", [](const CaptureStats& self) { return self.echo.double_talk; })
+        .def_property_readonly("near_end", [](const CaptureStats& self) { return self.echo.near_end; })
         .def_readonly("speech_probability", &CaptureStats::speech_probability)
         .def_readonly("voice_active", &CaptureStats::voice_active)
         .def_readonly("input_level_dbfs", &CaptureStats::input_level_dbfs)
@@ -35,13 +36,18 @@ void bind_capture(py::module_& m) {
     using Stage = Framed<CapturePipeline>;
     py::class_<Stage>(m, "CapturePipeline")
         .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, std::size_t far_channels,
-                         std::optional<std::shared_ptr<const Weights>> noise_weights) {
+                         std::optional<std::shared_ptr<const Weights>> noise_weights,
+                         std::optional<std::shared_ptr<const Weights>> echo_weights) {
                  return std::make_unique<Stage>(
-                     far_channels, CapturePipeline::Config{sample_rate_hz, echo_cancellation, noise_suppression,
-                                                           far_channels, noise_weights.value_or(nullptr)});
+                     far_channels,
+                     CapturePipeline::Config{sample_rate_hz, echo_cancellation, noise_suppression, far_channels,
+                                             noise_weights.value_or(nullptr), echo_weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::kw_only(), py::arg("echo_cancellation") = true,
-             py::arg("noise_suppression") = true, py::arg("far_channels") = 1, py::arg("noise_weights") = py::none())
+             py::arg("noise_suppression") = true, py::arg("far_channels") = 1, py::arg("noise_weights") = py::none(),
+             py::arg("echo_weights") = py::none())
+        .def(
+            "hint_delay", [](Stage& self, double delay_ms) { self.stage.hint_delay(delay_ms); }, py::arg("delay_ms"))
         .def("process", &process_with_far<float, CapturePipeline>, py::arg("microphone").noconvert(),
              py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
         .def("process", &process_with_far<std::int16_t, CapturePipeline>, py::arg("microphone").noconvert(),

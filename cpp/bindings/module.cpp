@@ -7,8 +7,8 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     spike::bindings::bind_resampler(m);
     spike::bindings::bind_samples(m);
     spike::bindings::bind_pixels(m);
+    spike::bindings::bind_noise_suppressor(m);  // and the weights that the echo canceller takes
     spike::bindings::bind_echo_canceller(m);
-    spike::bindings::bind_noise_suppressor(m);
     spike::bindings::bind_detectors(m);
     spike::bindings::bind_pipelines(m);
 }

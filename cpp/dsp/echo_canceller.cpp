@@ -7,10 +7,13 @@
 #include <string>
 #include <utility>
 
+#include "base/denormals.hpp"
+
 namespace spike {
 namespace {
 
 constexpr std::array supported_rates_hz{16000, 24000, 32000, 44100, 48000};
+constexpr float most_sample = 4.0f;
 constexpr float far_active_power = 1e-7f;  // -70 dBFS
 constexpr float power_smoothing = 0.99f;   // one second
 constexpr float recent_smoothing = 0.95f;  // 0.2 s
@@ -59,6 +62,14 @@ void mix(std::span<const float> channels, float gain, std::span<float> mono) noe
     }
 }
 
+// What is no number becomes silence, and what no converter gives is clipped: the state must stay sane.
+void copy_sane(std::span<const float> from, std::span<float> to) noexcept {
+    for (std::size_t n = 0; n < to.size(); ++n) {
+        const float clipped = std::min(std::max(from[n], -most_sample), most_sample);
+        to[n] = from[n] == from[n] ? clipped : 0.0f;
+    }
+}
+
 float ratio_db(float above, float below) noexcept { return 10.0f * std::log10((above + 1e-12f) / (below + 1e-12f)); }
 
 }  // namespace
@@ -75,6 +86,7 @@ EchoCanceller::EchoCanceller(const Config& config)
       delay_finder_({config.sample_rate_hz, config.max_delay_ms}),
       drift_tracker_(frame_, config.sample_rate_hz),
       suppressor_({frame_, config.sample_rate_hz, config.weights}),
+      far_sane_(frame_ * config.far_channels),
       far_mono_(frame_),
       far_aligned_(frame_ * config.far_channels),
       far_heard_(frame_),
@@ -207,11 +219,13 @@ void EchoCanceller::follow_drift() noexcept {
 
 void EchoCanceller::process(std::span<const float> microphone, std::span<const float> far,
                             std::span<float> out) noexcept {
-    far_line_.push(far);
-    follow_delay(microphone, far);
+    const DenormalsOff denormals_off;
+    copy_sane(microphone, microphone_);  // `out` may overwrite it
+    copy_sane(far, far_sane_);
+    far_line_.push(far_sane_);
+    follow_delay(microphone_, far_sane_);
     read_far();
-    predict(microphone);
-    std::copy(microphone.begin(), microphone.end(), microphone_.begin());  // `out` may overwrite it
+    predict(microphone_);
     suppressor_.analyse({microphone_, error_, echo_, far_heard_});
     follow_drift();
     suppressor_.suppress(filter_.residual_power(), out);

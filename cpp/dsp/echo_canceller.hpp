@@ -31,7 +31,7 @@ class EchoCanceller {
         std::size_t far_channels = 1;
         std::size_t tail_ms = 260;
         std::size_t max_delay_ms = 1000;
-        std::shared_ptr<const Weights> weights = {};  // of the residual stage's network; none: spectral only
+        std::shared_ptr<const Weights> weights = nullptr;  // of the residual stage's network; none: spectral only
     };
 
     // Throws std::invalid_argument where a rate or channel count is not supported, and WeightsError for weights of
@@ -75,7 +75,7 @@ class EchoCanceller {
     DelayFinder delay_finder_;
     DriftTracker drift_tracker_;
     ResidualSuppressor suppressor_;
-    std::vector<float> far_mono_, far_aligned_, far_heard_, error_, echo_, fast_error_, fast_echo_;
+    std::vector<float> far_sane_, far_mono_, far_aligned_, far_heard_, error_, echo_, fast_error_, fast_echo_;
     // The suppressor delays by a frame: what leaves is measured against the microphone of the same moment.
     std::vector<float> microphone_, delayed_microphone_;
     double moment_ = 0.0;      // samples processed

@@ -8,9 +8,12 @@ namespace spike {
 namespace {
 
 constexpr float high_pass_hz = 80.0f;
-// While the far end is heard, this much of the cleaned signal must be near end for it to count as a voice.
-constexpr float least_double_talk = 0.25f;
-constexpr float far_heard_power = 1e-6f;
+// A near end counts once it has been heard for some frames: the first moments of an echo that nothing is known of are
+// not a voice.
+constexpr float heard_probability = 0.5f;
+constexpr float forgotten_a_frame = 0.5f;
+constexpr float enough_evidence = 7.0f, most_evidence = 12.0f;
+constexpr int gate_frames = 30;
 
 }  // namespace
 
@@ -18,7 +21,9 @@ CapturePipeline::CapturePipeline(const Config& config)
     : config_(config),
       frame_(static_cast<std::size_t>(std::max(config.sample_rate_hz, 0)) / 100),
       high_pass_(config.sample_rate_hz, high_pass_hz),
-      echo_canceller_({.sample_rate_hz = config.sample_rate_hz, .far_channels = config.far_channels}),
+      echo_canceller_({.sample_rate_hz = config.sample_rate_hz,
+                       .far_channels = config.far_channels,
+                       .weights = config.echo_weights}),
       noise_suppressor_({.sample_rate_hz = config.sample_rate_hz, .weights = config.noise_weights}),
       voice_detector_({.sample_rate_hz = config.sample_rate_hz}),
       work_(frame_) {}
@@ -35,7 +40,17 @@ void CapturePipeline::reset() noexcept {
     voice_detector_.reset();
     input_meter_.reset();
     output_meter_.reset();
+    evidence_ = 0.0f;
+    frames_left_ = 0;
     stats_ = {};
+}
+
+bool CapturePipeline::somebody_talks() noexcept {
+    if (!config_.echo_cancellation) return true;
+    const bool heard = stats_.echo.near_end > heard_probability;
+    evidence_ = std::clamp(evidence_ + (heard ? 1.0f : -forgotten_a_frame), 0.0f, most_evidence);
+    frames_left_ = evidence_ >= enough_evidence ? gate_frames : std::max(0, frames_left_ - 1);
+    return frames_left_ > 0;
 }
 
 void CapturePipeline::process(std::span<const float> microphone, std::span<const float> far,
@@ -50,12 +65,9 @@ void CapturePipeline::process(std::span<const float> microphone, std::span<const
     voice_detector_.process(out);
     output_meter_.process(out);
 
-    float far_power = 0.0f;
-    for (const float sample : far) far_power += sample * sample / static_cast<float>(far.size());
     stats_.echo = echo_canceller_.stats();
-    const bool echo_possible = config_.echo_cancellation && far_power > far_heard_power;
     stats_.speech_probability = voice_detector_.probability();
-    stats_.voice_active = voice_detector_.active() && (!echo_possible || stats_.echo.double_talk > least_double_talk);
+    stats_.voice_active = somebody_talks() && voice_detector_.active();
     stats_.input_level_dbfs = input_meter_.rms_dbfs();
     stats_.output_level_dbfs = output_meter_.rms_dbfs();
 }

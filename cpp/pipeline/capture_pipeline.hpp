@@ -32,6 +32,7 @@ class CapturePipeline {
         bool noise_suppression = true;
         std::size_t far_channels = 1;
         std::shared_ptr<const Weights> noise_weights = nullptr;  // none: the classical suppressor
+        std::shared_ptr<const Weights> echo_weights = nullptr;   // none: spectral only
     };
 
     // Throws std::invalid_argument as its stages do.
@@ -44,10 +45,15 @@ class CapturePipeline {
     // One frame of 10 ms. `far` holds the far end's channels after one another. `out` may be `microphone`.
     void process(std::span<const float> microphone, std::span<const float> far, std::span<float> out) noexcept;
 
+    // As EchoCanceller::hint_delay.
+    void hint_delay(double delay_ms) noexcept { echo_canceller_.hint_delay(delay_ms); }
+
     const CaptureStats& stats() const noexcept { return stats_; }
     void reset() noexcept;
 
   private:
+    bool somebody_talks() noexcept;
+
     Config config_;
     std::size_t frame_;
     HighPass high_pass_;
@@ -56,6 +62,8 @@ class CapturePipeline {
     VoiceDetector voice_detector_;
     LevelMeter input_meter_, output_meter_;
     std::vector<float> work_;
+    float evidence_ = 0.0f;  // frames in which the near end was heard, less those in which it was not
+    int frames_left_ = 0;    // for which the gate stays open
     CaptureStats stats_;
 };
 

@@ -60,55 +60,6 @@ class Resampler:
     @property
     def latency_samples(self) -> int:
         ...
-class EchoStats:
-    """
-    By-products of the echo canceller, as of the last frame.
-    """
-    @property
-    def converged(self) -> bool:
-        """
-        The linear model takes at least 6 dB off.
-        """
-    @property
-    def delay_ms(self) -> float:
-        """
-        From far end to microphone; 0 until it is found.
-        """
-    @property
-    def double_talk(self) -> float:
-        """
-        Probability that the near end talks too.
-        """
-    @property
-    def drift_ppm(self) -> float:
-        """
-        How much faster the far end's clock runs than the microphone's.
-        """
-    @property
-    def erle_db(self) -> float:
-        """
-        Echo return loss enhancement, in dB.
-        """
-class EchoCanceller:
-    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, far_channels: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
-        ...
-    @typing.overload
-    def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
-        ...
-    @typing.overload
-    def process(self, microphone: numpy.typing.NDArray[numpy.int16], far: numpy.typing.NDArray[numpy.int16] | None, out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
-        ...
-    def reset(self) -> None:
-        ...
-    @property
-    def frame_samples(self) -> int:
-        ...
-    @property
-    def latency_samples(self) -> int:
-        ...
-    @property
-    def stats(self) -> EchoStats:
-        ...
 class WeightsError(ValueError):
     pass
 class Weights:
@@ -172,6 +123,62 @@ class NoiseSuppressorBank:
     @property
     def speech_probability(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
+class EchoStats:
+    """
+    By-products of the echo canceller, as of the last frame.
+    """
+    @property
+    def converged(self) -> bool:
+        """
+        The linear model takes at least 6 dB off.
+        """
+    @property
+    def delay_ms(self) -> float:
+        """
+        From far end to microphone; 0 until it is found.
+        """
+    @property
+    def double_talk(self) -> float:
+        """
+        Probability that the near end talks too.
+        """
+    @property
+    def drift_ppm(self) -> float:
+        """
+        How much faster the far end's clock runs than the microphone's.
+        """
+    @property
+    def erle_db(self) -> float:
+        """
+        Echo return loss enhancement, in dB.
+        """
+    @property
+    def near_end(self) -> float:
+        """
+        Probability that the near end talks, far end or not.
+        """
+class EchoCanceller:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, weights: Weights | None = None) -> None:
+        ...
+    def hint_delay(self, delay_ms: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @typing.overload
+    def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @typing.overload
+    def process(self, microphone: numpy.typing.NDArray[numpy.int16], far: numpy.typing.NDArray[numpy.int16] | None, out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def frame_samples(self) -> int:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
+    @property
+    def stats(self) -> EchoStats:
+        ...
 class VoiceDetector:
     def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, hangover_ms: typing.SupportsInt | typing.SupportsIndex = 200) -> None:
         ...
@@ -215,6 +222,9 @@ class CaptureStats:
     def input_level_dbfs(self) -> float:
         ...
     @property
+    def near_end(self) -> float:
+        ...
+    @property
     def output_level_dbfs(self) -> float:
         ...
     @property
@@ -224,7 +234,9 @@ class CaptureStats:
     def voice_active(self) -> bool:
         ...
 class CapturePipeline:
-    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_weights: Weights | None = None) -> None:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_weights: Weights | None = None, echo_weights: Weights | None = None) -> None:
+        ...
+    def hint_delay(self, delay_ms: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @typing.overload
     def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rooms import FAR, NEAR, Samples, echo_of, gain_db, impulse_response, level_db, si_sdr_db, speech
 
+from spike_engine import dsp
 from spike_engine.dsp import EchoCanceller
 
 SECONDS = 10.0
@@ -144,3 +145,30 @@ def test_other_rates_are_refused(rate_hz: int) -> None:
 def test_other_channel_counts_are_refused(far_channels: int) -> None:
     with pytest.raises(ValueError, match="far_channels must be 1 or 2"):
         EchoCanceller(16000, far_channels=far_channels)
+
+
+@pytest.mark.parametrize("residual", ["neural", "spectral"])
+def test_what_is_no_number_leaves_no_trace(residual: dsp.EchoResidual) -> None:
+    far = 0.7 * speech(FAR, 16000, 6.0)
+    microphone = echo_of(far, impulse_response(16000, 0.3, 40, -6.0, seed=1))
+    microphone[16000:16100], far[24000:24100], microphone[32000:32010] = np.nan, np.inf, 1e30
+    out = cancelled(EchoCanceller(16000, residual=residual), microphone, far)
+
+    assert np.isfinite(out).all()
+    assert np.abs(out).max() <= 4.0
+    assert level_db(microphone[64000:96000]) - level_db(out[64000:96000]) >= 20.0
+
+
+def test_a_hint_of_the_delay_is_taken_until_the_echo_is_found() -> None:
+    far = 0.7 * speech(FAR, 16000, 3.0)
+    microphone = echo_of(far, impulse_response(16000, 0.3, 700, -6.0, seed=1))
+    canceller = EchoCanceller(16000)
+    canceller.hint_delay(700)
+    canceller.process(microphone, far)
+
+    assert canceller.stats.delay_ms == pytest.approx(700, abs=5)
+
+
+def test_other_residual_stages_are_refused() -> None:
+    with pytest.raises(ValueError, match="residual must be"):
+        EchoCanceller(16000, residual="magic")  # type: ignore[arg-type]

@@ -23,6 +23,9 @@ constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about
 constexpr float power_floor = 1e-9f;
 constexpr std::size_t learning_blocks = 20;
 constexpr std::size_t top_bin = 6000 / 50;
+constexpr float certain_absence = 0.3f;  // probability of a near end below which its absence is believed
+constexpr float far_heard = 1e-7f;       // -70 dBFS
+constexpr int far_hold_blocks = 40;      // a room's reverberation
 
 }  // namespace
 
@@ -57,6 +60,7 @@ void ResidualSuppressor::reset() noexcept {
     std::fill(gain_.begin(), gain_.end(), 1.0f);
     near_end_probability_ = 0.0f;
     blocks_ = 0;
+    far_blocks_left_ = 0;
     if (mask_) mask_->reset();
 }
 
@@ -83,7 +87,8 @@ void ResidualSuppressor::update_leakage() noexcept {
 }
 
 void ResidualSuppressor::update_residual(std::span<const float> uncertainty) noexcept {
-    const bool learning = blocks_ < learning_blocks;
+    // The room's noise is learned at once where no echo can be taken for it.
+    const bool learning = far_blocks_left_ == 0 && blocks_ < learning_blocks;
     float near_power = 0.0f, total_power = power_floor;
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float leakage =
@@ -101,7 +106,7 @@ void ResidualSuppressor::update_residual(std::span<const float> uncertainty) noe
     const float presence = near_power / total_power;
     near_end_probability_ +=
         (presence > near_end_probability_ ? presence_attack : presence_release) * (presence - near_end_probability_);
-    ++blocks_;
+    if (learning) ++blocks_;
 }
 
 void ResidualSuppressor::update_gains() noexcept {
@@ -122,18 +127,26 @@ void ResidualSuppressor::update_gains() noexcept {
 
 void ResidualSuppressor::ask_network() noexcept {
     mask_->process(microphone_.spectrum(), error_.spectrum(), echo_.spectrum(), far_.spectrum());
+    near_end_probability_ = mask_->near_end_probability();
+    // Where nobody talks over the far end, what is left of it goes too.
+    const float presence = near_end_probability_, doubt = std::min(1.0f, presence / certain_absence);
+    const float share = far_blocks_left_ > 0 ? doubt * doubt : 1.0f;
+
     const auto answers = mask_->gains();
     float top = 0.0f;  // what the network does from 6 kHz on holds for all that lies above
     for (std::size_t k = top_bin; k < EchoMask::bins; ++k) top += answers[k] / (EchoMask::bins - top_bin);
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float fill = std::sqrt(std::min(1.0f, noise_[k] / (error_power_[k] + power_floor)));
-        const float answer = k < EchoMask::bins ? answers[k] : std::min(gain_[k], top);
-        gain_[k] = std::max({answer, 0.5f * fill, least_gain});
+        float gain = k < EchoMask::bins ? answers[k] : std::min(gain_[k], top);
+        gain += presence * std::max(0.0f, gain_[k] - gain);  // in double talk, whoever takes less has the word
+        gain_[k] = std::max({share * gain, 0.5f * fill, least_gain});
     }
-    near_end_probability_ = mask_->near_end_probability();
 }
 
 void ResidualSuppressor::analyse(const Block& block) noexcept {
+    float far_power = 0.0f;
+    for (const float sample : block.far) far_power += sample * sample / static_cast<float>(block_);
+    far_blocks_left_ = far_power > far_heard ? far_hold_blocks : std::max(0, far_blocks_left_ - 1);
     transform(block.echo, echo_);
     transform(block.error, error_);
     if (mask_) {

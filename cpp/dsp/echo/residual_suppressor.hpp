@@ -24,7 +24,7 @@ class ResidualSuppressor {
     struct Config {
         std::size_t block_samples = 480;
         int sample_rate_hz = 48000;
-        std::shared_ptr<const Weights> weights = {};  // none: spectral only
+        std::shared_ptr<const Weights> weights = nullptr;  // none: spectral only
     };
 
     // One block of what the adaptive filter was given and what it made of it.
@@ -72,6 +72,7 @@ class ResidualSuppressor {
     std::vector<float> echo_tail_, residual_, noise_, clean_, gain_;
     float near_end_probability_ = 0.0f;
     std::size_t blocks_ = 0;
+    int far_blocks_left_ = 0;  // for which the far end counts as heard
     std::optional<EchoMask> mask_;
 };
 
