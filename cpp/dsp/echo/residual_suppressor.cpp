@@ -47,7 +47,7 @@ ResidualSuppressor::ResidualSuppressor(const Config& config)
     for (auto* buffer : {&error_power_, &echo_power_, &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_,
                          &echo_tail_, &residual_, &noise_, &clean_, &gain_})
         buffer->resize(fft_.bins());
-    if (config.weights) mask_.emplace(config.weights, block_);
+    if (config.weights) mask_ = std::make_unique<EchoMask>(config.weights, block_);
     reset();
 }
 

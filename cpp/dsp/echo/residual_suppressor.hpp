@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -73,7 +72,7 @@ class ResidualSuppressor {
     float near_end_probability_ = 0.0f;
     std::size_t blocks_ = 0;
     int far_blocks_left_ = 0;  // for which the far end counts as heard
-    std::optional<EchoMask> mask_;
+    std::unique_ptr<EchoMask> mask_;
 };
 
 }  // namespace spike
