@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/ring.hpp"
@@ -33,6 +34,12 @@ std::size_t allocations_of(Work&& work) {
     const std::size_t before = allocations.load();
     work();
     return allocations.load() - before;
+}
+
+std::shared_ptr<const spike::Weights> weights_of(const std::string& name) {
+    std::ifstream file(SPIKE_WEIGHTS "/" + name, std::ios::binary);
+    const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
+    return std::make_shared<const spike::Weights>(std::as_bytes(std::span(bytes)), name);
 }
 
 }  // namespace
@@ -64,10 +71,22 @@ TEST_CASE("the capture pipeline allocates nothing while it runs") {
     }
 }
 
+TEST_CASE("the capture pipeline with both networks allocates nothing while it runs") {
+    const auto noise = weights_of("noise.spkw"), echo = weights_of("echo.spkw");
+    for (const int rate_hz : {16000, 44100, 48000}) {
+        spike::CapturePipeline pipeline({.sample_rate_hz = rate_hz, .noise_weights = noise, .echo_weights = echo});
+        const auto microphone = tone(pipeline.frame_samples(), 0.05f);
+        const auto far = tone(pipeline.frame_samples(), 0.03f);
+        std::vector<float> out(pipeline.frame_samples());
+        CHECK(allocations_of([&] {
+                  for (int frame = 0; frame < 300; ++frame) pipeline.process(microphone, far, out);
+                  pipeline.reset();
+              }) == 0);
+    }
+}
+
 TEST_CASE("the neural noise suppressor allocates nothing while it runs") {
-    std::ifstream file(SPIKE_WEIGHTS "/noise.spkw", std::ios::binary);
-    const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
-    const auto weights = std::make_shared<const spike::Weights>(std::as_bytes(std::span(bytes)), "noise.spkw");
+    const auto weights = weights_of("noise.spkw");
     for (const std::size_t streams : {1u, 6u}) {
         spike::NoiseSuppressor suppressor({.weights = weights, .streams = streams});
         auto samples = tone(streams * suppressor.frame_samples(), 0.05f);
