@@ -1,6 +1,6 @@
-"""Trains the echo mask: `python training/echo_train.py --clips DIR --held-out DIR --out DIR --minutes 40`.
+"""Trains the echo mask: `python training/echo_train.py --clips CLIPS --held-out HELD --out RUN --minutes 40`.
 
-Clips are what `echo_clips.py` writes. The learning rate follows the time spent.
+Both folders are what `echo_clips.py` writes, the second with `--held-out`. The learning rate follows the time spent.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def main() -> None:
     torch.manual_seed(1)
     options.out.mkdir(parents=True, exist_ok=True)
     network = EchoMask()
+    if options.begin_with:
+        network.load_state_dict(torch.load(options.begin_with, weights_only=True)["averaged"])
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
     )

@@ -40,8 +40,10 @@ BANDWIDTHS_HZ = {"speech_08": (0, 8600), "speech_11": (8600, 12500), "speech_24"
 class Recording:
     """A row of a manifest."""
 
+    kind: str
     package: str
     path: Path
+    seconds: float
     bandwidth_hz: float
     snr_db: float
 
@@ -58,7 +60,8 @@ def recordings(corpora: list[Path], kind: str) -> list[Recording]:
                 rate_hz, bandwidth_hz = float(row["rate"]), float(row["bandwidth_hz"])
                 if rate_hz <= 24000:  # quiet recordings seem narrower than they are
                     bandwidth_hz = max(bandwidth_hz, rate_hz / 2)
-                found.append(Recording(row["package"], path, bandwidth_hz, float(row["snr_est_db"])))
+                seconds, snr_db = float(row["seconds"]), float(row["snr_est_db"])
+                found.append(Recording(kind, row["package"], path, seconds, bandwidth_hz, snr_db))
     return found
 
 
