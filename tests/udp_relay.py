@@ -10,6 +10,7 @@ import asyncio
 import random
 import re
 import socket
+from collections import Counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 CANDIDATE = re.compile(r"a=candidate:(\S+) 1 udp (\d+) (\d+\.\d+\.\d+\.\d+) (\d+) typ host[^\r\n]*", re.IGNORECASE)
+MEDIA = re.compile(r"^m=(audio|video) \d+ \S+ (\d+)", re.MULTILINE)  # with the codec that is liked best
 ANY_CANDIDATE = re.compile(r"a=candidate:[^\r\n]*\r?\n")
 
 
@@ -31,7 +33,6 @@ class Link(asyncio.DatagramProtocol):
         self.other: Link | None = None
         self.transport: asyncio.DatagramTransport | None = None
         self.free_at = 0.0
-        self.passed = 0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -40,6 +41,7 @@ class Link(asyncio.DatagramProtocol):
         if self.name == "front":
             self.target = source  # the client, wherever it is now
         delay_s = self.relay.delay_of(self, len(data))
+        self.relay.count(self, data, passes=delay_s is not None)
         if delay_s is None or self.other is None:
             return
         other = self.other
@@ -50,12 +52,16 @@ class Link(asyncio.DatagramProtocol):
 
     def leave(self, data: bytes) -> None:
         if self.transport and self.target and not self.transport.is_closing():
-            self.passed += 1
             self.transport.sendto(data, self.target)
 
 
 class BadNetwork:
-    """Relays one conversation; `delay_s` (each way), `loss`, `reorder`, `rate_bps` and `cut` may change at any time."""
+    """Relays one conversation; `delay_s` (each way), `loss`, `reorder`, `rate_bps` and `cut` may change at any time.
+
+    Attributes:
+        sent: How many packets of "audio" and of "video" the client has sent.
+        dropped: How many of these did not get through.
+    """
 
     QUEUE_S = 0.5  # what a throttle keeps before it drops
 
@@ -66,7 +72,11 @@ class BadNetwork:
         self.rate_bps: float | None = None
         self.cut = False
         self.url = ""
+        self.token = ""
         self.offers = 0
+        self.sent: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self._kinds: dict[int, str] = {}
         self._conversation_url = conversation_url
         self._random = random.Random(7)
         self._host = ""
@@ -103,9 +113,25 @@ class BadNetwork:
             delay_s += link.free_at - now
         return delay_s
 
+    def count(self, link: Link, data: bytes, *, passes: bool) -> None:
+        """Take note of a packet of the client's media (RFC 3550; RFC 7983 tells it from STUN and DTLS)."""
+        kind = self._kinds.get(data[1] & 0x7F) if len(data) > 12 and 128 <= data[0] < 192 else None
+        if kind and link is self._front:
+            self.sent[kind] += 1
+            self.dropped[kind] += not passes
+
     def lose_address(self) -> None:
         """What a home router does when it comes back: what is sent to the address of before goes nowhere."""
         self._close_links()
+
+    async def change_address(self) -> None:
+        """What a telephone does that goes from one network to another: the server hears it from elsewhere."""
+        assert self._front
+        assert self._back
+        before, self._back = self._back, await self._listen("back")
+        self._back.target, self._back.other, self._front.other = before.target, self._front, self._back
+        assert before.transport
+        before.transport.close()
 
     def _close_links(self) -> None:
         for link in (self._front, self._back):
@@ -113,8 +139,11 @@ class BadNetwork:
                 link.transport.close()
 
     async def _offer(self, request: web.Request) -> web.Response:
+        while self.cut:  # nothing comes through, and nobody says so
+            await asyncio.sleep(0.05)
         self.offers += 1
         offer = await request.json()
+        self._kinds = {int(number): kind for kind, number in MEDIA.findall(offer["sdp"])}
         found = CANDIDATE.search(offer["sdp"])
         assert found
         self._host = found[3]

@@ -1,0 +1,179 @@
+"""A client on a bad network: long, lossy, narrow, cut, and of another address all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from endpoints import ArrayMicrophone, RecordingLoudspeaker
+from udp_relay import BadNetwork
+
+from spike_engine import ClientStats, SpikeClient
+from spike_engine.server import ConversationServer, HummingPersona
+
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
+
+Record = Callable[[SpikeClient], list[tuple[str, Any]]]
+
+
+class Greeter(HummingPersona):
+    greeting = "Hello and welcome."
+
+
+class NoiseCamera:
+    """Nothing is harder to compress."""
+
+    def __init__(self) -> None:
+        self._random = np.random.default_rng(3)
+
+    async def start(self) -> None: ...
+
+    async def read(self) -> np.ndarray:
+        await asyncio.sleep(0.05)
+        return np.repeat(np.repeat(self._random.integers(0, 255, (45, 80, 3), np.uint8), 4, axis=0), 4, axis=1)
+
+    async def close(self) -> None: ...
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[BadNetwork]:
+    async with ConversationServer(persona=Greeter) as server:
+        invitation = server.create_conversation()
+        async with BadNetwork(invitation.conversation_url) as network:
+            network.token = invitation.token
+            yield network
+
+
+def client_on(network: BadNetwork, **options: Any) -> SpikeClient:
+    defaults = {"video": False, "audio_source": ArrayMicrophone(), "audio_output": RecordingLoudspeaker()}
+    return SpikeClient(conversation_url=network.url, token=network.token, join_timeout_s=20.0, **(defaults | options))
+
+
+async def until_stats(client: SpikeClient, condition: Callable[[ClientStats], bool]) -> ClientStats:
+    async with asyncio.timeout(40):
+        while not condition(stats := await client.wait_for("stats")):
+            pass
+    return stats
+
+
+async def until_status(client: SpikeClient, status: str) -> None:
+    async with asyncio.timeout(60):
+        async for state in client.observe():
+            if state.status == status:
+                return
+
+
+async def test_a_long_and_lossy_way_is_measured_and_told(network: BadNetwork) -> None:
+    network.delay_s = 0.1
+    network.reorder = 0.05
+    client = client_on(network)
+    fair = asyncio.ensure_future(client.wait_for("network-quality", timeout=40))
+    async with client:
+        stats = await until_stats(client, lambda stats: (stats.network.round_trip_time_ms or 0) > 190)
+        assert stats.network.round_trip_time_ms < 1000
+        assert (await fair).level in ("fair", "poor")
+        network.loss = 0.1
+        stats = await until_stats(client, lambda stats: stats.network.outbound_loss > 0.02 and stats.inbound_loss > 0)
+        assert stats.network.jitter_ms is not None
+        assert stats.send_bps > 1000
+        assert client.state.is_connected
+
+
+async def test_a_conversation_goes_on_at_200_ms_and_a_tenth_lost(network: BadNetwork) -> None:
+    network.delay_s = 0.1
+    network.loss = 0.1
+    loudspeaker = RecordingLoudspeaker()
+    client = client_on(network, audio_output=loudspeaker)
+    async with client:
+        greeted = await client.wait_for("ai-idle", timeout=30)
+        assert not greeted.interrupted
+        client.send_text("hello")
+        await client.wait_for("ai-speaking", timeout=20)
+        await client.wait_for("ai-idle", timeout=20)
+        assert client.state.ai_transcript == "You said hello."
+    loud = np.abs(loudspeaker.samples) > 0.05
+
+    assert loud.sum() > 48000 // 4
+
+
+async def test_a_throttled_way_makes_the_picture_smaller_and_keeps_the_voice(network: BadNetwork) -> None:
+    client = client_on(network, video=True, video_source=NoiseCamera(), video_quality="medium")
+    async with client:
+        full = await until_stats(client, lambda stats: stats.sent_fps > 0)
+        assert (full.video_width, full.video_height) == (640, 360)
+        network.rate_bps = 300_000
+        small = await until_stats(client, lambda stats: stats.video_bps <= 250_000)
+        assert small.video_width < 640
+        assert small.audio_bps >= 32_000
+        await until_stats(client, lambda stats: stats.network.outbound_loss < 0.03)  # the queue has emptied
+        network.sent.clear()
+        network.dropped.clear()
+        await until_stats(client, lambda _: network.sent["audio"] > 100)
+        assert network.dropped["audio"] <= 0.03 * network.sent["audio"]
+
+        network.rate_bps = None
+        before = client_rung(await client.get_stats())
+        better = client_rung(await until_stats(client, lambda stats: stats.video_bps > before[0]))
+        assert before < better < client_rung(full)  # one step, not all at once
+
+
+def client_rung(stats: ClientStats) -> tuple[int, int]:
+    return stats.video_bps, stats.video_width
+
+
+async def test_a_cut_of_ten_seconds_is_noticed_and_mended_with_everything_kept(
+    network: BadNetwork, heard: Record
+) -> None:
+    microphone, loudspeaker = ArrayMicrophone(), RecordingLoudspeaker()
+    client = client_on(network, audio_source=microphone, audio_output=loudspeaker)
+    events = heard(client)
+    loop = asyncio.get_running_loop()
+    async with client:
+        await client.wait_for("ai-idle", timeout=20)
+        client.set_audio_enabled(False)
+        track, said = client.get_ai_audio_track(), client.state.ai_transcript
+        broken = asyncio.ensure_future(client.wait_for("disconnected", timeout=20))
+        await asyncio.sleep(0)
+        network.cut, cut_at = True, loop.time()
+        assert (await broken).will_reconnect
+        assert 2.0 < loop.time() - cut_at < 5.0
+        assert client.state.ai_transcript == said == "Hello and welcome."
+        await asyncio.sleep(cut_at + 10.0 - loop.time())
+        assert client.state.status == "reconnecting"
+        network.cut = False
+        await until_status(client, "connected")
+        assert client.get_ai_audio_track() is track
+        assert not client.state.audio_enabled
+        assert microphone.closed == loudspeaker.closed == 0
+        assert (await client.get_stats()).reconnections == 1
+        loudspeaker.blocks.clear()
+        client.send_text("still there")
+        await client.wait_for("ai-idle", timeout=20)
+        assert client.state.ai_transcript == "You said still there."
+
+    assert np.abs(loudspeaker.samples).max() > 0.05
+    assert [event.reason for name, event in events if name == "disconnected"] == ["network", "left"]
+    assert [name for name, _ in events].count("connected") == 2
+
+
+@pytest.mark.parametrize("accident", ["the client's", "the way's"])
+async def test_a_change_of_address_is_mended(network: BadNetwork, heard: Record, accident: str) -> None:
+    client = client_on(network)
+    events = heard(client)
+    async with client:
+        broken = asyncio.ensure_future(client.wait_for("disconnected", timeout=40))
+        await asyncio.sleep(0)
+        if accident == "the client's":
+            await network.change_address()
+        else:
+            network.lose_address()
+        assert (await broken).will_reconnect
+        await until_status(client, "connected")
+        assert network.offers >= 2
+        client.send_text("here I am")
+        await client.wait_for("ai-idle", timeout=20)
+
+    assert [event.reason for name, event in events if name == "disconnected"] == ["network", "left"]
