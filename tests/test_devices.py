@@ -14,9 +14,19 @@ import av
 import numpy as np
 import pytest
 
-from spike_engine import DeviceInUse, DeviceNotFound, Devices, MediaPermissionDenied, devices
+from spike_engine import (
+    Device,
+    DeviceInUse,
+    DeviceNotFound,
+    Devices,
+    MediaError,
+    MediaPermissionDenied,
+    devices,
+    portaudio,
+)
 from spike_engine.device_watch import COMMAND, DeviceWatch, devices_from_json
 from spike_engine.devices import BLOCK_SAMPLES, Camera, Loudspeaker, Microphone, Silence, list_devices
+from spike_engine.playback import Playback
 
 
 class PortAudioError(Exception):
@@ -28,6 +38,7 @@ class Stream:
 
     opened: ClassVar[list[Stream]] = []
     failure: ClassVar[Exception | None] = None
+    plugged_in: ClassVar[list[dict[str, Any]]] = []  # and not yet noticed
 
     def __init__(self, **settings: Any) -> None:
         if Stream.failure:
@@ -50,7 +61,7 @@ class Stream:
 
 
 @pytest.fixture
-def portaudio(monkeypatch: pytest.MonkeyPatch) -> type[Stream]:
+def sounddevice(monkeypatch: pytest.MonkeyPatch) -> type[Stream]:
     described = [
         {"name": "Desk", "max_input_channels": 1, "max_output_channels": 0, "default_samplerate": 44100.0},
         {"name": "Headset", "max_input_channels": 1, "max_output_channels": 2, "default_samplerate": 48000.0},
@@ -58,15 +69,17 @@ def portaudio(monkeypatch: pytest.MonkeyPatch) -> type[Stream]:
     module = ModuleType("sounddevice")
     parts = {"InputStream": Stream, "OutputStream": Stream, "PortAudioError": PortAudioError}
     parts |= {"query_devices": lambda: described, "default": SimpleNamespace(device=(0, 1))}
+    parts |= {"_terminate": lambda: None, "_initialize": lambda: described.extend(Stream.plugged_in)}
     for name, part in parts.items():
         setattr(module, name, part)
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     monkeypatch.setattr(Stream, "opened", [])
     monkeypatch.setattr(Stream, "failure", None)
+    monkeypatch.setattr(Stream, "plugged_in", [])
     return Stream
 
 
-@pytest.mark.usefixtures("portaudio")
+@pytest.mark.usefixtures("sounddevice")
 def test_devices_are_listed_by_what_they_can_do() -> None:
     found = list_devices()
 
@@ -83,50 +96,50 @@ def test_without_portaudio_there_are_no_devices(monkeypatch: pytest.MonkeyPatch)
     def missing() -> Any:
         raise DeviceNotFound("no PortAudio")
 
-    monkeypatch.setattr(devices, "_sounddevice", missing)
+    monkeypatch.setattr(portaudio, "_sounddevice", missing)
 
     assert list_devices().audio == ()
 
 
-async def test_what_the_microphone_captures_is_read(portaudio: type[Stream]) -> None:
+async def test_what_the_microphone_captures_is_read(sounddevice: type[Stream]) -> None:
     microphone = Microphone()
     await microphone.start()
     reading = asyncio.create_task(microphone.read(960))
     await asyncio.sleep(0)
     for value in (0.25, 0.5):
-        portaudio.opened[0].call(np.full((BLOCK_SAMPLES, 1), value, np.float32))
+        sounddevice.opened[0].call(np.full((BLOCK_SAMPLES, 1), value, np.float32))
     samples = await asyncio.wait_for(reading, 1)
     await microphone.close()
     await microphone.close()
 
     np.testing.assert_array_equal(samples, np.repeat(np.float32([0.25, 0.5]), BLOCK_SAMPLES))
-    assert not portaudio.opened[0].running
-    assert portaudio.opened[0].settings["device"] is None
+    assert not sounddevice.opened[0].running
+    assert sounddevice.opened[0].settings["device"] is None
 
 
-async def test_what_is_written_is_played_and_is_the_far_end(portaudio: type[Stream]) -> None:
+async def test_what_is_written_is_played_and_is_the_far_end(sounddevice: type[Stream]) -> None:
     loudspeaker = Loudspeaker("1")
     await loudspeaker.start()
     loudspeaker.write(np.full(BLOCK_SAMPLES // 2, 0.5, np.float32))
-    played = portaudio.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
+    played = sounddevice.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
     far_end = loudspeaker.played(BLOCK_SAMPLES)
     await loudspeaker.close()
 
     expected = np.repeat(np.float32([0.5, 0.0]), BLOCK_SAMPLES // 2)
     np.testing.assert_array_equal(played[:, 0], expected)
     np.testing.assert_array_equal(far_end, expected)
-    assert portaudio.opened[0].settings["device"] == 1
+    assert sounddevice.opened[0].settings["device"] == 1
 
 
-async def test_a_far_end_that_waited_for_the_microphone_is_no_later_than_its_echo(portaudio: type[Stream]) -> None:
+async def test_a_far_end_that_waited_for_the_microphone_is_no_later_than_its_echo(sounddevice: type[Stream]) -> None:
     loudspeaker = Loudspeaker()
     await loudspeaker.start()
     block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
     loudspeaker.write(np.repeat(np.arange(1, 41, dtype=np.float32), BLOCK_SAMPLES))
     for _ in range(20):  # nobody reads yet
-        portaudio.opened[0].call(block)
+        sounddevice.opened[0].call(block)
     first = loudspeaker.played(BLOCK_SAMPLES)
-    portaudio.opened[0].call(block)
+    sounddevice.opened[0].call(block)
     second = loudspeaker.played(BLOCK_SAMPLES)
     await loudspeaker.close()
 
@@ -134,14 +147,14 @@ async def test_a_far_end_that_waited_for_the_microphone_is_no_later_than_its_ech
     assert (second == 21).all()
 
 
-async def test_a_far_end_that_falls_behind_catches_up_within_a_second(portaudio: type[Stream]) -> None:
+async def test_a_far_end_that_falls_behind_catches_up_within_a_second(sounddevice: type[Stream]) -> None:
     loudspeaker = Loudspeaker()
     await loudspeaker.start()
     block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
     seen = []
     for number in range(1, 301):
         loudspeaker.write(np.full(BLOCK_SAMPLES, number, np.float32))
-        portaudio.opened[0].call(block)
+        sounddevice.opened[0].call(block)
         if not 10 <= number < 14:  # the reader is held up once for 40 ms, and its microphone loses them
             seen.append(float(loudspeaker.played(BLOCK_SAMPLES)[-1]))
     await loudspeaker.close()
@@ -151,7 +164,7 @@ async def test_a_far_end_that_falls_behind_catches_up_within_a_second(portaudio:
 
 
 async def test_a_device_that_nobody_waits_for_any_more_is_closed(
-    portaudio: type[Stream], monkeypatch: pytest.MonkeyPatch
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opening, opened = threading.Event(), threading.Event()
 
@@ -167,18 +180,18 @@ async def test_a_device_that_nobody_waits_for_any_more_is_closed(
     await asyncio.gather(starting, return_exceptions=True)
     opened.set()
     async with asyncio.timeout(5):
-        while portaudio.opened[0].closed == 0:
+        while sounddevice.opened[0].closed == 0:
             await asyncio.sleep(0.01)
 
-    assert not portaudio.opened[0].running
+    assert not sounddevice.opened[0].running
 
 
-async def test_flush_silences_the_loudspeaker(portaudio: type[Stream]) -> None:
+async def test_flush_silences_the_loudspeaker(sounddevice: type[Stream]) -> None:
     loudspeaker = Loudspeaker()
     await loudspeaker.start()
     loudspeaker.write(np.ones(4800, np.float32))
     loudspeaker.flush()
-    played = portaudio.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
+    played = sounddevice.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
     await loudspeaker.close()
 
     assert not played.any()
@@ -192,8 +205,8 @@ async def test_flush_silences_the_loudspeaker(portaudio: type[Stream]) -> None:
         ("Error querying device -1", DeviceNotFound),
     ],
 )
-async def test_each_failure_of_portaudio_is_its_error(portaudio: type[Stream], text: str, error: type) -> None:
-    portaudio.failure = PortAudioError(text)
+async def test_each_failure_of_portaudio_is_its_error(sounddevice: type[Stream], text: str, error: type) -> None:
+    sounddevice.failure = PortAudioError(text)
 
     with pytest.raises(error, match="input device 'Desk'"):
         await Microphone("Desk").start()
@@ -268,30 +281,77 @@ async def test_the_default_camera_where_there_is_none(monkeypatch: pytest.Monkey
         await Camera("default", 64, 48, 30).start()
 
 
-async def test_a_device_is_opened_by_its_id_whatever_its_number_is_now(portaudio: type[Stream]) -> None:
+async def test_a_device_is_opened_by_its_id_whatever_its_number_is_now(sounddevice: type[Stream]) -> None:
     for device_id, number in (("Headset", 1), ("0", 0)):
         microphone = Microphone(device_id)
         await microphone.start()
         await microphone.close()
-        assert portaudio.opened[-1].settings["device"] == number
+        assert sounddevice.opened[-1].settings["device"] == number
 
 
-@pytest.mark.usefixtures("portaudio")
+@pytest.mark.usefixtures("sounddevice")
 async def test_an_id_that_is_not_there_any_more() -> None:
     with pytest.raises(DeviceNotFound, match="Desk, Headset"):
         await Microphone("Gone").start()
 
 
-def test_devices_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch, portaudio: type[Stream]) -> None:
+async def test_a_device_that_was_plugged_in_later_can_be_opened_and_the_others_go_on(sounddevice: type[Stream]) -> None:
+    microphone = Microphone("Desk")
+    await microphone.start()
+    sounddevice.plugged_in.append({"name": "New", "max_input_channels": 1, "max_output_channels": 0})
+    new = Microphone("New")
+    await new.start()
+    first, again, opened = sounddevice.opened
+    again.call(np.full((BLOCK_SAMPLES, 1), 0.5, np.float32))
+    heard = await asyncio.wait_for(microphone.read(BLOCK_SAMPLES), 5)
+    await microphone.close()
+    await new.close()
+
+    assert (first.settings["device"], again.settings["device"], opened.settings["device"]) == (0, 0, 2)
+    assert [stream.closed for stream in sounddevice.opened] == [1, 1, 1]
+    assert (heard == 0.5).all()
+
+
+async def test_a_microphone_that_is_closed_keeps_nobody_waiting(sounddevice: type[Stream]) -> None:
+    microphone = Microphone("Desk")
+    await microphone.start()
+    reading = asyncio.create_task(microphone.read(960))
+    await asyncio.sleep(0)
+    await microphone.close()
+
+    with pytest.raises(DeviceNotFound, match="closed"):
+        await asyncio.wait_for(reading, 1)
+    assert sounddevice.opened[0].closed
+
+
+async def test_a_loudspeaker_that_plays_nothing_any_more_is_gone(
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loudspeaker = Loudspeaker("Headset")
+    await loudspeaker.start()
+    errors: list[MediaError] = []
+    playback = Playback(loudspeaker, on_error=errors.append)
+    playback.write(np.zeros(960, np.float32))
+    assert not errors
+    monkeypatch.setattr(devices, "BEGIN_S", -1.0)  # it is later than that
+    playback.write(np.zeros(960, np.float32))
+    playback.write(np.zeros(960, np.float32))
+    await playback.close()
+
+    assert [str(error) for error in errors] == ["the loudspeaker 'Headset' plays no more sound"]
+    assert sounddevice.opened[0].closed == 1
+
+
+def test_devices_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch, sounddevice: type[Stream]) -> None:
     twin = {"name": "Headset", "max_input_channels": 1, "max_output_channels": 1, "default_samplerate": 48000.0}
     monkeypatch.setattr(sys.modules["sounddevice"], "query_devices", lambda: [twin, twin])
 
     assert [device.id for device in list_devices().audio] == ["Headset", "Headset #2"]
 
 
-@pytest.mark.usefixtures("portaudio")
+@pytest.mark.usefixtures("sounddevice")
 async def test_a_microphone_that_falls_silent_for_good_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "STALL_S", 0.05)
+    monkeypatch.setattr(devices, "BEGIN_S", 0.05)
     microphone = Microphone("Desk")
     await microphone.start()
     with pytest.raises(DeviceNotFound, match="'Desk' gives no more sound"):
@@ -329,7 +389,8 @@ sys.stdin.read()
 @pytest.mark.usefixtures("nothing_left_open")
 async def test_devices_that_come_and_go_are_told() -> None:
     told: asyncio.Queue[Devices] = asyncio.Queue()
-    watch = DeviceWatch(told.put_nowait, (sys.executable, "-c", LISTS))
+    known = Devices((Device("Desk", "Desk"),))
+    watch = DeviceWatch(told.put_nowait, (sys.executable, "-c", LISTS), lambda: known)
     watch.start()
     watch.start()
     plugged_in, pulled_out = [await asyncio.wait_for(told.get(), 30) for _ in range(2)]

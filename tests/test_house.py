@@ -23,9 +23,9 @@ SOURCES = ROOT / "python" / "spike_engine"
 # Each room may import from the rooms before it, and from itself.
 PYTHON_LAYERS = [
     {"errors", "inventory", "stats", "_core"},
-    {"events"},
+    {"events", "pulse"},
     {"emitter", "options", "dsp", "frames"},
-    {"protocol", "openai_protocol", "turns", "state", "far_end"},
+    {"protocol", "openai_protocol", "turns", "state", "far_end", "portaudio"},
     {"devices"},
     {"playback", "adaptation", "sources", "device_watch"},
     {"tracks", "remote", "transports"},
@@ -40,7 +40,8 @@ PYTHON_LAYERS = [
 ]
 OUTSIDE = {  # packages that only these rooms import
     "aiortc": {"tracks", "remote", "transports", "server"},
-    "sounddevice": {"devices"},
+    "sounddevice": {"portaudio"},
+    "pulsectl": {"pulse"},
     "pipecat": {"integrations"},
     "_core": {"dsp", "frames"},
 }
@@ -114,6 +115,7 @@ def test_importing_the_package_loads_no_transport_and_no_device() -> None:
         "aiortc",
         "av",
         "sounddevice",
+        "pulsectl",
         "aiohttp",
         "rich",
         "matplotlib",

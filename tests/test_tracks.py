@@ -29,9 +29,13 @@ def tone(seconds: float = 1.0) -> np.ndarray:
 
 async def test_the_microphone_arrives_as_numbered_frames() -> None:
     capture = Capture(
-        ArrayMicrophone(tone()), Playback(RecordingLoudspeaker()), echo_cancellation=False, noise_suppression=False,
-        on_error=ignore, tap=ignore,
-    )  # fmt: skip
+        ArrayMicrophone(tone()),
+        Playback(RecordingLoudspeaker(), on_error=ignore),
+        echo_cancellation=False,
+        noise_suppression=False,
+        on_error=ignore,
+        tap=ignore,
+    )
     track = capture.create_track()
     capture.start()
     received = [await track.recv() for _ in range(5)]
@@ -48,7 +52,7 @@ async def test_a_muted_microphone_sends_silence_and_goes_on_listening() -> None:
     heard: list[str] = []
     capture = Capture(
         ArrayMicrophone(tone()),
-        Playback(RecordingLoudspeaker()),
+        Playback(RecordingLoudspeaker(), on_error=ignore),
         on_error=ignore,
         tap=lambda kind, _: heard.append(kind),
     )
@@ -63,7 +67,9 @@ async def test_a_muted_microphone_sends_silence_and_goes_on_listening() -> None:
 
 
 async def test_a_sender_that_falls_behind_gets_the_newest_frames() -> None:
-    capture = Capture(ArrayMicrophone(tone()), Playback(RecordingLoudspeaker()), on_error=ignore, tap=ignore)
+    capture = Capture(
+        ArrayMicrophone(tone()), Playback(RecordingLoudspeaker(), on_error=ignore), on_error=ignore, tap=ignore
+    )
     track = capture.create_track()
     for _ in range(5):
         track.push(np.zeros(FRAME_SAMPLES, np.float32))
@@ -80,7 +86,7 @@ class Unplugged(ArrayMicrophone):
 async def test_an_unplugged_microphone_is_told_once_and_another_takes_over() -> None:
     errors: list[MediaError] = []
     unplugged, spare = Unplugged(), ArrayMicrophone(tone())
-    capture = Capture(unplugged, Playback(RecordingLoudspeaker()), on_error=errors.append, tap=ignore)
+    capture = Capture(unplugged, Playback(RecordingLoudspeaker(), on_error=ignore), on_error=errors.append, tap=ignore)
     track = capture.create_track()
     capture.start()
     await track.recv()  # silence stands in
@@ -200,7 +206,7 @@ async def test_what_comes_in_is_played_whatever_its_rate(rate_hz: int) -> None:
         if len(levels) == 20:
             complete.set()
 
-    remote = Remote(Playback(loudspeaker), on_level=on_level, tap=ignore)
+    remote = Remote(Playback(loudspeaker, on_error=ignore), on_level=on_level, tap=ignore)
     remote.attach(RemoteTone(rate_hz, 20))
     await asyncio.wait_for(complete.wait(), 5)
     await remote.close()
@@ -225,7 +231,7 @@ class RemoteVoice(RemoteTone):
 
 
 async def test_the_ai_track_outlives_a_connection_and_its_time_goes_on() -> None:
-    remote = Remote(Playback(RecordingLoudspeaker()), on_level=ignore, tap=ignore)
+    remote = Remote(Playback(RecordingLoudspeaker(), on_error=ignore), on_level=ignore, tap=ignore)
     track = remote.attach(RemoteVoice(begins=123_456))
     before = [await track.recv() for _ in range(3)]
     await remote.detach()
@@ -243,7 +249,7 @@ async def test_the_ai_track_outlives_a_connection_and_its_time_goes_on() -> None
 
 async def test_another_loudspeaker_takes_over_in_the_middle() -> None:
     first, second = RecordingLoudspeaker(), RecordingLoudspeaker(sample_rate_hz=16000)
-    playback = Playback(first)
+    playback = Playback(first, on_error=ignore)
     playback.write(np.full(960, 0.5, np.float32))
     await playback.replace(second)
     playback.write(np.full(960, 0.5, np.float32))

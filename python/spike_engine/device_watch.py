@@ -1,7 +1,8 @@
 """Notices microphones, loudspeakers and cameras that come and go.
 
-PortAudio lists devices once, when it begins, and beginning again would end every open stream. So a process of its own
-begins again and again, and says so when its list differs from the one before. It is what this module is when it is run.
+PulseAudio's server says when one does. PortAudio lists devices once, when it begins, and beginning again would end
+every open stream. So a process of its own begins again and again, and says so when its list differs from the one
+before. It is what this module is when it is run.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from spike_engine.devices import list_devices, relist
+from spike_engine.devices import list_devices
 from spike_engine.inventory import Device, Devices
+from spike_engine.portaudio import relist
+from spike_engine.pulse import wait_for_change
 
 INTERVAL_S = 2.0
 COMMAND = (sys.executable, "-m", "spike_engine.device_watch")
@@ -30,10 +33,17 @@ class DeviceWatch:
     Args:
         on_change: Takes the new list, on the event loop.
         command: What to run; one JSON text a line comes from it.
+        known: Says what the program believes to be there; by default what `list_devices` does.
     """
 
-    def __init__(self, on_change: Callable[[Devices], None], command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        on_change: Callable[[Devices], None],
+        command: Sequence[str] | None = None,
+        known: Callable[[], Devices] = list_devices,
+    ) -> None:
         self._on_change = on_change
+        self._known = known
         self._command = command or COMMAND
         self._task: asyncio.Task[None] | None = None
 
@@ -56,12 +66,12 @@ class DeviceWatch:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        before: Devices | None = None
         try:
+            before = await asyncio.to_thread(self._known)
             assert process.stdout
             while line := await process.stdout.readline():
                 devices = devices_from_json(line)
-                if before is not None and devices != before:
+                if devices != before:
                     self._on_change(devices)
                 before = devices
         finally:
@@ -91,8 +101,9 @@ def main() -> None:
             if line != before:
                 print(line, flush=True)  # noqa: T201 (that is what it is for)
                 before = line
-            time.sleep(INTERVAL_S)
-            relist()
+            if not wait_for_change(INTERVAL_S):
+                time.sleep(INTERVAL_S)
+                relist()
 
 
 def _end_with_the_parent() -> None:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import itertools
 import platform
 import threading
-from collections.abc import Callable, Container, Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
-from spike_engine.far_end import FarEnd
+from spike_engine.far_end import HOLD_UP_S, FarEnd
 from spike_engine.inventory import Device, Devices
+from spike_engine.portaudio import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Stream, audio_devices
 
-SAMPLE_RATE_HZ = 48000
-BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
-# A microphone that has given nothing for so long is gone: PortAudio often does not say so.
-STALL_S = 2.0
-# Enough for a loop that is held up; more would only be delay.
-_MICROPHONE_RING_SAMPLES = SAMPLE_RATE_HZ // 2
-_LOUDSPEAKER_RING_SAMPLES = SAMPLE_RATE_HZ
+# A device that has not moved for so long is gone: PortAudio often does not say so.
+STALL_S = 3.0
+BEGIN_S = 6.0  # the same before it has moved at all: wireless headsets and idle sound servers take their time
+_LOOK_EVERY_S = 1.0
+_QUEUE_SAMPLES = SAMPLE_RATE_HZ  # of what is to be played
 
 
 class AudioSource(Protocol):
@@ -53,7 +52,10 @@ class AudioSink(Protocol):
         """Open it. Raises a :class:`~spike_engine.errors.MediaError` where that fails."""
 
     def write(self, samples: NDArray[np.float32]) -> None:
-        """Queue `samples`, shape ``(n,)``, for playing. Never blocks; what does not fit is dropped."""
+        """Queue `samples`, shape ``(n,)``, for playing. Never blocks; what does not fit is dropped.
+
+        Raises a :class:`~spike_engine.errors.MediaError` where it is gone.
+        """
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """The next `samples` samples that left the loudspeaker, zeros where none did: the echo canceller's far end."""
@@ -80,7 +82,7 @@ class VideoSource(Protocol):
 
 def list_devices() -> Devices:
     """The devices of this machine, empty where there are none. Blocks for some milliseconds."""
-    return Devices(audio=_audio_devices("input"), video=_cameras(), audio_output=_audio_devices("output"))
+    return Devices(audio=audio_devices("input"), video=_cameras(), audio_output=audio_devices("output"))
 
 
 def _cameras(folder: Path = Path("/dev"), described: Path = Path("/sys/class/video4linux")) -> tuple[Device, ...]:
@@ -101,40 +103,55 @@ class Microphone:
 
     def __init__(self, device_id: str = "default") -> None:
         self._device_id = device_id
-        self._ring = dsp.Ring(_MICROPHONE_RING_SAMPLES)
-        self._stream: Any = None
+        self._ring = dsp.Ring(round(HOLD_UP_S * SAMPLE_RATE_HZ))
+        self._stream: Stream | None = None
+        self._presence: _Presence | None = None
         self._captured = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begun = self._closed = False
 
     async def start(self) -> None:
         """See :meth:`AudioSource.start`."""
-        loop = self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
 
         def on_block(block: NDArray[np.float32], *_: object) -> None:
             self._ring.push(block[:, 0])
             with contextlib.suppress(RuntimeError):  # the loop is closing
                 loop.call_soon_threadsafe(self._captured.set)
 
-        self._stream = await _in_thread(_open_stream, "input", self._device_id, on_block)
+        self._stream = await _in_thread(Stream, "input", self._device_id, on_block)
+        self._presence = _Presence(self._stream)
+
+    async def ready(self) -> None:
+        """Return when it has given its first sound, at the latest after `BEGIN_S`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_S):
+                await self._captured.wait()
 
     async def read(self, samples: int) -> NDArray[np.float32]:
         """See :meth:`AudioSource.read`."""
+        if self._presence and self._presence.is_gone():
+            raise DeviceNotFound(f"the microphone {self._device_id!r} is gone")
         while self._ring.available < samples:
+            limit_s = STALL_S if self._begun else BEGIN_S
             self._captured.clear()
             try:
-                async with asyncio.timeout(STALL_S):
+                async with asyncio.timeout(limit_s):
                     await self._captured.wait()
             except TimeoutError:
                 raise DeviceNotFound(f"the microphone {self._device_id!r} gives no more sound") from None
+            self._begun = True
+            if self._closed:  # while it was read, to be replaced by another
+                raise DeviceNotFound(f"the microphone {self._device_id!r} is closed")
         block = np.empty(samples, np.float32)
         self._ring.pop(block)
         return block
 
     async def close(self) -> None:
         """See :meth:`AudioSource.close`."""
+        self._closed = True
+        self._captured.set()
         stream, self._stream = self._stream, None
-        if stream:
-            await asyncio.to_thread(stream.close)
+        await _close_stream(stream, self._presence)
 
 
 class Loudspeaker:
@@ -144,10 +161,13 @@ class Loudspeaker:
 
     def __init__(self, device_id: str = "default") -> None:
         self._device_id = device_id
-        self._queued = dsp.Ring(_LOUDSPEAKER_RING_SAMPLES)
+        self._queued = dsp.Ring(_QUEUE_SAMPLES)
         self._far_end = FarEnd(SAMPLE_RATE_HZ)
         self._flush = threading.Event()
-        self._stream: Any = None
+        self._stream: Stream | None = None
+        self._presence: _Presence | None = None
+        self._begun = threading.Event()
+        self._played_at_s = 0.0
 
     async def start(self) -> None:
         """See :meth:`AudioSink.start`."""
@@ -159,11 +179,22 @@ class Loudspeaker:
                 self._flush.clear()
             self._queued.pop(mono, self._far_end.ring)
             block[:] = mono[:, None]
+            self._played_at_s = time.monotonic()
+            self._begun.set()
 
-        self._stream = await _in_thread(_open_stream, "output", self._device_id, on_block)
+        self._played_at_s = time.monotonic()
+        self._stream = await _in_thread(Stream, "output", self._device_id, on_block)
+        self._presence = _Presence(self._stream)
+
+    async def ready(self) -> None:
+        """Return when it has begun to play, at the latest after `BEGIN_S`."""
+        await asyncio.to_thread(self._begun.wait, BEGIN_S)
 
     def write(self, samples: NDArray[np.float32]) -> None:
         """See :meth:`AudioSink.write`."""
+        limit_s = STALL_S if self._begun.is_set() else BEGIN_S
+        if time.monotonic() - self._played_at_s > limit_s or (self._presence and self._presence.is_gone()):
+            raise DeviceNotFound(f"the loudspeaker {self._device_id!r} plays no more sound")
         self._queued.push(samples)
 
     def played(self, samples: int) -> NDArray[np.float32]:
@@ -177,8 +208,38 @@ class Loudspeaker:
     async def close(self) -> None:
         """See :meth:`AudioSink.close`."""
         stream, self._stream = self._stream, None
-        if stream:
-            await asyncio.to_thread(stream.close)
+        await _close_stream(stream, self._presence)
+
+
+class _Presence:
+    """Whether a stream's device is still there; asked now and then, in a thread, where the system would not tell."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._asking: asyncio.Future[bool] | None = None
+        self._asked_at_s = time.monotonic()
+
+    def is_gone(self) -> bool:
+        """The last answer. Never blocks; on the event loop."""
+        if self._asking and self._asking.done():
+            asked, self._asking = self._asking, None
+            return asked.result()
+        if self._stream.may_be_moved and not self._asking and time.monotonic() - self._asked_at_s > _LOOK_EVERY_S:
+            self._asked_at_s = time.monotonic()
+            self._asking = asyncio.ensure_future(asyncio.to_thread(self._stream.is_moved))
+        return False
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        if self._asking:
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+
+async def _close_stream(stream: Stream | None, presence: _Presence | None) -> None:
+    if presence:
+        await presence.close()
+    if stream:
+        await asyncio.to_thread(stream.close)
 
 
 class Silence:
@@ -224,6 +285,8 @@ class Camera:
         self._options = {"video_size": f"{width}x{height}", "framerate": str(fps)}
         self._container: Any = None
         self._frames: Iterator[Any] | None = None
+        self._first: Any = None
+        self._lock = threading.Lock()  # a picture may be under way in a thread when the camera is closed
 
     async def start(self) -> None:
         """See :meth:`VideoSource.start`."""
@@ -236,21 +299,29 @@ class Camera:
         self._container = await _in_thread(_open_camera, device_id, self._options)
         self._frames = self._container.decode(video=0)
 
+    async def ready(self) -> None:
+        """Return when it has given its first picture: cameras take their time."""
+        self._first = await asyncio.to_thread(self._next_frame)
+
     async def read(self) -> NDArray[np.uint8]:
         """See :meth:`VideoSource.read`."""
-        frame = await asyncio.to_thread(self._next_frame)
-        return frames.to_ndarray(frame, "rgb24")
+        frame, self._first = self._first, None
+        return frames.to_ndarray(frame or await asyncio.to_thread(self._next_frame), "rgb24")
 
     async def close(self) -> None:
         """See :meth:`VideoSource.close`."""
-        container, self._container, self._frames = self._container, None, None
-        if container:
-            await asyncio.to_thread(container.close)
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._lock:
+            container, self._container, self._frames = self._container, None, None
+            if container:
+                container.close()
 
     def _next_frame(self) -> Any:
         try:
-            assert self._frames is not None
-            return next(self._frames)
+            with self._lock:
+                return next(self._frames or iter(()))
         except (StopIteration, OSError) as error:
             raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
 
@@ -290,86 +361,3 @@ def _error_of_os(error: OSError, what: str) -> MediaError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return MediaPermissionDenied(f"this program may not use {what}")
     return DeviceNotFound(f"{what} cannot be opened: {error}")
-
-
-def _sounddevice() -> Any:
-    try:
-        import sounddevice  # noqa: PLC0415 (loads PortAudio, which a server or a test has no use for)
-    except OSError as error:
-        raise DeviceNotFound(f"audio devices need PortAudio (Debian: apt install libportaudio2): {error}") from error
-    return sounddevice
-
-
-def relist() -> None:
-    """Have the next `list_devices` look again. Ends every open stream of this process: for one that has none."""
-    with contextlib.suppress(DeviceNotFound):
-        sounddevice = _sounddevice()
-        sounddevice._terminate()
-        sounddevice._initialize()
-
-
-def _audio_devices(direction: Literal["input", "output"]) -> tuple[Device, ...]:
-    try:
-        default = _sounddevice().default.device[0 if direction == "input" else 1]
-        return tuple(
-            Device(device_id, info["name"], index == default, round(info["default_samplerate"]))
-            for device_id, (index, info) in _by_id(direction).items()
-        )
-    except (DeviceNotFound, OSError):
-        return ()
-
-
-def _by_id(direction: Literal["input", "output"]) -> dict[str, tuple[int, dict[str, Any]]]:
-    """PortAudio's number and description of each device, by an id that stays when others come and go: its name.
-
-    Devices of the same name are told apart by their order: ``"Headset"``, ``"Headset #2"``.
-    """
-    found: dict[str, tuple[int, dict[str, Any]]] = {}
-    for index, info in enumerate(_sounddevice().query_devices()):
-        if info[f"max_{direction}_channels"] > 0:
-            found[_unused(info["name"], found)] = index, info
-    return found
-
-
-def _unused(name: str, taken: Container[str]) -> str:
-    numbered = (name if number == 1 else f"{name} #{number}" for number in itertools.count(1))
-    return next(candidate for candidate in numbered if candidate not in taken)
-
-
-def _open_stream(direction: Literal["input", "output"], device_id: str, callback: Any) -> Any:
-    sounddevice = _sounddevice()
-    stream_type = sounddevice.InputStream if direction == "input" else sounddevice.OutputStream
-    device = None if device_id == "default" else _index_of(direction, device_id)
-    try:
-        stream = stream_type(
-            device=device,
-            samplerate=SAMPLE_RATE_HZ,
-            blocksize=BLOCK_SAMPLES,
-            channels=1,
-            dtype="float32",
-            latency="low",
-            callback=callback,
-        )
-        stream.start()
-    except (ValueError, sounddevice.PortAudioError) as error:
-        raise _error_of_portaudio(error, f"the {direction} device {device_id!r}") from error
-    return stream
-
-
-def _index_of(direction: Literal["input", "output"], device_id: str) -> int:
-    """PortAudio's number of a device, by its id or by that number."""
-    devices = _by_id(direction)
-    if device_id in devices:
-        return devices[device_id][0]
-    if device_id.isdigit():
-        return int(device_id)
-    raise DeviceNotFound(f"there is no {direction} device {device_id!r}; there are {', '.join(devices) or 'none'}")
-
-
-def _error_of_portaudio(error: Exception, what: str) -> MediaError:
-    text = str(error)
-    if any(phrase in text for phrase in ("Device unavailable", "busy", "in use")):
-        return DeviceInUse(f"{what} is used by another program: {text}")
-    if any(phrase in text for phrase in ("ermission", "denied", "not authorized")):
-        return MediaPermissionDenied(f"this program may not use {what}: {text}")
-    return DeviceNotFound(f"{what} cannot be opened: {text}")

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp
 
+HOLD_UP_S = 0.5  # for so long the event loop may be held up and lose nothing; keeping more would only be delay
+
 
 class FarEnd:
     """Samples from the loudspeaker's callback to the microphone's reader, never later than they have to be.
@@ -20,7 +22,7 @@ class FarEnd:
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
-        self.ring = dsp.Ring(sample_rate_hz // 2)  # the callback's side: it pushes
+        self.ring = dsp.Ring(round(HOLD_UP_S * sample_rate_hz))  # the callback's side: it pushes
         self._margin = sample_rate_hz // 200
         self._checked_every = sample_rate_hz
         self._until_check = 0

@@ -29,7 +29,7 @@ class Media:
     def __init__(self, options: ClientOptions, *, emit: Callable[[MediaError], None], tap: AudioTap) -> None:
         self.capture: Capture | None = None
         self.filming: Filming | None = None
-        self.playback = Playback(Silence())
+        self.playback = Playback(Silence(), on_error=emit)
         self._options = options
         self._emit = emit
         self._tap = tap
@@ -69,21 +69,18 @@ class Media:
     async def set_audio_source(self, source: AudioSource | str) -> None:
         """Capture from `source` from now on. On a :class:`MediaError` nothing changes."""
         if self.capture:
-            opened = source_of(source)
-            await opened.start()
+            opened = await _running(source_of(source))
             await self.capture.replace_source(opened)
 
     async def set_video_source(self, source: VideoSource | str) -> None:
         """Send the pictures of `source` from now on. On a :class:`MediaError` nothing changes."""
         if self.filming:
-            opened = self._camera_of(source)
-            await opened.start()
+            opened = await _running(self._camera_of(source))
             await self.filming.replace_source(opened)
 
     async def set_audio_output(self, sink: AudioSink | str | None) -> None:
         """Play on `sink` from now on. On a :class:`MediaError` nothing changes."""
-        opened = Silence() if sink is None else sink_of(sink)
-        await opened.start()
+        opened = await _running(Silence() if sink is None else sink_of(sink))
         await self.playback.replace(opened)
 
     async def _open_microphone(self, *, enabled: bool) -> None:
@@ -125,6 +122,18 @@ class Media:
         if isinstance(source, str):
             return devices.Camera(source, quality.width, quality.height, quality.fps)
         return video_source_of(source)
+
+
+async def _running(device: Any) -> Any:
+    """`device`, started; a real one also runs already, so that taking it over leaves no gap."""
+    await device.start()
+    if isinstance(device, devices.Microphone | devices.Loudspeaker | devices.Camera):
+        try:
+            await device.ready()
+        except BaseException:
+            await device.close()
+            raise
+    return device
 
 
 def source_of(source: AudioSource | str) -> AudioSource:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import dsp
-from spike_engine.devices import AudioSink
+from spike_engine.devices import AudioSink, Silence
+from spike_engine.errors import MediaError
 
 SAMPLE_RATE_HZ = 48000
 
@@ -20,14 +22,22 @@ class Playback:
 
     Args:
         sink: A loudspeaker that has been started.
+        on_error: Takes the error of a loudspeaker that is gone; silence takes its place.
     """
 
-    def __init__(self, sink: AudioSink) -> None:
+    def __init__(self, sink: AudioSink, *, on_error: Callable[[MediaError], None]) -> None:
+        self._on_error = on_error
+        self._closing: asyncio.Task[None] | None = None
         self._use(sink)
 
     def write(self, voice: NDArray[np.float32]) -> None:
         """Queue `voice` for playing."""
-        self._sink.write(self._to_sink(voice))
+        try:
+            self._sink.write(self._to_sink(voice))
+        except MediaError as error:
+            self._closing = asyncio.ensure_future(self._sink.close())
+            self._use(Silence())
+            self._on_error(error)
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """What left the loudspeaker in the time of `samples`: the echo canceller's far end."""
@@ -45,6 +55,8 @@ class Playback:
 
     async def close(self) -> None:
         """Free the loudspeaker."""
+        if self._closing:
+            await self._closing
         await self._sink.close()
 
     def _use(self, sink: AudioSink) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
-from spike_engine.devices import SAMPLE_RATE_HZ, AudioSource, Microphone, VideoSource
+from spike_engine.devices import AudioSource, Microphone, VideoSource
 from spike_engine.errors import DeviceNotFound, InvalidOption
+from spike_engine.portaudio import SAMPLE_RATE_HZ
 
 Samples = NDArray[np.float32]
 

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 
 from spike_engine import dsp
-from spike_engine.devices import SAMPLE_RATE_HZ, Loudspeaker, Microphone, list_devices
+from spike_engine.devices import Loudspeaker, Microphone, list_devices
 from spike_engine.errors import MediaError, SpikeError
 from spike_engine.options import IceServer
+from spike_engine.portaudio import SAMPLE_RATE_HZ
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 100
 QUIET_DBFS = -70.0
