@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 RATE_HZ = 48000
 BLOCK = RATE_HZ // 100
 _MODULES = (
-    f"module-null-sink sink_name=loudspeaker rate={RATE_HZ} channels=1",
+    f"module-null-sink sink_name=loudspeaker rate={RATE_HZ} channels=1 sink_properties=device.description=loudspeaker",
     f"module-null-sink sink_name=air rate={RATE_HZ} channels=1",
-    "module-remap-source source_name=microphone master=air.monitor channels=1",
+    "module-remap-source source_name=microphone master=air.monitor channels=1"
+    " source_properties=device.description=microphone",
 )
 _ALSA = """
 pcm.loudspeaker { type pulse device loudspeaker hint { show on description "loudspeaker" } }
