@@ -23,15 +23,21 @@ class Playback:
     Args:
         sink: A loudspeaker that has been started.
         on_error: Takes the error of a loudspeaker that is gone; silence takes its place.
+
+    Attributes:
+        held: While True, what is written is dropped.
     """
 
     def __init__(self, sink: AudioSink, *, on_error: Callable[[MediaError], None]) -> None:
+        self.held = False
         self._on_error = on_error
         self._closing: asyncio.Task[None] | None = None
         self._use(sink)
 
     def write(self, voice: NDArray[np.float32]) -> None:
         """Queue `voice` for playing."""
+        if self.held:
+            return
         try:
             self._sink.write(self._to_sink(voice))
         except MediaError as error:

@@ -96,6 +96,7 @@ class Session:
     async def close(self) -> None:
         """Leave the server; the devices stay open."""
         self._lost = True
+        self._media.playback.held = False
         self._ready.cancel()
         await self.transport.close()
         await self._remote.detach()
@@ -106,7 +107,7 @@ class Session:
             for event in self._turns.on_ai_level(level):
                 self._handle(event)
         now = asyncio.get_running_loop().time()
-        if self._speaking is None or now - self._level_told_at < LEVEL_INTERVAL_S:
+        if self._speaking is None or self._media.playback.held or now - self._level_told_at < LEVEL_INTERVAL_S:
             return
         self._level_told_at = now
         self._speaking = replace(self._speaking, audio_level=level)
@@ -146,16 +147,22 @@ class Session:
             case ConversationEnded():
                 self.on_closed(DisconnectReason.ENDED, event)
                 return
+            case AISpeaking() if self._media.playback.held:
+                return  # nobody hears it: the transcript stays at what was heard
             case AISpeaking():
                 event = self._speaking = replace(
                     event, audio_level=self._speaking.audio_level if self._speaking else 0.0
                 )
             case AIIdle(interrupted):
                 self._speaking = None
+                self._media.playback.held = False
                 if interrupted:
                     self._media.playback.flush()
             case UserStartedSpeaking() if self._speaking:
                 self._media.playback.flush()  # barge-in: do not talk over the user while the server makes up its mind
+                self._media.playback.held = self._tells_user  # the server may not have noticed the user yet
+            case UserStoppedSpeaking():
+                self._media.playback.held = False
         self._emit(event)
 
     def _on_voice(self, active: bool) -> None:

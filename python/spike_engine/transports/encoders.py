@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from aiortc import RTCRtpTransceiver
@@ -9,8 +10,11 @@ from aiortc.codecs.opus import SAMPLE_RATE, SAMPLES_PER_FRAME, TIME_BASE, OpusEn
 from aiortc.codecs.vpx import Vp8Encoder
 from av import AudioResampler, CodecContext
 
+logger = logging.getLogger(__name__)
+
 LEAST_VIDEO_BPS = 30_000
 FEC_FROM_LOSS = 0.02  # below, its bits are better spent on the voice
+_ENCODER = "_RTCRtpSender__encoder"
 
 
 class VoiceEncoder(OpusEncoder):
@@ -84,7 +88,11 @@ class PictureEncoder(Vp8Encoder):
 
 
 def install(transceiver: RTCRtpTransceiver, *, audio_bps: int, video_bps: int) -> VoiceEncoder | PictureEncoder | None:
-    """Give a sender that has not begun one of these, where it has agreed on their codec; None where it has not."""
+    """Give a sender that has not begun one of these, where it has agreed on their codec; None where it has not.
+
+    aiortc makes its encoder at the first frame, and offers no hook. Where it does not keep it in the attribute that we
+    know, it goes on with its own: then only the size and the rate of pictures adapt.
+    """
     codecs = getattr(transceiver, "_codecs", [])
     mime = codecs[0].mimeType.lower() if codecs else ""
     encoder: VoiceEncoder | PictureEncoder
@@ -94,6 +102,8 @@ def install(transceiver: RTCRtpTransceiver, *, audio_bps: int, video_bps: int) -
         encoder = PictureEncoder(video_bps)
     else:
         return None
-    # aiortc makes its own at the first frame, and offers no hook.
-    setattr(transceiver.sender, "_RTCRtpSender__encoder", encoder)  # noqa: B010 (the name is the sender's own)
+    if not hasattr(transceiver.sender, _ENCODER):
+        logger.warning("this aiortc keeps its encoders elsewhere: bit rates do not adapt to the network")
+        return None
+    setattr(transceiver.sender, _ENCODER, encoder)
     return encoder

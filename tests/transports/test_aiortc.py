@@ -1,0 +1,78 @@
+"""What we take for granted of aiortc beyond its documented interface. When one of these fails, aiortc has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+
+import aioice
+import pytest
+from aiortc import RTCConfiguration, RTCIceGatherer, RTCPeerConnection, RTCSessionDescription
+from aiortc.codecs.opus import OpusEncoder
+from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+
+from spike_engine.transports import encoders
+from spike_engine.transports.encoders import PictureEncoder, VoiceEncoder, install
+
+CHANGED = "aiortc has changed: mend spike_engine/transports/encoders.py"
+
+
+async def connected(*tracks: object) -> tuple[RTCPeerConnection, RTCPeerConnection]:
+    here, there = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    for track in tracks:
+        here.addTrack(track)
+    await here.setLocalDescription(await here.createOffer())
+    await there.setRemoteDescription(RTCSessionDescription(here.localDescription.sdp, "offer"))
+    await there.setLocalDescription(await there.createAnswer())
+    await here.setRemoteDescription(RTCSessionDescription(there.localDescription.sdp, "answer"))
+    return here, there
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_senders_encode_with_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: dict[type, asyncio.Event] = {VoiceEncoder: asyncio.Event(), PictureEncoder: asyncio.Event()}
+    for kind, begun in used.items():
+        encode = kind.encode
+        monkeypatch.setattr(
+            kind, "encode", lambda self, *a, _encode=encode, _begun=begun: (_begun.set(), _encode(self, *a))[1]
+        )
+    here, there = await connected(AudioStreamTrack(), VideoStreamTrack())
+    installed = [install(one, audio_bps=32_000, video_bps=300_000) for one in here.getTransceivers()]
+    try:
+        assert [type(one) for one in installed] == [VoiceEncoder, PictureEncoder], CHANGED
+        async with asyncio.timeout(10):
+            for begun in used.values():
+                await begun.wait()
+    except TimeoutError:
+        pytest.fail(CHANGED)
+    finally:
+        await here.close()
+        await there.close()
+
+
+def test_the_bit_rates_are_where_they_are_overridden() -> None:
+    assert hasattr(Vp8Encoder(), "_Vp8Encoder__target_bitrate"), CHANGED
+    assert {"codec", "resampler"} <= vars(OpusEncoder()).keys(), CHANGED
+
+
+def test_an_aiortc_that_keeps_its_encoders_elsewhere_uses_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    codec = SimpleNamespace(mimeType="audio/opus")
+    with caplog.at_level(logging.WARNING, encoders.__name__):
+        assert install(SimpleNamespace(_codecs=[codec], sender=SimpleNamespace()), audio_bps=1, video_bps=1) is None
+
+    assert "bit rates do not adapt" in caplog.text
+
+
+async def test_gathering_candidates_is_done_once() -> None:
+    """`Peer` gathers before aiortc would, and sends the offer meanwhile."""
+    gatherer = RTCIceGatherer([])
+    first = asyncio.create_task(gatherer.gather())
+    await asyncio.sleep(0)
+    assert gatherer.state == "gathering"
+    await asyncio.wait_for(gatherer.gather(), 0.01)  # comes back at once
+    await first
+    assert gatherer.state == "completed"
+    assert bool(gatherer.getLocalCandidates()) == bool(aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
+    await gatherer._connection.close()
