@@ -15,6 +15,7 @@ demo: $(VENV)/.installed
 	$(BIN)/spike-engine demo
 
 test: $(VENV)/.installed
+	@.ci/whip-server
 	$(BIN)/python -m nox --session cpp-release tests
 
 # What comes from the system: PortAudio for devices, recorded speech for the demo and the tests, doctest for the C++ tests.

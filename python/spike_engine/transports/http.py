@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 
@@ -13,10 +13,21 @@ _MAX_ANSWER_BYTES = 1 << 20
 _MAY_PASS = (408, 425, 429)  # the statuses below 500 that invite to try again
 
 
-async def request(
-    method: str, url: str, *, token: str, accept: tuple[int, ...] = (200,), **body: Any
-) -> tuple[bytes, dict[str, str]]:
-    """The content and the headers (names in lower case) of the server's answer.
+class Answer(NamedTuple):
+    """What a server answered; the names of its headers are in lower case."""
+
+    status: int
+    content: bytes
+    headers: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return self.content.decode("utf-8", "replace")
+
+
+async def request(method: str, url: str, *, token: str, accept: tuple[int, ...] = (200,), **body: Any) -> Answer:
+    """The server's answer.
 
     Raises:
         TokenExpired: 401.
@@ -32,7 +43,7 @@ async def request(
             content = await _read_limited(response)
             if response.status not in accept:
                 raise error_of_status(response.status, content)
-            return content, {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, content, {name.lower(): value for name, value in response.headers.items()})
     except (aiohttp.ClientError, OSError) as error:
         raise ConnectionFailed(f"{url} could not be reached: {error or type(error).__name__}") from error
 

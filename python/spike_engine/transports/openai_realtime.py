@@ -38,7 +38,7 @@ class OpenAIRealtimeTransport:
         peer = self._peer = Peer(self._options, listener, channel="oai-events")
         try:
             offer = await peer.create_offer(LocalMedia(audio=media.audio, wants_video=False))
-            content, headers = await request(
+            answer = await request(
                 "POST",
                 self._url,
                 token=self._options.token,
@@ -46,8 +46,8 @@ class OpenAIRealtimeTransport:
                 headers={"Content-Type": "application/sdp"},
                 data=offer.sdp,
             )
-            self.call_id = headers.get("location", "").rstrip("/").rpartition("/")[2] or None
-            await peer.accept(content.decode("utf-8", "replace"))
+            self.call_id = answer.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
+            await peer.accept(answer.text)
         except BaseException:
             await self.close()
             raise

@@ -77,10 +77,35 @@ class Peer:
             self._channel.on("open", self._on_open)
             self._channel.on("close", self._on_lost)
             self._channel.on("message", self._on_message)
+        self._listen()
+        return await self.renew_offer()
+
+    async def create_answer(self, offer: str) -> RTCSessionDescription:
+        """The answer to a server that makes the offer itself; nothing is sent. Then wait for :meth:`opened`.
+
+        Raises:
+            ConnectionFailed: The offer is not usable.
+        """
+        self._listen()
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+            await self._pc.setLocalDescription(await self._pc.createAnswer())
+        except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
+            raise ConnectionFailed(f"the server's offer is not usable: {error!r}") from error
+        return self._pc.localDescription
+
+    async def opened(self) -> None:
+        """Return when messages, or at least media, can flow.
+
+        Raises:
+            ConnectionFailed: There is no path to the server.
+        """
+        await self._opened
+
+    def _listen(self) -> None:
         if self._receives:  # aiortc has a remote track for a sendonly one, too
             self._pc.on("track", self._listener.on_track)
         self._pc.on("connectionstatechange", self._on_state)
-        return await self.renew_offer()
 
     async def renew_offer(self) -> RTCSessionDescription:
         """An offer for the connection as it is, also in the middle of it (JSEP, RFC 8829)."""

@@ -110,7 +110,7 @@ class SmallWebRTCTransport:
     async def _start(self) -> None:
         """Ask for a session; its address takes the place of the one that was given."""
         body = {"transport": "webrtc", "enableDefaultIceServers": False, "body": {"token": self._options.token}}
-        content, _ = await request("POST", self._url, token=self._options.token, json=body)
+        content = (await request("POST", self._url, token=self._options.token, json=body)).content
         session = parse_object(content)
         if not isinstance(session.get("sessionId"), str):
             raise ConnectionFailed(f"the server's answer names no session: {content[:80]!r}")
@@ -126,7 +126,7 @@ class SmallWebRTCTransport:
         body: dict[str, Any] = {"sdp": offer.sdp, "type": offer.type, "requestData": {"token": self._options.token}}
         if self._peer_id:
             body |= {"pc_id": self._peer_id, "restart_pc": restart}
-        content, _ = await request("POST", self._url, token=self._options.token, json=body)
+        content = (await request("POST", self._url, token=self._options.token, json=body)).content
         answer = parse_object(content)
         if not isinstance(answer.get("sdp"), str) or answer.get("type") != "answer":
             raise ConnectionFailed(f"the server's answer holds no SDP answer: {content[:80]!r}")

@@ -12,7 +12,7 @@ from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions
 from spike_engine.protocol import MediaOnlyProtocol
 from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
-from spike_engine.transports.http import request
+from spike_engine.transports.http import Answer, request
 from spike_engine.transports.peer import Peer
 
 GOODBYE_TIMEOUT_S = 1.0
@@ -97,18 +97,29 @@ class WhipTransport:
         peer = Peer(self._options, listener, channel=None, receives=receives)
         self._peers.append((peer, None))
         offer = await peer.create_offer(media)
-        content, headers = await request(
-            "POST",
-            url,
-            token=self._options.token,
-            accept=(201,),
-            headers={"Content-Type": "application/sdp"},
-            data=offer.sdp,
-        )
-        if "location" not in headers:
+        accept = (201, 406) if receives else (201,)
+        answer = await self._send_sdp("POST", url, offer.sdp, accept)
+        if "location" not in answer.headers:
             raise ConnectionFailed(f"{url} names no resource for the session (Location)")
-        self._peers[-1] = peer, urljoin(url, headers["location"])
-        await peer.accept(content.decode("utf-8", "replace"))
+        resource = urljoin(url, answer.headers["location"])
+        self._peers[-1] = peer, resource
+        if answer.status == 201:
+            await peer.accept(answer.text)
+        else:
+            await self._accept_offer(answer.text, resource, listener)
+
+    async def _accept_offer(self, offer: str, resource: str, listener: TransportListener) -> None:
+        """A WHEP server may refuse the offer and make one itself, which is answered by PATCH."""
+        await self._peers[-1][0].close()
+        peer = Peer(self._options, listener, channel=None)
+        self._peers[-1] = peer, resource
+        answer = await peer.create_answer(offer)
+        await self._send_sdp("PATCH", resource, answer.sdp, (200, 204))
+        await peer.opened()
+
+    async def _send_sdp(self, method: str, url: str, sdp: str, accept: tuple[int, ...]) -> Answer:
+        headers = {"Content-Type": "application/sdp"}
+        return await request(method, url, token=self._options.token, accept=accept, headers=headers, data=sdp)
 
     def _on_closed_once(self) -> bool:
         before, self._reported = self._reported, True
