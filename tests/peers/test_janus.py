@@ -22,6 +22,7 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import ConnectionFailed, ConversationEnded, SpikeClient
+from spike_engine.transports import gathering
 from spike_engine.transports.whip import WhipTransport
 
 ROOT = Path(__file__).parents[2]
@@ -182,7 +183,11 @@ def client_of(servers: Servers, token: str = TOKEN, **options: Any) -> SpikeClie
     )
 
 
-async def test_what_is_published_to_janus_is_played_from_it(servers: Servers) -> None:
+@pytest.mark.parametrize("at_once_s", [gathering.AT_ONCE_S, 0.0], ids=["candidates at once", "candidates later"])
+async def test_what_is_published_to_janus_is_played_from_it(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, at_once_s: float
+) -> None:
+    monkeypatch.setattr(gathering, "AT_ONCE_S", at_once_s)
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(48000 * 30) / 48000)
     loudspeaker = RecordingLoudspeaker()
     client = client_of(
@@ -198,6 +203,9 @@ async def test_what_is_published_to_janus_is_played_from_it(servers: Servers) ->
     await asyncio.sleep(0)
     async with client:
         await speaking
+        async with asyncio.timeout(20):
+            while np.count_nonzero(np.abs(loudspeaker.samples) > 0.1) < 24000:
+                await asyncio.sleep(0.05)
         picture = await asyncio.wait_for(anext(client.ai_pictures("rgb24")), 20)
         stats = await client.get_stats()
     heard = loudspeaker.samples[-24000:]

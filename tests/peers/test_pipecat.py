@@ -17,6 +17,7 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import ErrorCode, FunctionCall, Perception, SpikeClient
+from spike_engine.transports import gathering
 
 pytest.importorskip("pipecat")
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -99,6 +100,13 @@ async def test_an_answer_grows_word_by_word_and_is_heard(client: SpikeClient) ->
     assert grown == ["", "one", "one two", "one two three", "one two three four"]
     assert max(levels) > 0.05
     assert client.state.ai_transcript == "one two three four"
+
+
+async def test_candidates_may_come_after_the_offer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "AT_ONCE_S", 0.0)
+    async with client_of(url) as client:
+        await hear_out(client, "one two")
+        assert client.state.ai_transcript == "one two"
 
 
 async def test_a_second_answer_begins_anew(client: SpikeClient) -> None:

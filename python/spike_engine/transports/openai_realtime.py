@@ -35,7 +35,7 @@ class OpenAIRealtimeTransport:
     async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
         """See :meth:`Transport.connect`; pictures are neither sent nor received."""
         await self.close()
-        peer = self._peer = Peer(self._options, listener, channel="oai-events")
+        peer = self._peer = await Peer.create(self._options, listener, channel="oai-events")
         try:
             offer = await peer.create_offer(LocalMedia(audio=media.audio, wants_video=False))
             answer = await request(
@@ -47,6 +47,7 @@ class OpenAIRealtimeTransport:
                 data=offer.sdp,
             )
             self.call_id = answer.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
+            await peer.late_candidates()  # the API takes none: it sees where we are from our own checks
             await peer.accept(answer.text)
         except BaseException:
             await self.close()

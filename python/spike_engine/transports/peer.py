@@ -23,6 +23,8 @@ from spike_engine.options import ClientOptions, IceServer
 from spike_engine.stats import TransportStats
 from spike_engine.transports.base import LocalMedia, TransportListener
 from spike_engine.transports.encoders import PictureEncoder, VoiceEncoder, install
+from spike_engine.transports.gathering import Gathering
+from spike_engine.transports.probe import answering
 
 # A living peer sends RTCP reports at least every 1.5 s, so this long a silence is a dead one. aiortc alone takes 30 s.
 SILENCE_LIMIT_S = 3.0
@@ -36,35 +38,55 @@ class Peer:
     """One peer connection, from offer to close. It is used once.
 
     Args:
-        options: ICE servers and policy.
         listener: Takes messages, tracks and the end of the connection.
         channel: The label of the data channel; None for a connection without one.
-        ice_servers: Servers that the conversation's server named, besides those of the options.
         receives: Take tracks from the server; False only sends.
+        configuration: Of aiortc's.
     """
 
-    def __init__(
-        self,
+    @classmethod
+    async def create(
+        cls,
         options: ClientOptions,
         listener: TransportListener,
         *,
         channel: str | None,
         ice_servers: Sequence[IceServer] = (),
         receives: bool = True,
+    ) -> Peer:
+        """One with those ICE servers that answer, of the options' and of those that the conversation's server named.
+
+        Raises:
+            ConnectionFailed: An address of theirs is none.
+        """
+        servers = [*(IceServer.of(server) for server in options.ice_servers), *ice_servers]
+        try:
+            configuration = _configuration(await answering(servers), options.ice_transport_policy)
+        except ValueError as error:
+            raise ConnectionFailed(f"the ICE servers are not usable: {error}") from error
+        return cls(listener, channel=channel, receives=receives, configuration=configuration)
+
+    def __init__(
+        self, listener: TransportListener, *, channel: str | None, receives: bool, configuration: RTCConfiguration
     ) -> None:
-        self._relay_only = options.ice_transport_policy == "relay"
+        self._relay_only = configuration.iceTransportPolicy == RTCIceTransportPolicy.RELAY
         self._receives = receives
         self._listener = listener
         self._label = channel
-        self._pc = RTCPeerConnection(_configuration(options, ice_servers))
+        self._pc = RTCPeerConnection(configuration)
+        self._gathering = Gathering(self._pc)
         self._channel: RTCDataChannel | None = None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watch: asyncio.Task[None] | None = None
         self._encoders: dict[Any, VoiceEncoder | PictureEncoder | None] = {}
+        self._trickles = False
         self._closing = False
+        if receives:  # aiortc has a remote track for a sendonly one, too
+            self._pc.on("track", listener.on_track)
+        self._pc.on("connectionstatechange", self._on_state)
 
     async def create_offer(self, media: LocalMedia) -> RTCSessionDescription:
-        """The offer that sends and receives `media`, with all candidates.
+        """The offer that sends and receives `media`; what it lacks of candidates, :meth:`late_candidates` gives later.
 
         Raises:
             ConnectionFailed: There is no address to be reached by.
@@ -77,8 +99,29 @@ class Peer:
             self._channel.on("open", self._on_open)
             self._channel.on("close", self._on_lost)
             self._channel.on("message", self._on_message)
-        self._listen()
-        return await self.renew_offer()
+        try:
+            self._trickles = not await self._gathering.start()
+        except (OSError, ValueError) as error:
+            raise ConnectionFailed(f"the ICE servers are not usable: {error}") from error
+        offer = await self.renew_offer()
+        if not self._trickles:
+            self._check_candidates()
+        return offer
+
+    async def late_candidates(self) -> Gathering | None:
+        """All candidates, when the last has been found; None where the offer had them all.
+
+        Raises:
+            ConnectionFailed: There is no address to be reached by.
+        """
+        if not self._trickles:
+            return None
+        try:
+            await self._gathering.finish()
+        except (OSError, ValueError) as error:
+            raise ConnectionFailed(f"the ICE servers are not usable: {error}") from error
+        self._check_candidates()
+        return self._gathering
 
     async def create_answer(self, offer: str) -> RTCSessionDescription:
         """The answer to a server that makes the offer itself; nothing is sent. Then wait for :meth:`opened`.
@@ -86,7 +129,6 @@ class Peer:
         Raises:
             ConnectionFailed: The offer is not usable.
         """
-        self._listen()
         try:
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
             await self._pc.setLocalDescription(await self._pc.createAnswer())
@@ -102,25 +144,18 @@ class Peer:
         """
         await self._opened
 
-    def _listen(self) -> None:
-        if self._receives:  # aiortc has a remote track for a sendonly one, too
-            self._pc.on("track", self._listener.on_track)
-        self._pc.on("connectionstatechange", self._on_state)
-
     async def renew_offer(self) -> RTCSessionDescription:
         """An offer for the connection as it is, also in the middle of it (JSEP, RFC 8829)."""
-        try:
-            await self._pc.setLocalDescription(await self._pc.createOffer())
-        except (OSError, ValueError) as error:
-            raise ConnectionFailed(f"the ICE servers are not usable: {error}") from error
-        offer = self._pc.localDescription
-        if "a=candidate:" not in offer.sdp:  # aioice leaves loopback out
+        await self._pc.setLocalDescription(await self._pc.createOffer())
+        return self._pc.localDescription
+
+    def _check_candidates(self) -> None:
+        if not self._gathering.candidates():  # aioice leaves loopback out
             raise ConnectionFailed(
                 "no TURN server gave an address, and ice_transport_policy is 'relay'"
                 if self._relay_only
                 else "this machine has no network address besides loopback, which ICE does not use"
             )
-        return offer
 
     async def accept(self, sdp: str) -> None:
         """Apply the server's answer, a first or a later one, and wait until messages, or at least media, can flow.
@@ -203,6 +238,7 @@ class Peer:
     async def close(self) -> None:
         """Free everything. Never raises, and may be called twice."""
         self._closing = True
+        await self._gathering.cancel()
         if self._watch:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -254,12 +290,11 @@ class Peer:
         self._on_failed(DisconnectReason.NETWORK, ConnectionFailed(f"the server was silent for {SILENCE_LIMIT_S:g} s"))
 
 
-def _configuration(options: ClientOptions, ice_servers: Sequence[IceServer]) -> RTCConfiguration:
-    servers = [*(IceServer.of(server) for server in options.ice_servers), *ice_servers]
+def _configuration(servers: Sequence[IceServer], policy: str) -> RTCConfiguration:
     return RTCConfiguration(
         iceServers=[
             RTCIceServer(list(server.all_urls), username=server.username, credential=server.credential)
             for server in servers
         ],
-        iceTransportPolicy=RTCIceTransportPolicy(options.ice_transport_policy),
+        iceTransportPolicy=RTCIceTransportPolicy(policy),
     )

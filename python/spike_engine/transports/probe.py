@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
 
 import aioice
+from aioice.stun import Class, Message, Method
 from aiortc import RTCIceGatherer, RTCIceServer, RTCIceTransportPolicy
+from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from spike_engine.options import IceServer
 
 TIMEOUT_S = 6.0
+ANSWER_S = 1.0
 
 
 def own_addresses() -> list[str]:
@@ -29,3 +35,51 @@ async def relayed_addresses(server: IceServer) -> list[str]:
     finally:
         await gatherer._connection.close()
     return [f"{candidate.ip}:{candidate.port}" for candidate in gatherer.getLocalCandidates()]
+
+
+async def answering(servers: Sequence[IceServer]) -> list[IceServer]:
+    """Of `servers` those addresses that answer within a second, in their order.
+
+    ICE would wait five seconds for one that does not, and aiortc uses no TURN server but the first.
+    """
+    single = [replace(server, urls=url) for server in servers for url in server.all_urls]
+    answers = await asyncio.gather(*(_answers(str(server.urls)) for server in single))
+    return [server for server, answer in zip(single, answers, strict=True) if answer]
+
+
+async def _answers(url: str) -> bool:
+    """Whether there is something that speaks STUN (RFC 8489), over UDP, or at least listens, over TCP."""
+    parsed = parse_stun_turn_uri(url)
+    address = parsed["host"], parsed["port"]
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            if parsed["scheme"] in ("stuns", "turns") or parsed.get("transport") == "tcp":
+                _, writer = await asyncio.open_connection(*address)
+                writer.close()
+                return True
+            return await _binding(address)
+    except (TimeoutError, OSError):
+        return False
+
+
+async def _binding(address: tuple[str, int]) -> bool:
+    """Ask for our own address until something comes back."""
+    question = bytes(Message(message_method=Method.BINDING, message_class=Class.REQUEST))
+    transport, waiting = await asyncio.get_running_loop().create_datagram_endpoint(_Waiting, remote_addr=address)
+    try:
+        while not waiting.answered.is_set():
+            transport.sendto(question)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_S / 5):
+                    await waiting.answered.wait()
+        return True
+    finally:
+        transport.close()
+
+
+class _Waiting(asyncio.DatagramProtocol):
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+
+    def datagram_received(self, _data: bytes, _source: object) -> None:
+        self.answered.set()

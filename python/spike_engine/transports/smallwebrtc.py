@@ -48,10 +48,11 @@ class SmallWebRTCTransport:
         if self._url.endswith("/start"):
             await self._start()
         self._listener = listener
-        peer = self._peer = Peer(self._options, self, channel="chat", ice_servers=self._ice_servers)
+        peer = self._peer = await Peer.create(self._options, self, channel="chat", ice_servers=self._ice_servers)
         try:
-            offer = await peer.create_offer(media)
-            await peer.accept(await self._exchange(offer, restart=True))
+            answer = await self._exchange(await peer.create_offer(media), restart=True)
+            await self._trickle(peer)
+            await peer.accept(answer)
         except BaseException:
             await self.close()
             raise
@@ -132,6 +133,12 @@ class SmallWebRTCTransport:
             raise ConnectionFailed(f"the server's answer holds no SDP answer: {content[:80]!r}")
         self._peer_id = answer.get("pc_id") or self._peer_id
         return str(answer["sdp"])
+
+    async def _trickle(self, peer: Peer) -> None:
+        """Send the candidates that the offer did not have yet."""
+        if gathering := await peer.late_candidates():
+            body = {"pc_id": self._peer_id, "candidates": gathering.candidates()}
+            await request("PATCH", self._url, token=self._options.token, json=body)
 
     async def _renegotiate(self) -> None:
         """Offer the same connection anew, as the server wishes. Where that fails, the connection is none any more."""

@@ -94,7 +94,7 @@ class WhipTransport:
             await peer.close()
 
     async def _open(self, url: str, media: LocalMedia, listener: TransportListener, *, receives: bool) -> None:
-        peer = Peer(self._options, listener, channel=None, receives=receives)
+        peer = await Peer.create(self._options, listener, channel=None, receives=receives)
         self._peers.append((peer, None))
         offer = await peer.create_offer(media)
         accept = (201, 406) if receives else (201,)
@@ -104,14 +104,32 @@ class WhipTransport:
         resource = urljoin(url, answer.headers["location"])
         self._peers[-1] = peer, resource
         if answer.status == 201:
+            await self._trickle(peer, resource, answer.headers.get("etag"))
             await peer.accept(answer.text)
         else:
             await self._accept_offer(answer.text, resource, listener)
 
+    async def _trickle(self, peer: Peer, resource: str, etag: str | None) -> None:
+        """Send the candidates that the offer did not have yet (RFC 9725 section 4.3); a server need not take them.
+
+        One that does not will see where we are from our own checks.
+        """
+        if gathering := await peer.late_candidates():
+            headers = {"Content-Type": "application/trickle-ice-sdpfrag"} | ({"If-Match": etag} if etag else {})
+            refusals = (200, 204, 400, 405, 406, 415, 422, 501)
+            await request(
+                "PATCH",
+                resource,
+                token=self._options.token,
+                accept=refusals,
+                headers=headers,
+                data=gathering.fragment(),
+            )
+
     async def _accept_offer(self, offer: str, resource: str, listener: TransportListener) -> None:
         """A WHEP server may refuse the offer and make one itself, which is answered by PATCH."""
         await self._peers[-1][0].close()
-        peer = Peer(self._options, listener, channel=None)
+        peer = await Peer.create(self._options, listener, channel=None)
         self._peers[-1] = peer, resource
         answer = await peer.create_answer(offer)
         await self._send_sdp("PATCH", resource, answer.sdp, (200, 204))

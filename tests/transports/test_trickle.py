@@ -1,0 +1,113 @@
+"""Candidates that follow the offer (RFC 8838), and ICE servers that do not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from answering import WhipServer
+from endpoints import ArrayMicrophone, RecordingLoudspeaker
+
+from spike_engine import IceServer, SpikeClient
+from spike_engine.server import ConversationServer, HummingPersona
+from spike_engine.transports import gathering, smallwebrtc, whip
+from spike_engine.transports.probe import answering
+
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
+
+Requests = list[tuple[str, dict[str, Any]]]
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
+    """What is asked of the server; candidates always come later."""
+    asked: Requests = []
+    monkeypatch.setattr(gathering, "AT_ONCE_S", 0.0)
+    for module in (smallwebrtc, whip):
+        request = module.request
+
+        async def recorded(method: str, url: str, _request: Any = request, **body: Any) -> Any:
+            asked.append((method, body))
+            return await _request(method, url, **body)
+
+        monkeypatch.setattr(module, "request", recorded)
+    return asked
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of something that never answers."""
+    with socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{udp.getsockname()[1]}"
+
+
+def client_of(url: str, token: str, **options: Any) -> SpikeClient:
+    devices: dict[str, Any] = {"audio_source": ArrayMicrophone(), "audio_output": RecordingLoudspeaker()}
+    return SpikeClient(conversation_url=url, token=token, **devices, **options)
+
+
+async def test_the_offer_goes_first_and_the_candidates_after_it(requests: Requests) -> None:
+    async with ConversationServer(persona=HummingPersona) as server:
+        invitation = server.create_conversation()
+        async with client_of(invitation.conversation_url, invitation.token, join_timeout_s=20.0) as client:
+            assert client.state.is_connected
+    (_, offer), (method, late) = requests
+
+    assert "a=candidate" not in offer["json"]["sdp"]
+    assert "a=end-of-candidates" not in offer["json"]["sdp"]
+    assert method == "PATCH"
+    assert late["json"]["pc_id"]
+    sections = {(one["sdp_mid"], one["sdp_mline_index"]) for one in late["json"]["candidates"]}
+    assert sections == {("0", 0), ("1", 1)}
+    assert all(one["candidate"].startswith("candidate:") for one in late["json"]["candidates"])
+
+
+async def test_a_whip_server_that_takes_no_candidates_is_reached_all_the_same(requests: Requests) -> None:
+    async with WhipServer() as server, client_of(server.url, "bearer", video=False, join_timeout_s=20.0) as client:
+        assert client.state.is_connected
+    patches = [body for method, body in requests if method == "PATCH"]
+
+    assert len(patches) == 2
+    assert patches[0]["headers"]["Content-Type"] == "application/trickle-ice-sdpfrag"
+    lines = patches[0]["data"].split("\r\n")
+    assert lines[0].startswith("a=ice-ufrag:")
+    assert lines[2:4] == ["m=audio 9 UDP/TLS/RTP/SAVPF 0", "a=mid:0"]
+    assert lines[4].startswith("a=candidate:")
+    assert lines[-2:] == ["a=end-of-candidates", ""]
+
+
+async def test_an_ice_server_that_does_not_answer_keeps_nobody_from_joining(silent: str) -> None:
+    servers = [f"stun:{silent}", {"urls": f"turn:{silent}", "username": "u", "credential": "c"}]
+    async with ConversationServer(persona=HummingPersona) as server:
+        invitation = server.create_conversation()
+        options = {"video": False, "ice_servers": servers, "join_timeout_s": 20.0}
+        began_s = asyncio.get_running_loop().time()
+        async with client_of(invitation.conversation_url, invitation.token, **options) as client:
+            assert client.state.is_connected
+        assert asyncio.get_running_loop().time() - began_s < 5.0  # which is how long ICE would have waited
+
+
+async def test_servers_that_answer_are_told_from_those_that_do_not(silent: str, unused_tcp_port: int) -> None:
+    listening = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", unused_tcp_port)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Echo, ("127.0.0.1", 0))
+    udp = f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    turn = IceServer((f"turn:{silent}", f"turn:127.0.0.1:{unused_tcp_port}?transport=tcp"), "u", "c")
+    async with listening:
+        found = await answering([turn, IceServer(f"stun:{silent}"), IceServer(f"stun:{udp}")])
+    transport.close()
+
+    assert [server.urls for server in found] == [turn.urls[1], f"stun:{udp}"]
+    assert (found[0].username, found[0].credential) == ("u", "c")
+
+
+class Echo(asyncio.DatagramProtocol):
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, source: Any) -> None:
+        self.transport.sendto(data, source)
