@@ -127,9 +127,9 @@ class Media:
 async def _running(device: Any) -> Any:
     """`device`, started; a real one also runs already, so that taking it over leaves no gap."""
     await device.start()
-    if isinstance(device, devices.Microphone | devices.Loudspeaker | devices.Camera):
+    if ready := getattr(device, "ready", None):
         try:
-            await device.ready()
+            await ready()
         except BaseException:
             await device.close()
             raise
