@@ -16,6 +16,7 @@
 
 // In namespace spike: declares the table `name`_variant of type `Table` that the kernel source defines in the namespace
 // of each instruction set, and the function `name`(isa) that returns it, the baseline's where this build has no other.
+// `scalar` is for the tests, which compile some sources without any instruction set (CMakeLists.txt).
 #define SPIKE_VARIANTS(Table, name)                       \
     namespace baseline {                                  \
     extern const Table name##_variant;                    \
@@ -27,6 +28,9 @@
     extern const Table name##_variant;                    \
     }                                                     \
     namespace neon {                                      \
+    extern const Table name##_variant;                    \
+    }                                                     \
+    namespace scalar {                                    \
     extern const Table name##_variant;                    \
     }                                                     \
     inline const Table& name(::spike::Isa isa) noexcept { \

@@ -31,11 +31,10 @@ Matrices matrices_of(const Colour& colour) noexcept {
                        by_chroma(2.0 * (1.0 - blue))};
     const double u = 0.5 / ((1.0 - blue) * chroma), v = 0.5 / ((1.0 - red) * chroma);
     const auto of_four = [](double weight) { return fixed(weight, chroma_bits + 8); };
-    matrices.to_yuv = {fixed(red / luma, 16),     fixed(green / luma, 16),
-                       fixed(blue / luma, 16),    fixed(offset * (1 << luma_bits) + half_luma + 3 * cut, 0),
-                       of_four(-u * red),         of_four(-u * green),
-                       of_four(u * (1.0 - blue)), of_four(v * (1.0 - red)),
-                       of_four(-v * green),       of_four(-v * blue)};
+    matrices.to_yuv = {fixed(red / luma, 16),  fixed(green / luma, 16),
+                       fixed(blue / luma, 16), fixed(offset * (1 << luma_bits) + half_luma + 3 * cut, 0),
+                       of_four(-u * green),    of_four(u * (1.0 - blue)),
+                       of_four(-v * green),    of_four(-v * blue)};
     return matrices;
 }
 

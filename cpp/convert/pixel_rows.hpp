@@ -1,4 +1,4 @@
-// The inner loops of picture conversion, one row each, once per instruction set.
+// The inner loops of picture conversion, once per instruction set.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,13 @@ struct ToRgb {
     std::int32_t luma, offset, red_v, green_u, green_v, blue_u;
 };
 
-// Red, green and blue to luma in words of 8 fractional bits, and to chroma in words of 7, from the sum of four pixels.
+// Red, green and blue to luma in words of 8 fractional bits, and to chroma in words of 7: from the sums of four pixels,
+// by how much green and blue differ from red, since the three weights of a colour difference have the sum 0.
 constexpr int luma_bits = 8, chroma_bits = 7;
 
 struct ToYuv {
     std::int32_t y_red, y_green, y_blue, y_offset;
-    std::int32_t u_red, u_green, u_blue, v_red, v_green, v_blue;
+    std::int32_t u_green, u_blue, v_green, v_blue;
 };
 
 enum PackedOrder : std::size_t { rgb24_order, bgr24_order, rgba_order, bgra_order, argb_order, packed_orders };
@@ -29,30 +30,32 @@ enum PackedOrder : std::size_t { rgb24_order, bgr24_order, rgba_order, bgra_orde
 // How a row's chroma lies: u and v of half width, u and v taking turns (in `u`), or none, which is grey.
 enum ChromaLayout : std::size_t { planar_chroma, paired_chroma, no_chroma, chroma_layouts };
 
-struct YuvRow {
+// Strides are in bytes. Each row of chroma belongs to two rows of luma.
+struct YuvRows {
     const std::uint8_t* luma;
     const std::uint8_t* u;
     const std::uint8_t* v;
+    std::ptrdiff_t luma_stride, u_stride, v_stride;
 };
 
-// Two packed rows (the same twice at an odd end) and what is made of them; with `u` and `v` null, luma alone.
-struct PackedPair {
-    const std::uint8_t* above;
-    const std::uint8_t* below;
-};
-struct YuvPair {
-    std::uint8_t* above;
-    std::uint8_t* below;
+// With `u` and `v` null, luma alone.
+struct YuvRowsOut {
+    std::uint8_t* luma;
     std::uint8_t* u;
     std::uint8_t* v;
+    std::ptrdiff_t luma_stride, u_stride, v_stride;
 };
 
-// An alpha byte is written opaque and not read.
+struct Extent {
+    std::size_t width, height;
+};
+
+// An alpha byte is written opaque and not read. The last row of an odd height stands for both of its pair.
 struct PixelRows {
-    void (*to_packed[chroma_layouts][packed_orders])(const YuvRow& in, std::uint8_t* out, std::size_t width,
-                                                     const ToRgb& matrix) noexcept;
-    void (*from_packed[packed_orders])(const PackedPair& in, const YuvPair& out, std::size_t width,
-                                       const ToYuv& matrix) noexcept;
+    void (*to_packed[chroma_layouts][packed_orders])(const YuvRows& in, std::uint8_t* out, std::ptrdiff_t stride,
+                                                     const Extent& extent, const ToRgb& matrix) noexcept;
+    void (*from_packed[packed_orders])(const std::uint8_t* in, std::ptrdiff_t stride, const YuvRowsOut& out,
+                                       const Extent& extent, const ToYuv& matrix) noexcept;
     void (*repack[packed_orders][packed_orders])(const std::uint8_t* in, std::uint8_t* out, std::size_t width) noexcept;
     // Pairs of bytes to the first and the second of each, and back; `count` pairs.
     void (*deinterleave)(const std::uint8_t* pairs, std::uint8_t* first, std::uint8_t* second,

@@ -1,4 +1,5 @@
 // Compiled once per instruction set; integers only, so every set gives the same bytes.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -14,18 +15,27 @@ constexpr std::size_t step = byte_lanes;
 // column; the last column of an odd width, and widths below one step, by tail(x, columns).
 template <typename Body, typename Tail>
 void for_columns(std::size_t width, Body body, Tail tail) noexcept {
-    std::size_t x = 0;
-    for (; x + step <= width; x += step) body(x);
-    const std::size_t even = width & ~std::size_t{1};
-    if (x < even && even >= step) {
-        body(even - step);
-        x = even;
-    }
-    if (x < width) tail(x, width - x);
+    const std::size_t even = width & ~std::size_t{1}, done = even >= step ? even : 0;
+    for (std::size_t x = 0; x < done; x += step) body(std::min(x, done - step));
+    if (done < width) tail(done, width - done);
 }
 
 // --- luma and chroma to red, green and blue
 // ----------------------------------------------------------------------------
+
+// A row of luma and the one of chroma that belongs to it.
+struct YuvRow {
+    const std::uint8_t* luma;
+    const std::uint8_t* u;
+    const std::uint8_t* v;
+};
+
+inline YuvRow row_of(const YuvRows& rows, std::size_t y) noexcept {
+    const auto at = [](const std::uint8_t* plane, std::ptrdiff_t stride, std::size_t row) {
+        return plane ? plane + static_cast<std::ptrdiff_t>(row) * stride : nullptr;
+    };
+    return {at(rows.luma, rows.luma_stride, y), at(rows.u, rows.u_stride, y / 2), at(rows.v, rows.v_stride, y / 2)};
+}
 
 struct Chroma {
     Words u, v;  // signed, in the upper halves; each for two columns
@@ -34,7 +44,7 @@ struct Chroma {
 template <ChromaLayout layout>
 Chroma load_chroma(const YuvRow& in, std::size_t x) noexcept {
     if constexpr (layout == planar_chroma) {
-        return {flip_sign(load_high(in.u + x / 2)), flip_sign(load_high(in.v + x / 2))};
+        return {load_high_signed(in.u + x / 2), load_high_signed(in.v + x / 2)};
     } else {
         const Bytes pairs = load(in.u + x);
         return {flip_sign(even_high(pairs)), flip_sign(odd_high(pairs))};
@@ -44,12 +54,11 @@ Chroma load_chroma(const YuvRow& in, std::size_t x) noexcept {
 template <PackedOrder order, bool split>
 void store_packed(std::uint8_t* to, const Bytes3& rgb) noexcept {
     const auto& [red, green, blue] = rgb;
-    const Bytes opaque = repeat_byte(255);
     if constexpr (order == rgb24_order) store3<split>(to, rgb);
     if constexpr (order == bgr24_order) store3<split>(to, {blue, green, red});
-    if constexpr (order == rgba_order) store4<split>(to, red, green, blue, opaque);
-    if constexpr (order == bgra_order) store4<split>(to, blue, green, red, opaque);
-    if constexpr (order == argb_order) store4<split>(to, opaque, red, green, blue);
+    if constexpr (order == rgba_order) store_opaque<false, split>(to, rgb);
+    if constexpr (order == bgra_order) store_opaque<false, split>(to, {blue, green, red});
+    if constexpr (order == argb_order) store_opaque<true, split>(to, rgb);
 }
 
 template <PackedOrder order>
@@ -86,38 +95,45 @@ void to_packed_step(const YuvRow& in, std::size_t x, std::uint8_t* out, const To
     }
 }
 
+// What is left of a row is converted in memory of its own, as wide as a step.
 template <ChromaLayout layout, PackedOrder order>
-void to_packed(const YuvRow& in, std::uint8_t* out, std::size_t width, const ToRgb& matrix) noexcept {
+void to_packed_rest(const YuvRow& in, std::size_t x, std::size_t columns, std::uint8_t* out,
+                    const ToRgbWords& m) noexcept {
+    std::uint8_t luma[step]{}, u[step]{}, v[step]{}, packed[4 * step];
+    const std::size_t pairs = (columns + 1) / 2;
+    std::memcpy(luma, in.luma + x, columns);
+    if constexpr (layout == planar_chroma) {
+        std::memcpy(u, in.u + x / 2, pairs);
+        std::memcpy(v, in.v + x / 2, pairs);
+    }
+    if constexpr (layout == paired_chroma) std::memcpy(u, in.u + x, 2 * pairs);
+    to_packed_step<layout, order>({luma, u, v}, 0, packed, m);
+    std::memcpy(out + packed_bytes<order> * x, packed, packed_bytes<order> * columns);
+}
+
+template <ChromaLayout layout, PackedOrder order>
+void to_packed(const YuvRows& in, std::uint8_t* out, std::ptrdiff_t stride, const Extent& extent,
+               const ToRgb& matrix) noexcept {
     const ToRgbWords m(matrix);
-    for_columns(
-        width, [&](std::size_t x) { to_packed_step<layout, order>(in, x, out, m); },
-        [&](std::size_t x, std::size_t columns) {
-            std::uint8_t luma[step]{}, u[step]{}, v[step]{}, packed[4 * step];
-            const std::size_t pairs = (columns + 1) / 2;
-            std::memcpy(luma, in.luma + x, columns);
-            if constexpr (layout == planar_chroma) {
-                std::memcpy(u, in.u + x / 2, pairs);
-                std::memcpy(v, in.v + x / 2, pairs);
-            }
-            if constexpr (layout == paired_chroma) std::memcpy(u, in.u + x, 2 * pairs);
-            to_packed_step<layout, order>({luma, u, v}, 0, packed, m);
-            std::memcpy(out + packed_bytes<order> * x, packed, packed_bytes<order> * columns);
-        });
+    const std::size_t width = extent.width;
+    for (std::size_t y = 0; y < extent.height; ++y, out += stride) {
+        const YuvRow row = row_of(in, y);
+        for_columns(
+            width, [&](std::size_t x) { to_packed_step<layout, order>(row, x, out, m); },
+            [&](std::size_t x, std::size_t columns) { to_packed_rest<layout, order>(row, x, columns, out, m); });
+    }
 }
 
 // --- red, green and blue to luma and chroma
 // ----------------------------------------------------------------------------
 
 template <PackedOrder order>
-Bytes3 load_packed(const std::uint8_t* from) noexcept {
-    constexpr bool red_first = order == rgb24_order || order == rgba_order || order == argb_order;
-    Bytes3 rgb;
-    if constexpr (packed_bytes<order> == 3)
-        rgb = load3(from);
-    else
-        rgb = load4<order == argb_order ? 1 : 0>(from);
-    if constexpr (!red_first) std::swap(rgb.first, rgb.third);
-    return rgb;
+constexpr std::size_t packed_begin = order == argb_order ? 1 : 0;
+
+template <PackedOrder order, typename Three>
+Three red_first(Three channels) noexcept {
+    if constexpr (order == bgr24_order || order == bgra_order) std::swap(channels.first, channels.third);
+    return channels;
 }
 
 struct ToYuvWords {
@@ -126,22 +142,20 @@ struct ToYuvWords {
           y_green(repeat(m.y_green)),
           y_blue(repeat(m.y_blue)),
           y_offset(repeat(m.y_offset)),
-          u_red(repeat(m.u_red)),
           u_green(repeat(m.u_green)),
           u_blue(repeat(m.u_blue)),
-          v_red(repeat(m.v_red)),
           v_green(repeat(m.v_green)),
           v_blue(repeat(m.v_blue)) {}
-    Words y_red, y_green, y_blue, y_offset, u_red, u_green, u_blue, v_red, v_green, v_blue;
+    Words y_red, y_green, y_blue, y_offset, u_green, u_blue, v_green, v_blue;
 };
 
-inline Bytes luma_of(const Bytes3& rgb, const ToYuvWords& m) noexcept {
+inline void store_luma(std::uint8_t* to, const Channels& rgb, const ToYuvWords& m) noexcept {
     const auto sum = [&m](Words red, Words green, Words blue) {
         return add(add(multiply_high(red, m.y_red), multiply_high(green, m.y_green)),
                    add(multiply_high(blue, m.y_blue), m.y_offset));
     };
-    return join_high(sum(even_high(rgb.first), even_high(rgb.second), even_high(rgb.third)),
-                     sum(odd_high(rgb.first), odd_high(rgb.second), odd_high(rgb.third)));
+    store_words_high(to, sum(first_words(rgb.first), first_words(rgb.second), first_words(rgb.third)),
+                     sum(second_words(rgb.first), second_words(rgb.second), second_words(rgb.third)));
 }
 
 // A weighted sum as a byte around the middle, still to be cut.
@@ -149,50 +163,81 @@ inline Words around_middle(Words weighted) noexcept {
     return add_saturated(weighted, repeat((128 << chroma_bits) + (1 << (chroma_bits - 1))));
 }
 
+// Two rows (the same twice at an odd end) and what is made of them.
+struct PackedPair {
+    const std::uint8_t* above;
+    const std::uint8_t* below;
+};
+struct YuvPair {
+    std::uint8_t* above;
+    std::uint8_t* below;
+    std::uint8_t* u;
+    std::uint8_t* v;
+};
+
 template <PackedOrder order>
 void from_packed_step(const PackedPair& in, std::size_t x, const YuvPair& out, const ToYuvWords& m) noexcept {
-    const Bytes3 above = load_packed<order>(in.above + packed_bytes<order> * x);
-    store(out.above + x, luma_of(above, m));
+    constexpr std::size_t bytes = packed_bytes<order>, begin = packed_begin<order>;
+    const Channels above = red_first<order>(load_channels<bytes, begin>(in.above + bytes * x));
+    store_luma(out.above + x, above, m);
     if (!out.u) return;
-    const Bytes3 below = load_packed<order>(in.below + packed_bytes<order> * x);
-    store(out.below + x, luma_of(below, m));
-    // The sums of four pixels, as far up as a signed word reaches.
-    const Words red = add(pair_sums(above.first), pair_sums(below.first)),
-                green = add(pair_sums(above.second), pair_sums(below.second)),
-                blue = add(pair_sums(above.third), pair_sums(below.third));
-    const auto weighted = [&](Words by_red, Words by_green, Words by_blue) {
-        return add(add(multiply_round(red, by_red), multiply_round(green, by_green)), multiply_round(blue, by_blue));
+    const Channels below = red_first<order>(load_channels<bytes, begin>(in.below + bytes * x));
+    store_luma(out.below + x, below, m);
+    const Words red = sums_of_four(above.first, below.first);
+    const Words green = subtract(sums_of_four(above.second, below.second), red);
+    const Words blue = subtract(sums_of_four(above.third, below.third), red);
+    const auto chroma = [&](Words by_green, Words by_blue) {
+        return around_middle(add(multiply_round(green, by_green), multiply_round(blue, by_blue)));
     };
-    store_both<chroma_bits>(out.u + x / 2, around_middle(weighted(m.u_red, m.u_green, m.u_blue)), out.v + x / 2,
-                            around_middle(weighted(m.v_red, m.v_green, m.v_blue)));
+    store_both<chroma_bits>(out.u + x / 2, chroma(m.u_green, m.u_blue), out.v + x / 2, chroma(m.v_green, m.v_blue));
 }
 
 template <PackedOrder order>
-void from_packed(const PackedPair& in, const YuvPair& out, std::size_t width, const ToYuv& matrix) noexcept {
-    const ToYuvWords m(matrix);
+void from_packed_rest(const PackedPair& in, std::size_t x, std::size_t columns, const YuvPair& out,
+                      const ToYuvWords& m) noexcept {
     constexpr std::size_t bytes = packed_bytes<order>;
-    for_columns(
-        width, [&](std::size_t x) { from_packed_step<order>(in, x, out, m); },
-        [&](std::size_t x, std::size_t columns) {
-            std::uint8_t packed[2][bytes * step]{}, luma[2][step], chroma[2][step];
-            const std::uint8_t* rows[2] = {in.above, in.below};
-            for (std::size_t row = 0; row < 2; ++row) {
-                std::memcpy(packed[row], rows[row] + bytes * x, bytes * columns);
-                if (columns % 2)  // the last column has no neighbour but itself
-                    std::memcpy(packed[row] + bytes * columns, packed[row] + bytes * (columns - 1), bytes);
-            }
-            from_packed_step<order>({packed[0], packed[1]}, 0,
-                                    {luma[0], luma[1], out.u ? chroma[0] : nullptr, chroma[1]}, m);
-            std::memcpy(out.above + x, luma[0], columns);
-            if (!out.u) return;
-            std::memcpy(out.below + x, luma[1], columns);
-            std::memcpy(out.u + x / 2, chroma[0], (columns + 1) / 2);
-            std::memcpy(out.v + x / 2, chroma[1], (columns + 1) / 2);
-        });
+    std::uint8_t packed[2][bytes * step]{}, luma[2][step], chroma[2][step];
+    const std::uint8_t* rows[2] = {in.above, in.below};
+    for (std::size_t row = 0; row < 2; ++row) {
+        std::memcpy(packed[row], rows[row] + bytes * x, bytes * columns);
+        if (columns % 2)  // the last column has no neighbour but itself
+            std::memcpy(packed[row] + bytes * columns, packed[row] + bytes * (columns - 1), bytes);
+    }
+    from_packed_step<order>({packed[0], packed[1]}, 0, {luma[0], luma[1], out.u ? chroma[0] : nullptr, chroma[1]}, m);
+    std::memcpy(out.above + x, luma[0], columns);
+    if (!out.u) return;
+    std::memcpy(out.below + x, luma[1], columns);
+    std::memcpy(out.u + x / 2, chroma[0], (columns + 1) / 2);
+    std::memcpy(out.v + x / 2, chroma[1], (columns + 1) / 2);
+}
+
+template <PackedOrder order>
+void from_packed(const std::uint8_t* in, std::ptrdiff_t stride, const YuvRowsOut& out, const Extent& extent,
+                 const ToYuv& matrix) noexcept {
+    const ToYuvWords m(matrix);
+    const std::size_t width = extent.width, rows = out.u ? 2 : 1;
+    for (std::size_t y = 0; y < extent.height; y += rows) {
+        const auto above = static_cast<std::ptrdiff_t>(y), half = above / 2;
+        const auto below = static_cast<std::ptrdiff_t>(y + rows - 1 < extent.height ? y + rows - 1 : y);
+        const PackedPair from{in + above * stride, in + below * stride};
+        const YuvPair to{out.luma + above * out.luma_stride, out.luma + below * out.luma_stride,
+                         out.u ? out.u + half * out.u_stride : nullptr, out.u ? out.v + half * out.v_stride : nullptr};
+        for_columns(
+            width, [&](std::size_t x) { from_packed_step<order>(from, x, to, m); },
+            [&](std::size_t x, std::size_t columns) { from_packed_rest<order>(from, x, columns, to, m); });
+    }
 }
 
 // --- bytes that only change places
 // -------------------------------------------------------------------------------------
+
+template <PackedOrder order>
+Bytes3 load_packed(const std::uint8_t* from) noexcept {
+    if constexpr (packed_bytes<order> == 3)
+        return red_first<order>(load3(from));
+    else
+        return red_first<order>(load4<packed_begin<order>>(from));
+}
 
 template <PackedOrder from, PackedOrder to>
 void repack(const std::uint8_t* in, std::uint8_t* out, std::size_t width) noexcept {
@@ -209,15 +254,17 @@ void repack(const std::uint8_t* in, std::uint8_t* out, std::size_t width) noexce
         });
 }
 
+// The last step begins earlier, so that only counts below one step go pair by pair.
 void deinterleave_row(const std::uint8_t* pairs, std::uint8_t* first, std::uint8_t* second,
                       std::size_t count) noexcept {
-    std::size_t n = 0;
-    for (; n + step <= count; n += step) {
+    const std::size_t done = count >= step ? count : 0;
+    for (std::size_t at = 0; at < done; at += step) {
+        const std::size_t n = std::min(at, done - step);
         const Bytes2 apart = deinterleave(load(pairs + 2 * n), load(pairs + 2 * n + step));
         store(first + n, apart.first);
         store(second + n, apart.second);
     }
-    for (; n < count; ++n) {
+    for (std::size_t n = done; n < count; ++n) {
         first[n] = pairs[2 * n];
         second[n] = pairs[2 * n + 1];
     }
@@ -225,13 +272,14 @@ void deinterleave_row(const std::uint8_t* pairs, std::uint8_t* first, std::uint8
 
 void interleave_row(const std::uint8_t* first, const std::uint8_t* second, std::uint8_t* pairs,
                     std::size_t count) noexcept {
-    std::size_t n = 0;
-    for (; n + step <= count; n += step) {
+    const std::size_t done = count >= step ? count : 0;
+    for (std::size_t at = 0; at < done; at += step) {
+        const std::size_t n = std::min(at, done - step);
         const Bytes2 together = interleave(load(first + n), load(second + n));
         store(pairs + 2 * n, together.first);
         store(pairs + 2 * n + step, together.second);
     }
-    for (; n < count; ++n) {
+    for (std::size_t n = done; n < count; ++n) {
         pairs[2 * n] = first[n];
         pairs[2 * n + 1] = second[n];
     }

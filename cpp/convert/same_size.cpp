@@ -30,17 +30,18 @@ bool needs_lines(PixelFormat from, PixelFormat to) noexcept {
     return (is_rgb(from) && to == PixelFormat::nv12) || (from == PixelFormat::gray8 && !is_rgb(to));
 }
 
-void copy(const PictureIn& in, const PictureOut& out) noexcept {
-    for (std::size_t plane = 0; plane < plane_count(in.format); ++plane) {
-        const PlaneShape shape = plane_shape(in.format, plane, in.width, in.height);
-        const auto bytes = static_cast<std::ptrdiff_t>(shape.row_bytes());
-        if (in.strides[plane] == bytes && out.strides[plane] == bytes) {
-            std::memcpy(out.planes[plane], in.planes[plane], shape.rows * shape.row_bytes());
-            continue;
-        }
-        for (std::size_t y = 0; y < shape.rows; ++y)
-            std::memcpy(out.row(plane, y), in.row(plane, y), shape.row_bytes());
+void copy_plane(const PictureIn& in, const PictureOut& out, std::size_t plane) noexcept {
+    const PlaneShape shape = plane_shape(in.format, plane, in.width, in.height);
+    const auto bytes = static_cast<std::ptrdiff_t>(shape.row_bytes());
+    if (in.strides[plane] == bytes && out.strides[plane] == bytes) {
+        std::memcpy(out.planes[plane], in.planes[plane], shape.rows * shape.row_bytes());
+        return;
     }
+    for (std::size_t y = 0; y < shape.rows; ++y) std::memcpy(out.row(plane, y), in.row(plane, y), shape.row_bytes());
+}
+
+void copy(const PictureIn& in, const PictureOut& out) noexcept {
+    for (std::size_t plane = 0; plane < plane_count(in.format); ++plane) copy_plane(in, out, plane);
 }
 
 }  // namespace
@@ -75,34 +76,34 @@ void SameSize::repack(const PictureIn& in, const PictureOut& out) noexcept {
 
 void SameSize::yuv_to_rgb(const PictureIn& in, const PictureOut& out) noexcept {
     const auto kernel = rows_.to_packed[layout_of(in.format)][order_of(out.format)];
+    if (in.format != PixelFormat::yuyv) {
+        const auto& [y, u, v] = in.planes;
+        const auto& strides = in.strides;
+        kernel({y, u, v, strides[0], strides[1], strides[2]}, out.planes[0], out.strides[0], {width_, in.height},
+               matrices_.to_rgb);
+        return;
+    }
     for (std::size_t y = 0; y < in.height; ++y) {
-        YuvRow row{in.row(0, y), nullptr, nullptr};
-        if (is_420(in.format)) {
-            row.u = in.row(1, y / 2);
-            row.v = in.format == PixelFormat::i420 ? in.row(2, y / 2) : nullptr;
-        } else if (in.format == PixelFormat::yuyv) {
-            rows_.deinterleave(row.luma, line(luma_line), line(chroma_line), 2 * pairs_);
-            row = {line(luma_line), line(chroma_line), nullptr};
-        }
-        kernel(row, out.row(0, y), in.width, matrices_.to_rgb);
+        rows_.deinterleave(in.row(0, y), line(luma_line), line(chroma_line), 2 * pairs_);
+        kernel({line(luma_line), line(chroma_line), nullptr, 0, 0, 0}, out.row(0, y), 0, {width_, 1}, matrices_.to_rgb);
     }
 }
 
 void SameSize::rgb_to_yuv(const PictureIn& in, const PictureOut& out) noexcept {
     const auto kernel = rows_.from_packed[order_of(in.format)];
-    if (out.format == PixelFormat::gray8) {
-        for (std::size_t y = 0; y < in.height; ++y)
-            kernel({in.row(0, y), in.row(0, y)}, {out.row(0, y), nullptr, nullptr, nullptr}, in.width,
-                   matrices_.to_yuv);
+    if (out.format != PixelFormat::nv12) {
+        const auto& [y, u, v] = out.planes;
+        const auto& strides = out.strides;
+        kernel(in.planes[0], in.strides[0], {y, u, v, strides[0], strides[1], strides[2]}, {width_, in.height},
+               matrices_.to_yuv);
         return;
     }
-    const bool paired = out.format == PixelFormat::nv12;
     for (std::size_t y = 0; y < in.height; y += 2) {
-        const std::size_t below = std::min(y + 1, in.height - 1);
-        std::uint8_t* u = paired ? line(second_line) : out.row(1, y / 2);
-        std::uint8_t* v = paired ? line(third_line) : out.row(2, y / 2);
-        kernel({in.row(0, y), in.row(0, below)}, {out.row(0, y), out.row(0, below), u, v}, in.width, matrices_.to_yuv);
-        if (paired) rows_.interleave(u, v, out.row(1, y / 2), pairs_);
+        const std::size_t count = std::min<std::size_t>(2, in.height - y);
+        std::uint8_t *u = line(second_line), *v = line(third_line);
+        kernel(in.row(0, y), in.strides[0], {out.row(0, y), u, v, out.strides[0], 0, 0}, {width_, count},
+               matrices_.to_yuv);
+        rows_.interleave(u, v, out.row(1, y / 2), pairs_);
     }
 }
 
@@ -110,33 +111,33 @@ void SameSize::rgb_to_yuv(const PictureIn& in, const PictureOut& out) noexcept {
 void SameSize::rgb_to_yuyv(const PictureIn& in, const PictureOut& out) noexcept {
     const auto kernel = rows_.from_packed[order_of(in.format)];
     for (std::size_t y = 0; y < in.height; ++y) {
-        std::uint8_t* u = line(second_line);
-        std::uint8_t* v = line(third_line);
-        kernel({in.row(0, y), in.row(0, y)}, {line(luma_line), line(luma_line), u, v}, in.width, matrices_.to_yuv);
-        store_yuyv(line(luma_line), {nullptr, u, v}, out.row(0, y));
+        std::uint8_t *u = line(second_line), *v = line(third_line);
+        kernel(in.row(0, y), 0, {line(luma_line), u, v, 0, 0, 0}, {width_, 1}, matrices_.to_yuv);
+        store_yuyv(line(luma_line), {u, v}, out.row(0, y));
     }
 }
 
 void SameSize::yuv_to_yuv(const PictureIn& in, const PictureOut& out) noexcept {
+    const bool same_luma = in.format != PixelFormat::yuyv && out.format != PixelFormat::yuyv;
+    if (same_luma) copy_plane(in, out, 0);
+    if (same_luma && out.format == PixelFormat::gray8) return;
     for (std::size_t y = 0; y < in.height; y += 2) {
         const std::size_t below = std::min(y + 1, in.height - 1);
-        const YuvRow chroma = out.format == PixelFormat::gray8 ? YuvRow{} : chroma_row(in, y, below);
-        for (std::size_t row = y; row <= below; ++row) {
+        const ChromaRow chroma = out.format == PixelFormat::gray8 ? ChromaRow{} : chroma_row(in, y, below);
+        for (std::size_t row = y; row <= below && !same_luma; ++row) {
             if (out.format == PixelFormat::yuyv)
                 store_yuyv(in.row(0, row), chroma, out.row(0, row));
-            else if (in.format == PixelFormat::yuyv)
-                rows_.deinterleave(in.row(0, row), out.row(0, row), line(third_line), in.width);
             else
-                std::memcpy(out.row(0, row), in.row(0, row), in.width);
+                rows_.deinterleave(in.row(0, row), out.row(0, row), line(third_line), in.width);
         }
         if (is_420(out.format)) store_chroma(chroma, out, y);
     }
 }
 
-// The chroma of two rows, planar or paired (`v` is null then).
-YuvRow SameSize::chroma_row(const PictureIn& in, std::size_t y, std::size_t below) noexcept {
-    if (in.format == PixelFormat::i420) return {nullptr, in.row(1, y / 2), in.row(2, y / 2)};
-    if (in.format == PixelFormat::nv12) return {nullptr, in.row(1, y / 2), nullptr};
+// The chroma of two rows.
+SameSize::ChromaRow SameSize::chroma_row(const PictureIn& in, std::size_t y, std::size_t below) noexcept {
+    if (in.format == PixelFormat::i420) return {in.row(1, y / 2), in.row(2, y / 2)};
+    if (in.format == PixelFormat::nv12) return {in.row(1, y / 2), nullptr};
     std::uint8_t* pairs = line(chroma_line);
     if (in.format == PixelFormat::gray8) {
         std::memset(pairs, 128, 2 * pairs_);
@@ -145,10 +146,10 @@ YuvRow SameSize::chroma_row(const PictureIn& in, std::size_t y, std::size_t belo
         rows_.deinterleave(in.row(0, below), line(luma_line), line(second_line), 2 * pairs_);
         rows_.average(pairs, line(second_line), pairs, 2 * pairs_);
     }
-    return {nullptr, pairs, nullptr};
+    return {pairs, nullptr};
 }
 
-void SameSize::store_chroma(const YuvRow& chroma, const PictureOut& out, std::size_t y) noexcept {
+void SameSize::store_chroma(const ChromaRow& chroma, const PictureOut& out, std::size_t y) noexcept {
     std::uint8_t* to = out.row(1, y / 2);
     if (out.format == PixelFormat::i420) {
         std::uint8_t* to_v = out.row(2, y / 2);
@@ -165,7 +166,7 @@ void SameSize::store_chroma(const YuvRow& chroma, const PictureOut& out, std::si
     }
 }
 
-void SameSize::store_yuyv(const std::uint8_t* luma, const YuvRow& chroma, std::uint8_t* out) noexcept {
+void SameSize::store_yuyv(const std::uint8_t* luma, const ChromaRow& chroma, std::uint8_t* out) noexcept {
     const std::uint8_t* pairs = chroma.u;
     if (chroma.v) {
         rows_.interleave(chroma.u, chroma.v, line(chroma_line), pairs_);

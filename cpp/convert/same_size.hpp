@@ -16,14 +16,20 @@ class SameSize {
     void run(const PictureIn& in, const PictureOut& out) noexcept;
 
   private:
+    // Planar, or paired in `u` with `v` null.
+    struct ChromaRow {
+        const std::uint8_t* u;
+        const std::uint8_t* v;
+    };
+
     void repack(const PictureIn& in, const PictureOut& out) noexcept;
     void yuv_to_rgb(const PictureIn& in, const PictureOut& out) noexcept;
     void rgb_to_yuv(const PictureIn& in, const PictureOut& out) noexcept;
     void rgb_to_yuyv(const PictureIn& in, const PictureOut& out) noexcept;
     void yuv_to_yuv(const PictureIn& in, const PictureOut& out) noexcept;
-    YuvRow chroma_row(const PictureIn& in, std::size_t y, std::size_t below) noexcept;
-    void store_chroma(const YuvRow& chroma, const PictureOut& out, std::size_t y) noexcept;
-    void store_yuyv(const std::uint8_t* luma, const YuvRow& chroma, std::uint8_t* out) noexcept;
+    ChromaRow chroma_row(const PictureIn& in, std::size_t y, std::size_t below) noexcept;
+    void store_chroma(const ChromaRow& chroma, const PictureOut& out, std::size_t y) noexcept;
+    void store_yuyv(const std::uint8_t* luma, const ChromaRow& chroma, std::uint8_t* out) noexcept;
     std::uint8_t* line(std::size_t index) noexcept { return lines_.data() + index * line_bytes_; }
 
     const PixelRows& rows_;

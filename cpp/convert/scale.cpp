@@ -84,8 +84,8 @@ AxisWeights::AxisWeights(std::size_t from, std::size_t to, Scaling scaling) {
     }
 }
 
-PlaneScaler::PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling scaling, Isa isa)
-    : rows_(scale_rows(isa)),
+PlaneScaler::PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling scaling, const ScaleRows& rows)
+    : rows_(rows),
       signed_(scaling == Scaling::bicubic),
       in_bytes_(from.row_bytes()),
       down_(from.rows, to.rows, scaling),

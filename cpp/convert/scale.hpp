@@ -24,7 +24,8 @@ struct AxisWeights {
 class PlaneScaler {
   public:
     // Of planes of `channels` bytes a pixel, each scaled by itself.
-    PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling scaling, Isa isa = active_isa());
+    PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling scaling,
+                const ScaleRows& rows = scale_rows(active_isa()));
 
     // The rows of `out`, `count` from the `first` of the whole on.
     void run(const std::uint8_t* in, std::ptrdiff_t in_stride, std::uint8_t* out, std::ptrdiff_t out_stride,

@@ -102,7 +102,7 @@ void across(const std::uint16_t* row, const RowPlan& plan, std::uint8_t* out) no
                 const Reach reach = reach_from(row, base);
                 Words sum = repeat(start);
                 for (std::size_t tap = 0; tap < taps; ++tap, block += 2 * word_lanes)
-                    sum = add(sum, Sum::multiply(pick(reach, load_words(block)), load_words(block + word_lanes)));
+                    sum = add(sum, Sum::multiply(pick(reach, block), load_words(block + word_lanes)));
                 Sum::store(out + x, sum);
             }
         });

@@ -30,14 +30,11 @@ inline Words repeat(std::int32_t word) noexcept { return _mm256_set1_epi16(stati
 inline Bytes repeat_byte(std::uint8_t byte) noexcept { return _mm256_set1_epi8(static_cast<char>(byte)); }
 
 inline Words add(Words a, Words b) noexcept { return _mm256_add_epi16(a, b); }
+inline Words subtract(Words a, Words b) noexcept { return _mm256_sub_epi16(a, b); }
 inline Words add_saturated(Words a, Words b) noexcept { return _mm256_adds_epi16(a, b); }
 inline Words multiply_high(Words a, Words b) noexcept { return _mm256_mulhi_epu16(a, b); }
 inline Words multiply_round(Words a, Words b) noexcept { return _mm256_mulhrs_epi16(a, b); }
 inline Words flip_sign(Words a) noexcept { return _mm256_xor_si256(a, repeat(0x8000)); }
-template <int bits>
-Words shift_left(Words a) noexcept {
-    return _mm256_slli_epi16(a, bits);
-}
 template <int bits>
 Words shift_right(Words a) noexcept {
     return _mm256_srli_epi16(a, bits);

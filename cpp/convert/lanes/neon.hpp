@@ -30,6 +30,7 @@ inline Words repeat(std::int32_t word) noexcept { return vdupq_n_u16(static_cast
 inline Bytes repeat_byte(std::uint8_t byte) noexcept { return vdupq_n_u8(byte); }
 
 inline Words add(Words a, Words b) noexcept { return vaddq_u16(a, b); }
+inline Words subtract(Words a, Words b) noexcept { return vsubq_u16(a, b); }
 inline Words add_saturated(Words a, Words b) noexcept { return as_words(vqaddq_s16(as_signed(a), as_signed(b))); }
 inline Words multiply_high(Words a, Words b) noexcept {
     const uint32x4_t low = vmull_u16(vget_low_u16(a), vget_low_u16(b)), high = vmull_high_u16(a, b);
@@ -37,10 +38,6 @@ inline Words multiply_high(Words a, Words b) noexcept {
 }
 inline Words multiply_round(Words a, Words b) noexcept { return as_words(vqrdmulhq_s16(as_signed(a), as_signed(b))); }
 inline Words flip_sign(Words a) noexcept { return veorq_u16(a, repeat(0x8000)); }
-template <int bits>
-Words shift_left(Words a) noexcept {
-    return vshlq_n_u16(a, bits);
-}
 template <int bits>
 Words shift_right(Words a) noexcept {
     return vshrq_n_u16(a, bits);

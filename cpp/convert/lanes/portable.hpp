@@ -61,6 +61,9 @@ inline Bytes repeat_byte(std::uint8_t byte) noexcept {
 inline Words add(const Words& a, const Words& b) noexcept {
     return each_word([&](std::size_t n) { return a.lane[n] + b.lane[n]; });
 }
+inline Words subtract(const Words& a, const Words& b) noexcept {
+    return each_word([&](std::size_t n) { return a.lane[n] - b.lane[n]; });
+}
 inline Words add_saturated(const Words& a, const Words& b) noexcept {
     return each_word(
         [&](std::size_t n) { return std::clamp(as_signed(a.lane[n]) + as_signed(b.lane[n]), -32768, 32767); });
