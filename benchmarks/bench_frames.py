@@ -1,4 +1,4 @@
-"""Pictures and samples, beside PyAV with fresh frames, as a video call has them, and beside OpenCV."""
+"""Pictures and samples beside libyuv, OpenCV, PyAV with fresh frames, as a video call has them, and a plain copy."""
 
 from __future__ import annotations
 
@@ -7,50 +7,36 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from signals import picture, speech_like
+from frames_table import CONVERSIONS, SIZES, peers_of, picture, pyav_call
+from signals import speech_like
 
 from spike_engine import frames
 
-SIZES = [(160, 120), (640, 360), (1280, 720)]
+brief = pytest.mark.benchmark(max_time=0.2, min_rounds=20)
 
 
-def fresh(frame: av.VideoFrame) -> av.VideoFrame:
-    """A frame that PyAV has no conversion context for, as the next one of a stream is."""
-    return av.VideoFrame.from_ndarray(frame.to_ndarray(), frame.format.name)
+@brief
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("peer", ["spike", "libyuv", "OpenCV", "memcpy"])
+@pytest.mark.parametrize("formats", CONVERSIONS, ids=" to ".join)
+def bench_pictures(benchmark: Any, formats: tuple[str, str], peer: str, size: tuple[int, int]) -> None:
+    benchmark.group = f"{formats[0]} to {formats[1]}, {size[0]}x{size[1]}"
+    call = peers_of(*formats, *size)[peer]
+    if call is None:
+        pytest.skip(f"{peer} does not convert these, or is not installed (libyuv: Debian's libyuv0)")
+    benchmark(call)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("peer", ["spike", "pyav", "opencv"])
-@pytest.mark.parametrize("source", ["yuv420p", "nv12"])
-def bench_to_rgb(benchmark: Any, source: str, peer: str, size: tuple[int, int]) -> None:
-    benchmark.group = f"{source} to rgb24, {size[0]}x{size[1]}"
-    frame = frames.from_ndarray(picture(*size), to=source)
-    if peer == "spike":
-        out = np.empty((size[1], size[0], 3), np.uint8)
-        benchmark(lambda: frames.to_ndarray(frame, "rgb24", out=out))
-    elif peer == "pyav":
-        arguments = lambda: ((fresh(frame),), {"format": "rgb24"})  # noqa: E731
-        benchmark.pedantic(av.VideoFrame.to_ndarray, setup=arguments, rounds=60)
-    else:
-        cv2 = pytest.importorskip("cv2", reason="the peer opencv-python-headless is not installed")
-        code = cv2.COLOR_YUV2RGB_I420 if source == "yuv420p" else cv2.COLOR_YUV2RGB_NV12
-        benchmark(cv2.cvtColor, frame.to_ndarray(), code)
+@pytest.mark.parametrize("formats", CONVERSIONS, ids=" to ".join)
+def bench_pictures_pyav(benchmark: Any, formats: tuple[str, str], size: tuple[int, int]) -> None:
+    benchmark.group = f"{formats[0]} to {formats[1]}, {size[0]}x{size[1]}"
+    frame = frames.from_ndarray(picture(formats[0], *size), formats[0], to=formats[0])
+    fresh = lambda: ((frames.reformat(frame, formats[0]),), {})  # noqa: E731 (a frame that it has no context for)
+    benchmark.pedantic(pyav_call(formats[1]), setup=fresh, rounds=30)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("peer", ["spike", "pyav", "opencv"])
-def bench_from_rgb(benchmark: Any, peer: str, size: tuple[int, int]) -> None:
-    benchmark.group = f"rgb24 to yuv420p, {size[0]}x{size[1]}"
-    rgb = picture(*size)
-    if peer == "spike":
-        benchmark(frames.from_ndarray, rgb, "rgb24", to="yuv420p")
-    elif peer == "pyav":
-        benchmark(lambda: av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p"))
-    else:
-        cv2 = pytest.importorskip("cv2", reason="the peer opencv-python-headless is not installed")
-        benchmark(cv2.cvtColor, rgb, cv2.COLOR_RGB2YUV_I420)
-
-
+@brief
 @pytest.mark.parametrize("peer", ["spike", "pyav", "memcpy"])
 def bench_20_ms_of_stereo(benchmark: Any, peer: str) -> None:
     benchmark.group = "20 ms of stereo s16 to float32"

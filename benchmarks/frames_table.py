@@ -1,14 +1,16 @@
 """Frame conversion beside its peers: writes docs/tables/frames.md and docs/images/frames-error.png.
 
-python benchmarks/frames_table.py   (needs opencv-python-headless and matplotlib; libyuv from Debian's libyuv0)
+python benchmarks/frames_table.py   (needs the dependency group bench, and libyuv: Debian's libyuv0)
 SPIKE_ENGINE_ISA=avx2 python benchmarks/frames_table.py --print   prints the table for another instruction set
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,20 @@ def best_us(call: Call, seconds: float = 0.02) -> float:
     return 1e6 * best
 
 
+@contextlib.contextmanager
+def on_all_processors() -> Iterator[None]:
+    """PyAV's conversions start as many threads as there are processors to run on: as many as a program has."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def best_fresh_us(frame: av.VideoFrame, call: Callable[[Any], Any]) -> float:
     """PyAV with frames that it has no context for, as the next one of a stream is; making them does not count."""
     best = np.inf
@@ -78,11 +94,17 @@ def peers_of(source: str, target: str, width: int, height: int) -> dict[str, Cal
     }
 
 
-def pyav_us(source: str, target: str, width: int, height: int) -> float:
-    frame = frames.from_ndarray(picture(source, width, height), source, to=source)
+def pyav_call(target: str, **options: Any) -> Callable[[Any], Any]:
     if target in {"rgb24", "rgba"}:
-        return best_fresh_us(frame, lambda fresh: fresh.to_ndarray(format=target))
-    return best_fresh_us(frame, lambda fresh: fresh.reformat(format=target))
+        return lambda fresh: fresh.to_ndarray(format=target, **options)
+    return lambda fresh: fresh.reformat(format=target, **options)
+
+
+def pyav_us(source: str, target: str, width: int, height: int) -> dict[str, float]:
+    frame = frames.from_ndarray(picture(source, width, height), source, to=source)
+    with on_all_processors():
+        fresh = best_fresh_us(frame, pyav_call(target))
+    return {"PyAV": fresh, "PyAV, 1 thread": best_fresh_us(frame, pyav_call(target, threads=1))}
 
 
 def measured(source: str, target: str, width: int, height: int) -> dict[str, float]:
@@ -92,7 +114,7 @@ def measured(source: str, target: str, width: int, height: int) -> dict[str, flo
     for _ in range(ROUNDS):
         for name, call in calls.items():
             best[name] = min(best[name], best_us(call))
-    return {**best, "PyAV, fresh": pyav_us(source, target, width, height)}
+    return {**best, **pyav_us(source, target, width, height)}
 
 
 def scaling() -> dict[str, float]:
@@ -103,8 +125,11 @@ def scaling() -> dict[str, float]:
         "libyuv": libyuv.box_scale(a, size, out.copy(), small),
     }
     frame = frames.from_ndarray(a, "yuv420p", to="yuv420p")
-    fresh = best_fresh_us(frame, lambda fresh: fresh.reformat(width=small[0], height=small[1], interpolation="AREA"))
-    return {**{name: min(best_us(c) for _ in range(3)) for name, c in calls.items() if c}, "PyAV, fresh": fresh}
+    options = {"width": small[0], "height": small[1], "interpolation": "AREA"}
+    found = {name: min(best_us(call) for _ in range(3)) for name, call in calls.items() if call}
+    with on_all_processors():
+        found["PyAV"] = best_fresh_us(frame, lambda fresh: fresh.reformat(**options))
+    return {**found, "PyAV, 1 thread": best_fresh_us(frame, lambda fresh: fresh.reformat(threads=1, **options))}
 
 
 def samples() -> dict[str, float]:
@@ -112,7 +137,7 @@ def samples() -> dict[str, float]:
     out, resampler = np.empty((2, 960), np.float32), av.AudioResampler(format="fltp", layout="stereo", rate=48000)
     return {
         "spike": best_us(lambda: frames.audio_to_ndarray(frame, planar=True, out=out)),
-        "PyAV, fresh": best_us(lambda: [made.to_ndarray() for made in resampler.resample(frame)]),
+        "PyAV, 1 thread": best_us(lambda: [made.to_ndarray() for made in resampler.resample(frame)]),
         "memcpy": best_us(lambda: np.copyto(out, out.copy())),
     }
 
@@ -129,15 +154,17 @@ def overhead() -> list[str]:
     return [f"{name} {best_us(call) - empty:.1f} us" for name, call in calls.items()]
 
 
+PEERS = ["spike", "libyuv", "PyAV", "PyAV, 1 thread", "OpenCV", "memcpy"]
+
+
 def row(name: str, found: dict[str, float]) -> str:
-    names = ["spike", "libyuv", "PyAV, fresh", "OpenCV", "memcpy"]
-    cells = [f"{found[peer]:.1f}" if peer in found else "-" for peer in names]
-    ratios = [f"{found[peer] / found['spike']:.2f}" if peer in found else "-" for peer in names[1:3]]
+    cells = [f"{found[peer]:.1f}" if peer in found else "-" for peer in PEERS]
+    ratios = [f"{found[peer] / found['spike']:.2f}" if peer in found else "-" for peer in PEERS[1:4]]
     return "| " + " | ".join([name, *cells, *ratios]) + " |"
 
 
 def speeds() -> list[str]:
-    head = ["", "spike_engine", "libyuv", "PyAV, fresh frame", "OpenCV", "memcpy", "libyuv / ours", "PyAV / ours"]
+    head = ["", *PEERS, *(f"{peer} / ours" for peer in PEERS[1:4])]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for width, height in SIZES:
         for source, target in CONVERSIONS:

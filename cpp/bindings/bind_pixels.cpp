@@ -88,41 +88,55 @@ std::size_t length_of(py::handle object, std::size_t otherwise) {
     return static_cast<std::size_t>(number);
 }
 
-PythonPicture output_of(py::object& out, PixelFormat format, std::size_t width, std::size_t height) {
+// Where a picture goes that is no frame: an array or planes, by default a new array.
+PythonPicture array_of(py::object& out, PixelFormat format, std::size_t width, std::size_t height) {
     if (out.is_none()) {
         int dimensions = 0;
         const auto shape = array_shape(format, width, height, dimensions);
         out = Plane(std::vector<py::ssize_t>(shape.begin(), shape.begin() + dimensions));
     }
-    auto made = PythonPicture::is_array(out)      ? PythonPicture::of_array(out, format, Access::write, "out")
-                : PythonPicture::is_sequence(out) ? PythonPicture::of_planes(out, format, Access::write, "out")
-                                                  : PythonPicture::of_frame(out, "out");
-    const PictureOut& picture = made.out();
-    if (picture.width != width || picture.height != height || picture.format != format)
-        throw py::value_error("out must be a picture of " + std::to_string(width) + "x" + std::to_string(height) +
-                              " in the format that is asked for, not of " + std::to_string(picture.width) + "x" +
-                              std::to_string(picture.height));
-    return made;
+    return PythonPicture::is_sequence(out) ? PythonPicture::of_planes(out, format, Access::write, "out")
+                                           : PythonPicture::of_array(out, format, Access::write, "out");
 }
 
-py::object convert(py::handle source, py::handle from_format, py::handle to_format, py::handle width, py::handle height,
-                   py::handle colorspace, py::handle color_range, py::object out, py::handle crop, int rotate,
-                   bool mirror, py::handle scaling) {
+PythonPicture frame_of(py::object& out, std::string_view format, std::size_t width, std::size_t height) {
+    if (out.is_none())
+        out = py::module_::import("av").attr("VideoFrame")(width, height, format == "gray8" ? "gray" : format);
+    return PythonPicture::of_frame(out, "out");
+}
+
+std::string size_and_format(const PictureOut& picture) {
+    return std::to_string(picture.width) + "x" + std::to_string(picture.height) + " in " +
+           std::string(format_name(picture.format));
+}
+
+py::object convert(py::handle source, py::handle from_format, py::handle to_format, bool to_frame, py::handle width,
+                   py::handle height, py::handle colorspace, py::handle color_range, py::object out, py::handle crop,
+                   int rotate, bool mirror, py::handle scaling) {
     const PythonPicture from = source_of(source, from_format, from_format.is_none() ? "video_frame" : "the picture");
-    const PixelFormat format = pixel_format(text_of(to_format, "the format"));
+    const std::string_view format = text_of(to_format, "the format");
     const PictureIn in = cropped(from.in(), crop);
     if (rotate != 0 && rotate != 90 && rotate != 180 && rotate != 270)
         throw py::value_error("rotate must be 0, 90, 180 or 270, not " + std::to_string(rotate));
     Conversion conversion{from.colour(), scaling_of(scaling), {rotate, mirror}};
     const bool turned = conversion.orientation.on_its_side();
-    const std::size_t out_width = length_of(width, turned ? in.height : in.width);
-    const std::size_t out_height = length_of(height, turned ? in.width : in.height);
-    const PythonPicture to = output_of(out, format, out_width, out_height);
+    const PictureOut wanted{pixel_format(format),
+                            length_of(width, turned ? in.height : in.width),
+                            length_of(height, turned ? in.width : in.height),
+                            {},
+                            {}};
+    const PythonPicture to = to_frame ? frame_of(out, format, wanted.width, wanted.height)
+                                      : array_of(out, wanted.format, wanted.width, wanted.height);
+    const PictureOut& picture = to.out();
+    if (picture.width != wanted.width || picture.height != wanted.height || picture.format != wanted.format)
+        throw py::value_error("out must be a picture of " + size_and_format(wanted) + ", not of " +
+                              size_and_format(picture));
+    if (share_bytes(in, picture)) throw py::value_error("out must not share memory with the picture");
     if (!from_format.is_none()) conversion.colour = to.colour();  // what a frame that is written says of itself
     read_colour(colorspace, color_range, conversion.colour);
     {
         const py::gil_scoped_release released;
-        convert_picture(in, to.out(), conversion);
+        convert_picture(in, picture, conversion);
     }
     return out;
 }
@@ -131,16 +145,9 @@ py::object convert(py::handle source, py::handle from_format, py::handle to_form
 
 void bind_pixels(py::module_& m) {
     m.def("convert_picture", &convert, py::arg("source"), py::arg("from_format").none(true), py::arg("to_format"),
-          py::arg("width"), py::arg("height"), py::arg("colorspace"), py::arg("color_range"), py::arg("out"),
-          py::arg("crop"), py::arg("rotate"), py::arg("mirror"), py::arg("scaling"),
+          py::arg("to_frame"), py::arg("width"), py::arg("height"), py::arg("colorspace"), py::arg("color_range"),
+          py::arg("out"), py::arg("crop"), py::arg("rotate"), py::arg("mirror"), py::arg("scaling"),
           "Convert a picture; frames.py says how. Without `from_format` the source is a frame. Releases the GIL.");
-    m.def(
-        "picture_size",
-        [](py::handle source, py::handle format) {
-            const PythonPicture picture = source_of(source, format, "the picture");
-            return std::pair(picture.out().width, picture.out().height);
-        },
-        py::arg("source"), py::arg("format"), "(width, height) of a picture.");
 }
 
 }  // namespace spike::bindings

@@ -104,11 +104,16 @@ std::size_t checked_channels(Channels channels, std::size_t otherwise) {
     return count;
 }
 
+void require_apart(const SamplesIn& in, const SamplesOut& out) {
+    if (share_bytes(in, out)) throw py::value_error("out must not share memory with the samples");
+}
+
 py::array convert_into(const SamplesIn& in, std::string_view dtype, Channels channels, bool planar, Seed dither,
                        py::handle out) {
     const std::size_t count = checked_channels(channels, in.channels);
     py::array made = output_of(out, dtype, in.count, count, planar);
     const auto block = block_of<void>(made, planar, "out");
+    require_apart(in, block);
     spike::convert_samples(in, block, dither);
     return made;
 }
@@ -197,6 +202,7 @@ void samples_to_frame(py::handle array, py::handle frame, bool planar, Seed dith
     if (in.count != held.out().count)
         throw py::value_error("out must be a frame of " + std::to_string(in.count) + " samples, not " +
                               std::to_string(held.out().count));
+    require_apart(in, held.out());
     spike::convert_samples(in, held.out(), dither);
 }
 

@@ -1,7 +1,10 @@
 #include "bindings/python_picture.hpp"
 
+#include <cstdlib>
 #include <string>
 #include <utility>
+
+#include "bindings/av_frame.hpp"
 
 namespace py = pybind11;
 
@@ -33,11 +36,11 @@ py::object attribute(py::handle object, PyObject* attribute_name, const char* na
     throw py::type_error(std::string(name) + " must be an av.VideoFrame, not " + Py_TYPE(object.ptr())->tp_name);
 }
 
-std::size_t number(py::handle object, PyObject* attribute_name, const char* name) {
+std::ptrdiff_t number(py::handle object, PyObject* attribute_name, const char* name) {
     const py::object value = attribute(object, attribute_name, name);
-    const long result = PyLong_AsLong(value.ptr());
+    const Py_ssize_t result = PyLong_AsSsize_t(value.ptr());
     if (result == -1 && PyErr_Occurred()) throw py::error_already_set();
-    return static_cast<std::size_t>(result);
+    return result;
 }
 
 // The names of what is read of a frame, made once.
@@ -52,6 +55,7 @@ struct Names {
     PyObject* height = PyUnicode_InternFromString("height");
     PyObject* planes = PyUnicode_InternFromString("planes");
     PyObject* line_size = PyUnicode_InternFromString("line_size");
+    PyObject* buffer_ptr = PyUnicode_InternFromString("buffer_ptr");
     PyObject* colorspace = PyUnicode_InternFromString("colorspace");
     PyObject* color_range = PyUnicode_InternFromString("color_range");
 };
@@ -155,36 +159,65 @@ PythonPicture PythonPicture::of_planes(py::handle object, PixelFormat format, Ac
 }
 
 PythonPicture PythonPicture::of_frame(py::handle frame, const char* name) {
+    const AvFrame* inside = av_frame_of(frame);
+    const auto known = inside ? format_of(*inside) : std::nullopt;
+    if (known) {
+        PythonPicture made(*known);
+        PictureOut& picture = made.picture_;
+        picture.width = static_cast<std::size_t>(inside->width);
+        picture.height = static_cast<std::size_t>(inside->height);
+        for (std::size_t plane = 0; plane < plane_count(*known); ++plane) {
+            if (!inside->data[plane]) throw py::value_error(std::string(name) + " holds no picture");
+            picture.planes[plane] = inside->data[plane];
+            picture.strides[plane] = inside->line_size[plane];
+        }
+        made.kept_[0] = py::reinterpret_borrow<py::object>(frame);
+        made.take_colour(frame, name);
+        return made;
+    }
     const Names& names = Names::get();
-    const py::object planes = attribute(frame, names.planes, name), format = attribute(frame, names.format, name);
+    const py::object format = attribute(frame, names.format, name);
     if (format.is_none()) throw py::value_error(std::string(name) + " holds no picture");
     const py::object format_name = attribute(format, names.name, name);
-    const std::string_view text = PyUnicode_AsUTF8(format_name.ptr());
+    const char* text = PyUnicode_Check(format_name.ptr()) ? PyUnicode_AsUTF8(format_name.ptr()) : "";
     PythonPicture made(pixel_format(text));
-    PictureOut& picture = made.picture_;
-    picture.width = number(frame, names.width, name);
-    picture.height = number(frame, names.height, name);
-    constexpr std::size_t bt709 = 1, full = 2;  // of FFmpeg's AVColorSpace and AVColorRange
-    if (number(frame, names.colorspace, name) == bt709) made.colour_.matrix = Colour::Matrix::bt709;
-    made.colour_.full_range = number(frame, names.color_range, name) == full || text == "yuvj420p";
-    const auto sequence = py::reinterpret_borrow<py::sequence>(planes);
-    if (picture.width == 0 || picture.height == 0 || sequence.size() != plane_count(picture.format))
-        throw py::value_error(std::string(name) + " holds no picture");
-    for (std::size_t index = 0; index < sequence.size(); ++index) {
-        const py::object plane = sequence[index];
-        const std::size_t line_size = number(plane, names.line_size, name);
-        const PlaneShape shape = plane_shape(picture.format, index, picture.width, picture.height);
-        picture.strides[index] = static_cast<std::ptrdiff_t>(line_size);
-        made.take_buffer(index, plane, (shape.rows - 1) * line_size + shape.row_bytes(), name);
-    }
+    made.take_planes(frame, name);
+    made.take_colour(frame, name);
+    made.colour_.full_range |= std::string_view(text) == "yuvj420p";
     return made;
 }
 
-void PythonPicture::take_buffer(std::size_t plane, py::handle exporter, std::size_t bytes_needed, const char* name) {
-    if (PyObject_GetBuffer(exporter.ptr(), &buffers_[plane], PyBUF_SIMPLE) != 0) throw py::error_already_set();
-    if (static_cast<std::size_t>(buffers_[plane].len) < bytes_needed)
-        throw py::value_error(std::string(name) + ": plane " + std::to_string(plane) + " is shorter than its picture");
-    picture_.planes[plane] = static_cast<std::uint8_t*>(buffers_[plane].buf);
+void PythonPicture::take_colour(py::handle frame, const char* name) {
+    constexpr std::ptrdiff_t bt709 = 1, full = 2;  // of FFmpeg's AVColorSpace and AVColorRange
+    if (number(frame, Names::get().colorspace, name) == bt709) colour_.matrix = Colour::Matrix::bt709;
+    colour_.full_range = number(frame, Names::get().color_range, name) == full;
+}
+
+// By the buffer protocol, which begins with the row that lies lowest in memory; before PyAV 17 it begins with the
+// first, and then does not cover a picture whose rows go backwards.
+void PythonPicture::take_planes(py::handle frame, const char* name) {
+    const Names& names = Names::get();
+    picture_.width = static_cast<std::size_t>(number(frame, names.width, name));
+    picture_.height = static_cast<std::size_t>(number(frame, names.height, name));
+    const auto planes = py::reinterpret_borrow<py::sequence>(attribute(frame, names.planes, name));
+    if (picture_.width == 0 || picture_.height == 0 || planes.size() != plane_count(picture_.format))
+        throw py::value_error(std::string(name) + " holds no picture");
+    for (std::size_t index = 0; index < planes.size(); ++index) {
+        const py::object plane = planes[index];
+        const std::ptrdiff_t stride = number(plane, names.line_size, name);
+        const PlaneShape shape = plane_shape(picture_.format, index, picture_.width, picture_.height);
+        const auto span = (shape.rows - 1) * static_cast<std::size_t>(std::abs(stride));
+        Py_buffer& buffer = buffers_[index];
+        if (PyObject_GetBuffer(plane.ptr(), &buffer, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+        if (static_cast<std::size_t>(buffer.len) < span + shape.row_bytes())
+            throw py::value_error(std::string(name) + ": plane " + std::to_string(index) +
+                                  " is shorter than its picture");
+        auto* first = static_cast<std::uint8_t*>(buffer.buf) + (stride < 0 ? span : 0);
+        if (stride < 0 && reinterpret_cast<std::uint8_t*>(number(plane, names.buffer_ptr, name)) != first)
+            throw py::value_error(std::string(name) + ": this PyAV does not export rows that go backwards");
+        picture_.planes[index] = first;
+        picture_.strides[index] = stride;
+    }
 }
 
 PythonPicture::PythonPicture(PythonPicture&& other) noexcept

@@ -42,7 +42,8 @@ class PythonPicture {
 
   private:
     explicit PythonPicture(PixelFormat format) : picture_{format, 0, 0, {}, {}} {}
-    void take_buffer(std::size_t plane, pybind11::handle exporter, std::size_t bytes_needed, const char* name);
+    void take_planes(pybind11::handle frame, const char* name);
+    void take_colour(pybind11::handle frame, const char* name);
 
     PictureOut picture_;
     Colour colour_{Colour::Matrix::bt601, false};

@@ -12,9 +12,7 @@ std::int32_t fixed(double value, int bits) noexcept {
 // Products of unsigned words are cut, not rounded: on average half a unit is missing, unless nothing is cut off.
 constexpr double cut = 0.5;
 
-}  // namespace
-
-Matrices matrices_of(const Colour& colour) noexcept {
+Matrices make_matrices(const Colour& colour) noexcept {
     const bool bt601 = colour.matrix == Colour::Matrix::bt601;
     const double red = bt601 ? 0.299 : 0.2126, blue = bt601 ? 0.114 : 0.0722, green = 1.0 - red - blue;
     const double luma = colour.full_range ? 1.0 : 255.0 / 219.0, chroma = colour.full_range ? 1.0 : 255.0 / 224.0;
@@ -36,6 +34,15 @@ Matrices matrices_of(const Colour& colour) noexcept {
                        of_four(-u * green),    of_four(u * (1.0 - blue)),
                        of_four(-v * green),    of_four(-v * blue)};
     return matrices;
+}
+
+}  // namespace
+
+const Matrices& matrices_of(const Colour& colour) noexcept {
+    using enum Colour::Matrix;
+    static const Matrices made[2][2] = {{make_matrices({bt601, false}), make_matrices({bt601, true})},
+                                        {make_matrices({bt709, false}), make_matrices({bt709, true})}};
+    return made[colour.matrix == bt709][colour.full_range];
 }
 
 }  // namespace spike

@@ -16,6 +16,6 @@ struct Matrices {
     ToYuv to_yuv;
 };
 
-Matrices matrices_of(const Colour& colour) noexcept;
+const Matrices& matrices_of(const Colour& colour) noexcept;
 
 }  // namespace spike

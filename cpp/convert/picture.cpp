@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "convert/overlap.hpp"
+
 namespace spike {
 namespace {
 
@@ -16,11 +18,30 @@ constexpr std::array format_names{
     FormatName{"nv12", PixelFormat::nv12},     FormatName{"yuyv422", PixelFormat::yuyv},
     FormatName{"bgr24", PixelFormat::bgr24},   FormatName{"rgba", PixelFormat::rgba},
     FormatName{"bgra", PixelFormat::bgra},     FormatName{"argb", PixelFormat::argb},
-    FormatName{"gray", PixelFormat::gray8},    FormatName{"gray8", PixelFormat::gray8},
+    FormatName{"gray8", PixelFormat::gray8},   FormatName{"gray", PixelFormat::gray8},
     FormatName{"yuvj420p", PixelFormat::i420},
 };
 
+template <typename Byte>
+Pieces rows_of(const Picture<Byte>& picture, std::size_t plane) noexcept {
+    const PlaneShape shape = plane_shape(picture.format, plane, picture.width, picture.height);
+    return {picture.planes[plane], picture.strides[plane], shape.rows, shape.row_bytes()};
+}
+
 }  // namespace
+
+bool share_bytes(const PictureIn& in, const PictureOut& out) noexcept {
+    for (std::size_t from = 0; from < plane_count(in.format); ++from)
+        for (std::size_t to = 0; to < plane_count(out.format); ++to)
+            if (share_bytes(rows_of(in, from), rows_of(out, to))) return true;
+    return false;
+}
+
+std::string_view format_name(PixelFormat format) noexcept {
+    for (const FormatName& entry : format_names)
+        if (entry.format == format) return entry.name;
+    return {};
+}
 
 PixelFormat pixel_format(std::string_view name) {
     for (const FormatName& entry : format_names)
@@ -57,14 +78,14 @@ PlaneShape plane_shape(PixelFormat format, std::size_t plane, std::size_t width,
     return {height, width, pixel_bytes(format)};
 }
 
-OwnedPicture::OwnedPicture(PixelFormat format, std::size_t width, std::size_t height)
-    : picture_{format, width, height, {}, {}} {
+void OwnedPicture::reshape(PixelFormat format, std::size_t width, std::size_t height) {
+    picture_ = {format, width, height, {}, {}};
     std::size_t size = 0;
     for (std::size_t plane = 0; plane < plane_count(format); ++plane) {
         const PlaneShape shape = plane_shape(format, plane, width, height);
         size += shape.rows * shape.row_bytes();
     }
-    bytes_.resize(size);
+    if (bytes_.size() < size) bytes_.resize(size);
     std::uint8_t* at = bytes_.data();
     for (std::size_t plane = 0; plane < plane_count(format); ++plane) {
         const PlaneShape shape = plane_shape(format, plane, width, height);

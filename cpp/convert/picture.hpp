@@ -14,6 +14,8 @@ enum class PixelFormat { i420, nv12, yuyv, rgb24, bgr24, rgba, bgra, argb, gray8
 // Throws std::invalid_argument for a name that is none of FFmpeg's yuv420p (yuvj420p), nv12, yuyv422, rgb24, bgr24,
 // rgba, bgra, argb and gray (or gray8).
 PixelFormat pixel_format(std::string_view name);
+// FFmpeg's name, but gray8 for gray.
+std::string_view format_name(PixelFormat format) noexcept;
 
 // Bytes a pixel of the formats in which the pixels lie side by side, 1 for the planes of the others.
 std::size_t pixel_bytes(PixelFormat format) noexcept;
@@ -54,16 +56,20 @@ struct Picture {
 using PictureIn = Picture<const std::uint8_t>;
 using PictureOut = Picture<std::uint8_t>;
 
-// A picture with memory of its own.
+// Whether a byte of one is a byte of the other. Pictures side by side in larger ones share none.
+bool share_bytes(const PictureIn& in, const PictureOut& out) noexcept;
+
+// A picture with memory of its own, which is kept for the next shape.
 class OwnedPicture {
   public:
-    OwnedPicture(PixelFormat format, std::size_t width, std::size_t height);
+    // What is in it then is not said.
+    void reshape(PixelFormat format, std::size_t width, std::size_t height);
     PictureIn in() const noexcept;
     const PictureOut& out() noexcept { return picture_; }
 
   private:
     std::vector<std::uint8_t> bytes_;
-    PictureOut picture_;
+    PictureOut picture_{PixelFormat::gray8, 0, 0, {}, {}};
 };
 
 }  // namespace spike

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "convert/same_size.hpp"
 
@@ -56,23 +57,35 @@ class Scaler {
     std::array<PlaneScaler*, 3> planes_{};
 };
 
+// What lies between, kept by each thread for its next picture.
+struct Workspace {
+    std::vector<std::uint8_t> lines;
+    OwnedPicture scaled, converted;      // strips
+    OwnedPicture planar_in, planar_out;  // whole pictures, where pixels share bytes
+};
+
+Workspace& workspace() {
+    thread_local Workspace kept;
+    return kept;
+}
+
 void in_strips(const PictureIn& in, const PictureOut& out, const Conversion& conversion, std::size_t width,
                std::size_t height) {
     const bool scales = in.width != width || in.height != height, turns = !conversion.orientation.upright();
-    SameSize convert(in.format, out.format, width, conversion.colour);
+    auto& [lines, scaled, converted, planar_in, planar_out] = workspace();
+    SameSize convert(in.format, out.format, width, conversion.colour, lines);
     std::optional<Scaler> scaler;
-    std::optional<OwnedPicture> scaled, converted;
     if (scales) {
         scaler.emplace(in, width, height, conversion.scaling);
-        scaled.emplace(in.format, width, strip_rows);
+        scaled.reshape(in.format, width, strip_rows);
     }
-    if (turns) converted.emplace(out.format, width, strip_rows);
+    if (turns) converted.reshape(out.format, width, strip_rows);
     for (std::size_t y = 0; y < height; y += strip_rows) {
         const std::size_t count = std::min(strip_rows, height - y);
-        if (scales) scaler->run(scaled->out().rows(0, count), y);
-        convert.run(scales ? scaled->in().rows(0, count) : in.rows(y, count),
-                    turns ? converted->out().rows(0, count) : out.rows(y, count));
-        if (turns) place_strip(converted->in().rows(0, count), y, out, conversion.orientation);
+        if (scales) scaler->run(scaled.out().rows(0, count), y);
+        convert.run(scales ? scaled.in().rows(0, count) : in.rows(y, count),
+                    turns ? converted.out().rows(0, count) : out.rows(y, count));
+        if (turns) place_strip(converted.in().rows(0, count), y, out, conversion.orientation);
     }
 }
 
@@ -83,13 +96,15 @@ void convert_picture(const PictureIn& in, const PictureOut& out, const Conversio
     const std::size_t width = turned ? out.height : out.width, height = turned ? out.width : out.height;
     const bool scales = in.width != width || in.height != height, turns = !conversion.orientation.upright();
     if (!scales && !turns) {
-        SameSize(in.format, out.format, width, conversion.colour).run(in, out);
+        SameSize(in.format, out.format, width, conversion.colour, workspace().lines).run(in, out);
     } else if (in.format == PixelFormat::yuyv && scales) {  // pixels that share bytes: scale what they hold
-        OwnedPicture planar(PixelFormat::i420, in.width, in.height);
+        OwnedPicture& planar = workspace().planar_in;
+        planar.reshape(PixelFormat::i420, in.width, in.height);
         convert_picture(in, planar.out(), {conversion.colour, {}, {}});
         convert_picture(planar.in(), out, conversion);
     } else if (out.format == PixelFormat::yuyv && turns) {
-        OwnedPicture planar(PixelFormat::i420, out.width, out.height);
+        OwnedPicture& planar = workspace().planar_out;
+        planar.reshape(PixelFormat::i420, out.width, out.height);
         convert_picture(in, planar.out(), conversion);
         convert_picture(planar.in(), out, {conversion.colour, {}, {}});
     } else {

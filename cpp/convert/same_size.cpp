@@ -46,13 +46,17 @@ void copy(const PictureIn& in, const PictureOut& out) noexcept {
 
 }  // namespace
 
-SameSize::SameSize(PixelFormat from, PixelFormat to, std::size_t width, const Colour& colour)
+SameSize::SameSize(PixelFormat from, PixelFormat to, std::size_t width, const Colour& colour,
+                   std::vector<std::uint8_t>& lines)
     : rows_(pixel_rows(active_isa())),
       matrices_(matrices_of(colour)),
       width_(width),
       pairs_((width + 1) / 2),
-      line_bytes_(2 * pairs_),
-      lines_(needs_lines(from, to) ? line_count * line_bytes_ : 0) {}
+      line_bytes_(2 * pairs_) {
+    const std::size_t needed = needs_lines(from, to) ? line_count * line_bytes_ : 0;
+    if (lines.size() < needed) lines.resize(needed);
+    lines_ = lines.data();
+}
 
 void SameSize::run(const PictureIn& in, const PictureOut& out) noexcept {
     if (in.format == out.format)

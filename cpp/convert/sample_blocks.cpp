@@ -4,6 +4,7 @@
 #include <cstring>
 #include <span>
 
+#include "convert/overlap.hpp"
 #include "convert/samples.hpp"
 
 namespace spike {
@@ -167,7 +168,20 @@ void copy(const SamplesIn& in, const SamplesOut& out) noexcept {
     });
 }
 
+template <typename Void>
+Pieces samples_of(const SampleBlock<Void>& block, std::size_t channel) noexcept {
+    const std::size_t bytes = block.type == SampleType::int16 ? 2 : 4;
+    return {block.data[channel], block.stride * static_cast<std::ptrdiff_t>(bytes), block.count, bytes};
+}
+
 }  // namespace
+
+bool share_bytes(const SamplesIn& in, const SamplesOut& out) noexcept {
+    for (std::size_t from = 0; from < in.channels; ++from)
+        for (std::size_t to = 0; to < out.channels; ++to)
+            if (share_bytes(samples_of(in, from), samples_of(out, to))) return true;
+    return false;
+}
 
 ChannelMix channel_mix(std::size_t from, std::size_t to) noexcept {
     ChannelMix mix;

@@ -25,6 +25,9 @@ struct SampleBlock {
 using SamplesIn = SampleBlock<const void>;
 using SamplesOut = SampleBlock<void>;
 
+// Whether a byte of one is a byte of the other. Channels of one interleaved block share none.
+bool share_bytes(const SamplesIn& in, const SamplesOut& out) noexcept;
+
 // gains[to][from]: what each channel that leaves takes of each that enters.
 struct ChannelMix {
     std::array<std::array<float, most_channels>, most_channels> gains{};

@@ -76,3 +76,26 @@ TEST_CASE("grey stays grey") {
 TEST_CASE("a format that does not exist is refused") {
     CHECK_THROWS_AS(spike::pixel_format("yuv999"), std::invalid_argument);
 }
+
+TEST_CASE("pictures that share bytes are found, those that lie between each other's rows are not") {
+    std::vector<std::uint8_t> memory(64 * 40);
+    const auto at = [&](std::size_t offset, std::ptrdiff_t stride, std::size_t width, std::size_t height) {
+        return spike::PictureOut{spike::PixelFormat::gray8, width, height, {memory.data() + offset}, {stride}};
+    };
+    const auto share = [](const spike::PictureOut& a, const spike::PictureOut& b) {
+        const auto in = [](const spike::PictureOut& out) {
+            return spike::PictureIn{out.format, out.width, out.height, {out.planes[0]}, out.strides};
+        };
+        CHECK(spike::share_bytes(in(a), b) == spike::share_bytes(in(b), a));
+        return spike::share_bytes(in(a), b);
+    };
+    CHECK(share(at(0, 64, 32, 40), at(0, 64, 32, 40)));
+    CHECK(share(at(0, 64, 33, 40), at(32, 64, 32, 40)));
+    CHECK(!share(at(0, 64, 32, 40), at(32, 64, 32, 40)));
+    CHECK(!share(at(0, 64, 64, 20), at(64 * 20, 64, 64, 20)));
+    CHECK(share(at(0, 64, 64, 21), at(64 * 20, 64, 64, 20)));
+    CHECK(!share(at(0, 128, 64, 20), at(64, 128, 64, 20)));    // odd and even rows
+    CHECK(share(at(64 * 39, -64, 32, 40), at(0, 64, 32, 1)));  // upside down
+    CHECK(!share(at(64 * 39, -64, 32, 39), at(0, 64, 32, 1)));
+    CHECK(share(at(0, 64, 32, 40), at(32, 60, 28, 30)));  // rows of other lengths
+}

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/ring.hpp"
+#include "convert/pixels.hpp"
+#include "convert/sample_blocks.hpp"
 #include "dsp/noise_suppressor.hpp"
 #include "dsp/resampler.hpp"
 #include "pipeline/capture_pipeline.hpp"
@@ -133,6 +135,32 @@ TEST_CASE("the resampler with a ratio that varies allocates nothing while it run
               resampler.set_ratio(1.002);
               resampler.process<float>({in.data()}, 480, {out.data()});
           }) == 0);
+}
+
+TEST_CASE("pictures allocate nothing once their sizes and formats are known") {
+    using enum spike::PixelFormat;
+    const auto formats = {i420, nv12, yuyv, rgb24, argb, gray8};
+    spike::OwnedPicture in, out;
+    const auto convert = [&](spike::PixelFormat from, spike::PixelFormat to) {
+        in.reshape(from, 66, 50);
+        for (const auto& [width, height] : {std::pair{66u, 50u}, {50u, 66u}, {33u, 90u}}) {
+            out.reshape(to, width, height);
+            spike::convert_picture(in.in(), out.out(), {.orientation = {width == 66 ? 0 : 90, width == 33}});
+        }
+    };
+    for (const auto from : formats)
+        for (const auto to : formats) {
+            for (int warm = 0; warm < 2; ++warm) convert(from, to);  // sizes that are new, then all of them
+            CHECK(allocations_of([&] { convert(from, to); }) == 0);
+        }
+}
+
+TEST_CASE("samples are converted without an allocation") {
+    std::vector<float> from(2 * 960), to(6 * 960);
+    const spike::SamplesIn in{spike::SampleType::float32, 960, 2, 2, {from.data(), from.data() + 1}};
+    spike::SamplesOut out{spike::SampleType::int16, 960, 6, 1, {}};
+    for (std::size_t channel = 0; channel < 6; ++channel) out.data[channel] = to.data() + 960 * channel;
+    CHECK(allocations_of([&] { spike::convert_samples(in, out, 7u); }) == 0);
 }
 
 TEST_CASE("a ring allocates nothing after its construction") {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'picture_size', 'samples_of_frame', 'samples_to_frame']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -278,17 +278,13 @@ def active_isa() -> str:
     """
     The instruction set that the kernels of this process use: 'baseline', 'avx2', 'avx512' or 'neon'.
     """
-def convert_picture(source: typing.Any, from_format: typing.Any, to_format: typing.Any, width: typing.Any, height: typing.Any, colorspace: typing.Any, color_range: typing.Any, out: typing.Any, crop: typing.Any, rotate: typing.SupportsInt | typing.SupportsIndex, mirror: bool, scaling: typing.Any) -> typing.Any:
+def convert_picture(source: typing.Any, from_format: typing.Any, to_format: typing.Any, to_frame: bool, width: typing.Any, height: typing.Any, colorspace: typing.Any, color_range: typing.Any, out: typing.Any, crop: typing.Any, rotate: typing.SupportsInt | typing.SupportsIndex, mirror: bool, scaling: typing.Any) -> typing.Any:
     """
     Convert a picture; frames.py says how. Without `from_format` the source is a frame. Releases the GIL.
     """
 def convert_samples(a: typing.Any, dtype: str, channels: typing.SupportsInt | typing.SupportsIndex | None, planar_in: bool, planar_out: bool, dither: typing.SupportsInt | typing.SupportsIndex | None, out: typing.Any) -> numpy.ndarray:
     """
     Convert an array; frames.py says how.
-    """
-def picture_size(source: typing.Any, format: typing.Any) -> tuple[int, int]:
-    """
-    (width, height) of a picture.
     """
 def samples_of_frame(audio_frame: typing.Any, dtype: str, channels: typing.SupportsInt | typing.SupportsIndex | None, planar: bool, dither: typing.SupportsInt | typing.SupportsIndex | None, out: typing.Any) -> numpy.ndarray:
     """

@@ -74,7 +74,7 @@ def to_ndarray(
     if out is not None and type(out) is not np.ndarray:
         out = _in_place(out)
     made: Bytes = _core.convert_picture(
-        video_frame, None, format, width, height, colorspace, color_range, out, crop, rotate, mirror, scaling
+        video_frame, None, format, False, width, height, colorspace, color_range, out, crop, rotate, mirror, scaling
     )
     return made
 
@@ -102,12 +102,14 @@ def from_ndarray(
     """
     if type(a) is not np.ndarray:
         a = _in_place(a)
-    if out is None:
-        size = _size_after(_core.picture_size(a, format), crop, rotate, width, height)
-        out = _new_frame(size, to)
-    _refuse_other_format(out, to)
-    _core.convert_picture(a, format, to, width, height, colorspace, color_range, out, crop, rotate, mirror, scaling)
-    return _coloured(out, colorspace, color_range)
+    made: av.VideoFrame = _core.convert_picture(
+        a, format, to, True, width, height, colorspace, color_range, out, crop, rotate, mirror, scaling
+    )
+    if colorspace is not None:
+        made.colorspace = _COLORSPACES[colorspace]
+    if color_range is not None:
+        made.color_range = _COLOR_RANGES[color_range]
+    return made
 
 
 def reformat(
@@ -126,18 +128,14 @@ def reformat(
 
     The arguments are those of `from_ndarray`.
     """
-    if not hasattr(video_frame, "planes"):
-        raise TypeError(f"video_frame must be an av.VideoFrame, not {type(video_frame).__name__}")
-    if out is None:
-        size = _size_after((video_frame.width, video_frame.height), crop, rotate, width, height)
-        out = _new_frame(size, to)
-    _refuse_other_format(out, to)
-    _core.convert_picture(video_frame, None, to, width, height, None, None, out, crop, rotate, mirror, scaling)
-    out.colorspace, out.color_range = video_frame.colorspace, video_frame.color_range
-    out.pts = video_frame.pts
+    made: av.VideoFrame = _core.convert_picture(
+        video_frame, None, to, True, width, height, None, None, out, crop, rotate, mirror, scaling
+    )
+    made.colorspace, made.color_range = video_frame.colorspace, video_frame.color_range
+    made.pts = video_frame.pts
     if video_frame.time_base is not None:
-        out.time_base = video_frame.time_base
-    return out
+        made.time_base = video_frame.time_base
+    return made
 
 
 def planes(video_frame: av.VideoFrame) -> list[Bytes]:
@@ -145,9 +143,10 @@ def planes(video_frame: av.VideoFrame) -> list[Bytes]:
 
     Each keeps the memory of the frame alive. Rows may be longer than the picture is wide.
     """
-    if not hasattr(video_frame, "planes"):
-        raise TypeError(f"video_frame must be an av.VideoFrame, not {type(video_frame).__name__}")
-    return [_plane_bytes(plane) for plane in video_frame.planes]
+    try:
+        return [_plane_bytes(plane) for plane in video_frame.planes]
+    except AttributeError:
+        raise TypeError(f"video_frame must be an av.VideoFrame, not {type(video_frame).__name__}") from None
 
 
 def convert(
@@ -181,7 +180,8 @@ def convert(
         mirror: Whether left and right change places, after it was turned.
         scaling: ``"area"`` averages where the picture shrinks and is linear where it grows; ``"bilinear"`` and
             ``"bicubic"`` (Keys 1981, a = -1/2) stretch their kernels where it shrinks.
-        out: Takes an array of the right shape, or a list of planes, and is returned.
+        out: Takes an array of the right shape, or a list of planes, and is returned. It may not share memory with the
+            picture.
     """
     if type(array_or_planes) is not np.ndarray:
         array_or_planes = _in_place(array_or_planes)
@@ -191,6 +191,7 @@ def convert(
         array_or_planes,
         from_format,
         to_format,
+        False,
         width,
         height,
         colorspace,
@@ -210,50 +211,25 @@ def _in_place(a: Any) -> Any:
         return a
     if isinstance(a, Sequence) and not isinstance(a, (str, bytes, bytearray, memoryview)):
         return [_in_place(plane) for plane in a]
-    if isinstance(a, (bytes, bytearray, memoryview)) or hasattr(a, "__array_interface__"):
-        return np.asarray(a) if not isinstance(a, (bytes, bytearray)) else np.frombuffer(a, np.uint8)
+    if isinstance(a, memoryview):
+        return np.asarray(memoryview(a))  # which is refused where it was released
+    if isinstance(a, (bytes, bytearray)):
+        return np.frombuffer(a, np.uint8)
+    if hasattr(a, "__array_interface__"):
+        return np.asarray(a)
     if hasattr(a, "__dlpack__"):
         return np.from_dlpack(a)
     return a
 
 
 def _plane_bytes(plane: Any) -> Any:
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-
-
-def _size_after(
-    size: tuple[int, int], crop: Crop | None, rotate: int, width: int | None, height: int | None
-) -> tuple[int, int]:
-    """(width, height) of a picture that was cropped, turned and scaled."""
-    across, down = (crop[2], crop[3]) if crop else size
-    if rotate in {90, 270}:
-        across, down = down, across
-    size = (across if width is None else width, down if height is None else height)
-    if min(size) < 1:
-        raise ValueError(f"width and height must be above 0, not {size}")
-    return size
-
-
-def _new_frame(size: tuple[int, int], format: str) -> av.VideoFrame:  # noqa: A002
-    import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
-
-    return av.VideoFrame(*size, "gray" if format == "gray8" else format)
-
-
-def _refuse_other_format(frame: Any, to: str) -> None:
-    name = getattr(getattr(frame, "format", None), "name", None)
-    if name is None:
-        raise TypeError(f"out must be an av.VideoFrame, not {type(frame).__name__}")
-    if name != to and (name, to) != ("gray", "gray8"):
-        raise ValueError(f"out must be a {to} frame, not {frame}")
-
-
-def _coloured(frame: av.VideoFrame, colorspace: str | None, color_range: str | None) -> av.VideoFrame:
-    if colorspace is not None:
-        frame.colorspace = _COLORSPACES[colorspace]
-    if color_range is not None:
-        frame.color_range = _COLOR_RANGES[color_range]
-    return frame
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))
+    if plane.line_size > 0:
+        return rows
+    rows = rows[::-1]  # a picture that lies upside down
+    if rows.ctypes.data != plane.buffer_ptr:
+        raise ValueError("the rows of video_frame go backwards, which PyAV exports from version 17 on")
+    return rows
 
 
 def audio_to_ndarray(
@@ -342,7 +318,7 @@ def convert_samples(
         planar: Whether `a` has the shape ``(channels, n)``.
         planar_out: Whether the result has it, as `a` does by default.
         dither: A seed: integers then get triangular dither of two steps, peak to peak. Give every block another.
-        out: Takes an array of the right shape and dtype.
+        out: Takes an array of the right shape and dtype, which may not share memory with `a`.
     """
     return _core.convert_samples(a, dtype, channels, planar, planar if planar_out is None else planar_out, dither, out)
 
