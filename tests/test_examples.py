@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from rooms import FAR, NEAR, impulse_response, speech
 from sound_card import Room, sound_card
 
+from spike_engine import SpikeClient
 from spike_engine.server import ConversationServer, HummingPersona
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -155,6 +158,51 @@ async def test_window(server: ConversationServer) -> None:
     await server.end_conversation(invitation.conversation_id)
 
     assert "AI: Hello and welcome." in await output_of(process)
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[str]:
+    """A display that nobody looks at."""
+    pytest.importorskip("tkinter", reason="needs Tk (Debian: apt install python3-tk)")
+    if not shutil.which("Xvfb"):
+        pytest.skip("needs a display (Debian: apt install xvfb)")
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL) as server:
+        os.close(write_end)
+        with os.fdopen(read_end) as number:
+            yield f":{number.readline().strip()}"
+        server.terminate()
+
+
+def colours_of(image: Any) -> set[Any]:
+    return {image.get(x, y) for x in range(0, image.width(), 20) for y in range(0, image.height(), 20)}
+
+
+async def test_tk_window(server: ConversationServer, screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", screen)
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from tk_window import Window
+
+    invitation = server.create_conversation()
+    camera, microphone = np.zeros((180, 320, 3), np.uint8), np.zeros(48000, np.float32)
+    options = {"audio_source": microphone, "video_source": camera, "audio_output": None, "video_quality": "low"}
+    client = SpikeClient(
+        conversation_url=invitation.conversation_url, token=invitation.token, join_timeout_s=20.0, **options
+    )
+    async with client:
+        window = Window(client)
+        running = asyncio.create_task(window.run())
+        async with asyncio.timeout(30):
+            while "welcome" not in window.words["text"] or len(colours_of(window.shown)) < 4:  # a face
+                await asyncio.sleep(0.05)
+        assert window.root.winfo_viewable()
+        window.mute.invoke()
+        assert not client.state.audio_enabled
+        assert window.mute["text"] == "Unmute"
+        window.end.invoke()
+        await asyncio.wait_for(running, 10)
+    assert client.state.status == "disconnected"
 
 
 async def test_robot(server: ConversationServer) -> None:
