@@ -25,7 +25,7 @@ PYTHON_LAYERS = [
     {"errors", "inventory", "stats", "_core"},
     {"events", "pulse"},
     {"emitter", "options", "dsp", "frames"},
-    {"protocol", "openai_protocol", "turns", "state", "far_end", "portaudio"},
+    {"protocol", "openai_protocol", "turns", "state", "far_end", "fed_track", "portaudio"},
     {"devices"},
     {"playback", "adaptation", "sources", "device_watch"},
     {"tracks", "remote", "transports"},
@@ -39,7 +39,7 @@ PYTHON_LAYERS = [
     {"cli"},
 ]
 OUTSIDE = {  # packages that only these rooms import
-    "aiortc": {"tracks", "remote", "transports", "server"},
+    "aiortc": {"fed_track", "tracks", "remote", "transports", "server"},
     "sounddevice": {"portaudio"},
     "pulsectl": {"pulse"},
     "pipecat": {"integrations"},

@@ -164,6 +164,20 @@ async def test_a_muted_microphone_starts_no_turn(speech: np.ndarray) -> None:
     assert not begun
 
 
+@pytest.mark.parametrize("suppressed", [True, False])
+async def test_noise_is_taken_out_where_the_option_says_so(suppressed: bool) -> None:
+    noise = (0.03 * np.random.default_rng(2).standard_normal(3 * 48000)).astype(np.float32)
+    microphone = UnhurriedMicrophone(noise)
+    client = client_of(FrailTransport(), microphone, RecordingLoudspeaker(), noise_suppression=suppressed)
+    levels: dict[str, list[float]] = {"microphone": [], "processed": []}
+    client.add_audio_tap(lambda kind, block: levels[kind].append(float(np.square(block).mean())))
+    async with client:
+        await until_true(lambda: len(levels["processed"]) >= 149)
+    before, after = (np.sqrt(np.mean(levels[kind][100:149])) for kind in ("microphone", "processed"))
+
+    assert (after < 0.3 * before) == suppressed
+
+
 class LeakingLoudspeaker(RecordingLoudspeaker):
     """What it plays comes back from the microphone, quieter and 20 ms later."""
 

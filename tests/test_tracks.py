@@ -75,7 +75,7 @@ async def test_a_sender_that_falls_behind_gets_the_newest_frames() -> None:
         track.push(np.zeros(FRAME_SAMPLES, np.float32))
     await capture.close()
 
-    assert track.dropped_frames == 2
+    assert track.dropped == 2
 
 
 class Unplugged(ArrayMicrophone):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -13,23 +12,21 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
+from spike_engine.fed_track import FedTrack
 from spike_engine.playback import SAMPLE_RATE_HZ, Playback, resampler
 
 # What a program that reads slowly may still catch up with: half a second of voice, and of pictures only the newest.
 _QUEUED_FRAMES = {"audio": 25, "video": 1}
 
 
-class AITrack(MediaStreamTrack):
+class AITrack(FedTrack):
     """The AI's voice or picture for the program: one track from join to the end, across reconnections.
 
     While there is no connection, ``recv`` waits. Timestamps go on from one connection to the next.
     """
 
     def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
-        self._frames: deque[Any] = deque(maxlen=_QUEUED_FRAMES[kind])
-        self._arrived = asyncio.Event()
+        super().__init__(kind, _QUEUED_FRAMES[kind])
         self._offset = Fraction(0)
         self._end = Fraction(0)
         self._joined = True
@@ -38,27 +35,11 @@ class AITrack(MediaStreamTrack):
         """A new connection brings frames from now on, whose time starts anew."""
         self._joined = True
 
-    def push(self, frame: Any) -> None:
-        """Queue one frame; the oldest goes when nobody reads."""
-        self._frames.append(frame)
-        self._arrived.set()
-
-    async def recv(self) -> Any:
-        """The next frame: an ``av.AudioFrame`` or an ``av.VideoFrame``."""
-        while not self._frames:
-            if self.readyState != "live":
-                raise MediaStreamError
-            self._arrived.clear()
-            await self._arrived.wait()
-        frame = self._frames.popleft()
-        if frame.pts is not None and frame.time_base is not None:
-            self._set_time(frame)
-        return frame
-
-    def stop(self) -> None:
-        """End the track; a waiting ``recv`` raises."""
-        super().stop()
-        self._arrived.set()
+    def prepare(self, item: Any) -> Any:
+        """The frame as it came, at its time in the conversation."""
+        if item.pts is not None and item.time_base is not None:
+            self._set_time(item)
+        return item
 
     def _set_time(self, frame: Any) -> None:
         """Make time go on where the connection before left it."""

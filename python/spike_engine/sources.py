@@ -32,7 +32,27 @@ class Pace:
         await asyncio.sleep(max(0.0, due - now))
 
 
-class AudioStream:
+class _Iterated:
+    """What streams of sound and of pictures share: an iterator, and the track that it may come from."""
+
+    def __init__(self, things: AsyncIterator[Any], track: Any = None) -> None:
+        self._things = things
+        self._track = track
+        self._pace = Pace()
+
+    async def start(self) -> None:
+        """See :meth:`AudioSource.start`."""
+
+    async def close(self) -> None:
+        """See :meth:`AudioSource.close`; a generator is closed and a track stopped with it."""
+        if self._track:
+            self._track.stop()
+        if aclose := getattr(self._things, "aclose", None):
+            with contextlib.suppress(RuntimeError):  # it is running: whoever runs it, ends it
+                await aclose()
+
+
+class AudioStream(_Iterated):
     """Blocks of mono samples of any length as an :class:`~spike_engine.AudioSource`; silence when they end.
 
     Args:
@@ -40,21 +60,19 @@ class AudioStream:
         sample_rate_hz: Of the samples.
     """
 
-    def __init__(self, blocks: AsyncIterator[NDArray[Any]], sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
+    def __init__(
+        self, blocks: AsyncIterator[NDArray[Any]], sample_rate_hz: int = SAMPLE_RATE_HZ, *, track: Any = None
+    ) -> None:
+        super().__init__(blocks, track)
         self.sample_rate_hz = sample_rate_hz
-        self._blocks = blocks
         self._waiting = np.zeros(0, np.float32)
         self._ended = False
-        self._pace = Pace()
-
-    async def start(self) -> None:
-        """See :meth:`AudioSource.start`."""
 
     async def read(self, samples: int) -> Samples:
         """See :meth:`AudioSource.read`."""
         while len(self._waiting) < samples and not self._ended:
             try:
-                block = await anext(self._blocks)
+                block = await anext(self._things)
             except StopAsyncIteration:
                 self._ended = True
             else:
@@ -66,9 +84,7 @@ class AudioStream:
     async def close(self) -> None:
         """See :meth:`AudioSource.close`; a generator is closed too."""
         self._ended = True
-        if aclose := getattr(self._blocks, "aclose", None):
-            with contextlib.suppress(RuntimeError):  # it is running: whoever runs it, ends it
-                await aclose()
+        await super().close()
 
 
 class AudioArray(AudioStream):
@@ -116,13 +132,7 @@ class AudioTrack(AudioStream):
     """The sound of any aiortc track. Its own pace is kept; when it ends, silence follows."""
 
     def __init__(self, track: Any) -> None:
-        super().__init__(self._received(track))
-        self._track = track
-
-    async def close(self) -> None:
-        """See :meth:`AudioSource.close`; the track is stopped."""
-        self._track.stop()
-        await super().close()
+        super().__init__(self._received(track), track=track)
 
     async def _received(self, track: Any) -> AsyncIterator[NDArray[Any]]:
         resamplers: dict[int, dsp.Resampler] = {}
@@ -134,7 +144,7 @@ class AudioTrack(AudioStream):
             yield samples
 
 
-class VideoStream:
+class VideoStream(_Iterated):
     """Pictures as a :class:`~spike_engine.VideoSource`; the last one stays when they end.
 
     Args:
@@ -142,32 +152,25 @@ class VideoStream:
         fps: At which pace they are shown; None leaves it to the iterator.
     """
 
-    def __init__(self, pictures: AsyncIterator[NDArray[np.uint8]], fps: float | None = None) -> None:
-        self._pictures = pictures
+    def __init__(
+        self, pictures: AsyncIterator[NDArray[np.uint8]], fps: float | None = None, *, track: Any = None
+    ) -> None:
+        super().__init__(pictures, track)
         self._interval_s = 1 / fps if fps else 0.0
         self._last: NDArray[np.uint8] | None = None
-        self._pace = Pace()
-
-    async def start(self) -> None:
-        """See :meth:`VideoSource.start`."""
 
     async def read(self) -> NDArray[np.uint8]:
         """See :meth:`VideoSource.read`."""
         try:
-            self._last = await anext(self._pictures)
+            picture: NDArray[np.uint8] = await anext(self._things)
         except StopAsyncIteration:
             if self._last is None:
                 raise DeviceNotFound("there is not one picture to send") from None
             await asyncio.sleep(self._interval_s or 0.1)
             return self._last
+        self._last = picture
         await self._pace.wait(self._interval_s)
-        return self._last
-
-    async def close(self) -> None:
-        """See :meth:`VideoSource.close`; a generator is closed too."""
-        if aclose := getattr(self._pictures, "aclose", None):
-            with contextlib.suppress(RuntimeError):  # it is running: whoever runs it, ends it
-                await aclose()
+        return picture
 
 
 class VideoFile(VideoStream):
@@ -202,13 +205,7 @@ class VideoTrack(VideoStream):
     """The pictures of any aiortc track, at its own pace."""
 
     def __init__(self, track: Any) -> None:
-        super().__init__(self._received(track))
-        self._track = track
-
-    async def close(self) -> None:
-        """See :meth:`VideoSource.close`; the track is stopped."""
-        self._track.stop()
-        await super().close()
+        super().__init__(self._received(track), track=track)
 
     async def _received(self, track: Any) -> AsyncIterator[NDArray[np.uint8]]:
         async for frame in frames_of(track):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from spike_engine import dsp, frames
 from spike_engine.devices import AudioSource, Silence, VideoSource
 from spike_engine.errors import MediaError
+from spike_engine.fed_track import FedTrack
 from spike_engine.playback import SAMPLE_RATE_HZ, Playback, resampler
 
 __all__ = [
@@ -121,41 +121,19 @@ class Capture:
             track.push(processed)
 
 
-class MicrophoneTrack(MediaStreamTrack):
-    """The processed microphone as an aiortc track: mono, 48 kHz, 20 ms frames."""
-
-    kind = "audio"
+class MicrophoneTrack(FedTrack):
+    """The processed microphone as an aiortc track: mono, 48 kHz, 20 ms frames. Samples are pushed."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.dropped_frames = 0
-        self._frames: deque[NDArray[np.float32]] = deque(maxlen=_QUEUED_FRAMES)
-        self._arrived = asyncio.Event()
+        super().__init__("audio", _QUEUED_FRAMES)
         self._timestamp = 0
 
-    def push(self, samples: NDArray[np.float32]) -> None:
-        """Queue one frame; the oldest goes when the sender does not keep up."""
-        self.dropped_frames += len(self._frames) == _QUEUED_FRAMES
-        self._frames.append(samples)
-        self._arrived.set()
-
-    async def recv(self) -> Any:
-        """The next frame, an ``av.AudioFrame``."""
-        while not self._frames:
-            if self.readyState != "live":
-                raise MediaStreamError
-            self._arrived.clear()
-            await self._arrived.wait()
-        samples = self._frames.popleft()
-        frame = frames.audio_from_ndarray(samples, format="s16", sample_rate_hz=SAMPLE_RATE_HZ)
+    def prepare(self, item: Any) -> Any:
+        """The samples as a numbered frame."""
+        frame = frames.audio_from_ndarray(item, format="s16", sample_rate_hz=SAMPLE_RATE_HZ)
         frame.pts, frame.time_base = self._timestamp, Fraction(1, SAMPLE_RATE_HZ)
-        self._timestamp += len(samples)
+        self._timestamp += len(item)
         return frame
-
-    def stop(self) -> None:
-        """End the track; a waiting ``recv`` raises."""
-        super().stop()
-        self._arrived.set()
 
 
 class Filming:

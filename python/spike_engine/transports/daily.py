@@ -16,11 +16,12 @@ from typing import Any
 import av
 import daily
 import numpy as np
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
 
 from spike_engine import frames
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
 from spike_engine.events import DisconnectReason
+from spike_engine.fed_track import FedTrack
 from spike_engine.options import ClientOptions
 from spike_engine.protocol import ConversationProtocol
 from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
@@ -92,7 +93,7 @@ class _Room(daily.EventHandler):
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
-        self._tracks: list[_FedTrack] = []
+        self._tracks: list[_ParticipantTrack] = []
         self._left = False
         self._name = uuid.uuid4().hex[:8]
         self.call = daily.CallClient(event_handler=self)
@@ -171,20 +172,20 @@ class _Room(daily.EventHandler):
         """Hear and see the first participant who comes: the AI."""
         if self._tracks or self._left:
             return
-        voice = _FedTrack("audio")
+        voice = _ParticipantTrack("audio")
         self._tracks.append(voice)
         self.call.set_audio_renderer(
             participant["id"],
-            lambda _id, data, _source: self._on_loop(voice.feed, _sound_of(data)),
+            lambda _id, data, _source: self._on_loop(voice.push, _sound_of(data)),
             sample_rate=SAMPLE_RATE_HZ,
         )
         self._listener.on_track(voice)
         if self._media.wants_video:
-            picture = _FedTrack("video")
+            picture = _ParticipantTrack("video")
             self._tracks.append(picture)
             self.call.set_video_renderer(
                 participant["id"],
-                lambda _id, frame, _source: self._on_loop(picture.feed, _picture_of(frame)),
+                lambda _id, frame, _source: self._on_loop(picture.push, _picture_of(frame)),
                 color_format="RGB",
             )
             self._listener.on_track(picture)
@@ -206,30 +207,19 @@ class _Room(daily.EventHandler):
         self._tasks.append(asyncio.create_task(work))
 
 
-class _FedTrack(MediaStreamTrack):
+class _ParticipantTrack(FedTrack):
     """Frames of a participant's, as an aiortc track."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
-        self._frames: asyncio.Queue[Any] = asyncio.Queue()
+        super().__init__(kind, {"audio": 25, "video": 1}[kind])
         self._samples = 0
 
-    def feed(self, frame: Any) -> None:
-        if isinstance(frame, av.AudioFrame):
-            frame.pts, frame.time_base = self._samples, Fraction(1, SAMPLE_RATE_HZ)
-            self._samples += frame.samples
-        self._frames.put_nowait(frame)
-
-    async def recv(self) -> Any:
-        frame = None if self.readyState != "live" else await self._frames.get()
-        if frame is None:
-            raise MediaStreamError
-        return frame
-
-    def stop(self) -> None:
-        super().stop()
-        self._frames.put_nowait(None)
+    def prepare(self, item: Any) -> Any:
+        """The frame; Daily does not number sound."""
+        if isinstance(item, av.AudioFrame):
+            item.pts, item.time_base = self._samples, Fraction(1, SAMPLE_RATE_HZ)
+            self._samples += item.samples
+        return item
 
 
 def stats_of(network: Any) -> TransportStats:

@@ -6,12 +6,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from spike_engine.openai_protocol import OpenAIProtocol
 from spike_engine.options import ClientOptions
-from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
+from spike_engine.transports.base import LocalMedia, TransportListener
 from spike_engine.transports.http import request
 from spike_engine.transports.peer import Peer
+from spike_engine.transports.single import SinglePeer
 
 
-class OpenAIRealtimeTransport:
+class OpenAIRealtimeTransport(SinglePeer):
     """One Realtime call. Implements :class:`~spike_engine.transports.base.Transport`.
 
     The API keeps no call whose connection broke: connecting again begins another, with the same token.
@@ -23,10 +24,9 @@ class OpenAIRealtimeTransport:
     carries_video = False
 
     def __init__(self, options: ClientOptions) -> None:
+        super().__init__(options)
         self.call_id: str | None = None
-        self._options = options
         self._url = calls_url(options.conversation_url)
-        self._peer: Peer | None = None
 
     def create_protocol(self) -> OpenAIProtocol:
         """See :meth:`Transport.create_protocol`."""
@@ -53,28 +53,8 @@ class OpenAIRealtimeTransport:
             await self.close()
             raise
 
-    def send(self, text: str) -> None:
-        """See :meth:`Transport.send`."""
-        if self._peer:
-            self._peer.send(text)
-
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """See :meth:`Transport.set_track_enabled`: the API has no word for it, a muted microphone sends silence."""
-
-    def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
-        """See :meth:`Transport.set_limits`."""
-        if self._peer:
-            self._peer.set_limits(audio_bps=audio_bps, video_bps=video_bps, loss=loss)
-
-    async def get_stats(self) -> TransportStats:
-        """See :meth:`Transport.get_stats`."""
-        return await self._peer.get_stats() if self._peer else TransportStats()
-
-    async def close(self) -> None:
-        """See :meth:`Transport.close`."""
-        peer, self._peer = self._peer, None
-        if peer:
-            await peer.close()
 
 
 def calls_url(conversation_url: str) -> str:

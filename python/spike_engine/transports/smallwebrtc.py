@@ -17,23 +17,23 @@ from spike_engine.errors import ConnectionFailed, InvalidOption, SpikeError
 from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions, IceServer
 from spike_engine.protocol import ConversationProtocol, encode_signalling
-from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
+from spike_engine.transports.base import LocalMedia, TransportListener
 from spike_engine.transports.http import parse_object, request
 from spike_engine.transports.peer import Peer
+from spike_engine.transports.single import SinglePeer
 
 PING_INTERVAL_S = 1.0
 
 
-class SmallWebRTCTransport:
+class SmallWebRTCTransport(SinglePeer):
     """One conversation over an aiortc peer connection. Implements :class:`~spike_engine.transports.base.Transport`."""
 
     carries_video = True
 
     def __init__(self, options: ClientOptions) -> None:
-        self._options = options
+        super().__init__(options)
         self._url = _offer_url(options.conversation_url)
         self._listener: TransportListener | None = None
-        self._peer: Peer | None = None
         self._peer_id: str | None = None
         self._ice_servers: tuple[IceServer, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,34 +58,18 @@ class SmallWebRTCTransport:
             raise
         self._spawn(self._ping())
 
-    def send(self, text: str) -> None:
-        """See :meth:`Transport.send`."""
-        if self._peer:
-            self._peer.send(text)
-
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """See :meth:`Transport.set_track_enabled`."""
         receiver_index = {"audio": 0, "video": 1}[kind]
         self.send(encode_signalling("trackStatus", receiver_index=receiver_index, enabled=enabled))
 
-    def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
-        """See :meth:`Transport.set_limits`."""
-        if self._peer:
-            self._peer.set_limits(audio_bps=audio_bps, video_bps=video_bps, loss=loss)
-
-    async def get_stats(self) -> TransportStats:
-        """See :meth:`Transport.get_stats`."""
-        return await self._peer.get_stats() if self._peer else TransportStats()
-
     async def close(self) -> None:
         """See :meth:`Transport.close`."""
-        peer, self._peer = self._peer, None
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if peer:
-            await peer.close()
+        await super().close()
 
     # --- what the peer connection reports -----------------------------------------------------------------------------
 
