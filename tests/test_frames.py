@@ -70,6 +70,16 @@ def test_rgb_becomes_yuv_as_the_standard_says(colorspace: Any, color_range: Any)
     assert (yuv == np.round(expected)).mean() >= 0.99
 
 
+@pytest.mark.parametrize("via", ["yuv420p", "nv12", "yuyv422"])
+@pytest.mark.parametrize(("colorspace", "color_range"), COLOURS)
+def test_rgb_comes_back_where_pixels_that_share_chroma_are_alike(colorspace: Any, color_range: Any, via: str) -> None:
+    rgb = picture(120, 160).repeat(2, 0).repeat(2, 1)
+    colours = {"colorspace": colorspace, "color_range": color_range}
+    back = frames.convert(frames.convert(rgb, "rgb24", via, **colours), via, "rgb24", **colours)
+
+    assert np.abs(back.astype(int) - rgb).max() <= (1 if color_range == "full" else 2)
+
+
 @pytest.mark.parametrize("to", FORMATS)
 @pytest.mark.parametrize("via", FORMATS)
 def test_a_flat_colour_survives_every_way(via: str, to: str) -> None:
@@ -391,12 +401,33 @@ class Tensor:
         return self._array.__dlpack_device__()
 
 
+class Interface:
+    """Memory that is known by the array interface alone."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        self.__array_interface__ = array.__array_interface__
+
+
 def test_tensors_and_buffers_are_read_in_place() -> None:
     rgb = picture()
     expected = frames.convert(rgb, "rgb24", "nv12")
 
     np.testing.assert_array_equal(frames.convert(Tensor(rgb), "rgb24", "nv12"), expected)
     np.testing.assert_array_equal(frames.convert(memoryview(rgb), "rgb24", "nv12"), expected)
+    np.testing.assert_array_equal(frames.convert(Interface(rgb), "rgb24", "nv12"), expected)
+    frame = frames.from_ndarray(Tensor(rgb), to="nv12", colorspace="bt709")
+    np.testing.assert_array_equal(frames.to_ndarray(frame), frames.to_ndarray(frames.reformat(frame, "nv12")))
+
+
+def test_tensors_and_buffers_are_written_in_place() -> None:
+    rgb = picture()
+    expected = frames.convert(rgb, "rgb24", "bgra")
+
+    for wrap in (Interface, memoryview, Tensor):
+        out = np.zeros_like(expected)
+        frames.convert(rgb, "rgb24", "bgra", out=wrap(out))
+        np.testing.assert_array_equal(out, expected)
 
 
 def test_samples_of_more_channels_are_mixed_by_the_documented_gains() -> None:
