@@ -78,6 +78,20 @@ def webrtc_of_pywebrtc_audio(microphone: Samples, far: Samples) -> Samples:
     return by_frames(lambda near, loud: np.asarray(canceller.process(near, loud)))(microphone, far)
 
 
+def webrtc_of_aec_audio_processing(microphone: Samples, far: Samples) -> Samples:
+    from aec_audio_processing import AudioProcessor  # noqa: PLC0415
+
+    processor = AudioProcessor(enable_aec=True, enable_ns=False, enable_agc=False, enable_vad=False)
+    processor.set_stream_format(RATE_HZ, 1, RATE_HZ, 1)
+    processor.set_reverse_stream_format(RATE_HZ, 1)
+
+    def process(near: np.ndarray, loud: np.ndarray) -> np.ndarray:
+        processor.process_reverse_stream(loud.tobytes())
+        return np.frombuffer(processor.process_stream(near.tobytes()), np.int16)
+
+    return by_frames(process)(microphone, far)
+
+
 def speexdsp(microphone: Samples, far: Samples) -> Samples:
     from speexdsp_aec import SpeexAec  # noqa: PLC0415
 
@@ -91,6 +105,7 @@ SYSTEMS: dict[str, Canceller] = {
     "nothing": nothing,
     "WebRTC AEC3 (livekit)": webrtc_of_livekit,
     "WebRTC AEC3 (pywebrtc-audio)": webrtc_of_pywebrtc_audio,
+    "WebRTC AEC3 (aec-audio-processing)": webrtc_of_aec_audio_processing,
     "SpeexDSP (speexdsp-aec)": speexdsp,
     "spike_engine, spectral": spike("spectral"),
     "spike_engine": spike("neural"),

@@ -234,13 +234,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--barge-ins", type=int, default=20)
+    parser.add_argument(
+        "--keep", type=Path, help="a folder for what the engine heard and played: heard.s16, interleaved"
+    )
     parser.add_argument("--engine", type=Path, help="(what this program starts itself with)")
     options = parser.parse_args()
     if options.engine:
         asyncio.run(engine(options.engine))
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        result = run(options.seconds, options.barge_ins, Path(folder))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        result = run(options.seconds, options.barge_ins, folder)
     print(result.table())
     soon = [s is not None and s <= NOTICED_WITHIN_S for s in result.notice_s]
     return 0 if all(soon) and not result.false_starts else 1

@@ -163,6 +163,25 @@ async def test_a_far_end_that_falls_behind_catches_up_within_a_second(sounddevic
     assert seen[-1] == 300
 
 
+async def test_a_callback_that_comes_late_moves_the_far_end_once(sounddevice: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
+    seen = []
+    for number in range(1, 601):
+        loudspeaker.write(np.full(BLOCK_SAMPLES, number, np.float32))
+        if number % 100:  # else its callback is held up until the next one's time
+            sounddevice.opened[0].call(block)
+            if number % 100 == 1 and number > 1:
+                sounddevice.opened[0].call(block)
+        seen.append(float(loudspeaker.played(BLOCK_SAMPLES)[-1]))
+    await loudspeaker.close()
+    behind = [number - value for number, value in enumerate(seen, 1) if value]
+
+    assert behind[:99] == [0] * 99
+    assert set(behind[99:]) == {1}  # as much as was missing is held back from then on
+
+
 async def test_a_device_that_nobody_waits_for_any_more_is_closed(
     sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:

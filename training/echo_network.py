@@ -8,6 +8,7 @@ are. It answers with a gain for each band and the chance that the near end talks
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,17 @@ FLOOR = 1e-6  # of a band's power
 EDGES = np.concatenate([np.arange(0, 32), np.arange(32, 64, 2), np.linspace(64, BINS, 17).round().astype(int)])
 BANDS = len(EDGES) - 1
 WINDOW_SHAPE = torch.sqrt(torch.hann_window(WINDOW))
+LOST = 2.4  # weight of what is lost of a voice, against 1 for what is left of an echo
+
+
+class Example(NamedTuple):
+    """What the network hears and is to answer, each (batch, frames, ...): all that does not change while it learns."""
+
+    features: Tensor
+    error: Tensor  # compressed magnitudes
+    target: Tensor
+    likeness: Tensor  # cosines between the two
+    talking: Tensor
 
 
 def band_means() -> Tensor:
@@ -73,27 +85,31 @@ class EchoMask(nn.Module):
         return torch.sigmoid(self.gains(x)), self.voice(x)[..., 0]
 
 
-def loss_of(network: EchoMask, error: Tensor, target: Tensor, near: Tensor, answer: tuple[Tensor, Tensor]) -> Tensor:
-    """Compressed spectra, magnitudes and phases (Braun and Tashev 2021); more for what is lost of the voice."""
-    gains, voice = answer
-    made = error * (gains @ network.spread)
-    talking = talking_of(near)
+def compressed(spectrum: Tensor) -> Tensor:
+    """Magnitudes as loudness goes: their power of 0.3."""
+    return (power(spectrum) + 1e-8) ** 0.15
 
-    def compressed(x: Tensor) -> tuple[Tensor, Tensor]:
-        magnitude = torch.sqrt(power(x) + 1e-8)
-        squeezed = magnitude**0.3
-        return squeezed, x * (squeezed / magnitude)
 
-    (wanted, wanted_complex), (got, got_complex) = compressed(target), compressed(made)
-    lost = torch.relu(wanted - got) ** 2
-    left = torch.relu(got - wanted) ** 2
-    quiet = (1 - talking)[..., None]
-    spectral = lost * (2.4 - 1.6 * quiet) + left * (1 + quiet) + 0.3 * power(got_complex - wanted_complex)
-    heard = nn.functional.binary_cross_entropy_with_logits(voice, talking)
-    return spectral.mean() + 0.03 * heard
+def likeness_of(one: Tensor, other: Tensor) -> Tensor:
+    """The cosine of the angle between two spectra."""
+    product = power(one) * power(other)
+    return (one.real * other.real + one.imag * other.imag) * torch.rsqrt(product + 1e-12)
 
 
 def talking_of(near: Tensor) -> Tensor:
     """1 in frames that are within 35 dB of the near end's loudest."""
     level = power(near).sum(-1)
     return ((level > level.amax(1, keepdim=True) * 10**-3.5) & (level > 1e-4)).float()
+
+
+def loss_of(network: EchoMask, made: Example, answer: tuple[Tensor, Tensor]) -> Tensor:
+    """Compressed spectra, magnitudes and phases (Braun and Tashev 2021); more for what is lost of the voice."""
+    gains, voice = answer
+    got = made.error * (((gains + 1e-4) ** 0.3) @ network.spread)
+    difference = got - made.target
+    lost, left = torch.relu(-difference) ** 2, torch.relu(difference) ** 2
+    quiet = (1 - made.talking)[..., None]
+    turned = difference**2 + 2 * got * made.target * (1 - made.likeness)
+    spectral = lost * (LOST - (LOST - 0.8) * quiet) + left * (1 + quiet) + 0.3 * turned
+    heard = nn.functional.binary_cross_entropy_with_logits(voice, made.talking)
+    return spectral.mean() + 0.03 * heard

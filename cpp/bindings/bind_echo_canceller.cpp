@@ -1,5 +1,9 @@
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <array>
+#include <tuple>
+
 #include "bindings/bindings.hpp"
 #include "bindings/framer.hpp"
 #include "dsp/echo_canceller.hpp"
@@ -7,6 +11,32 @@
 namespace py = pybind11;
 
 namespace spike::bindings {
+namespace {
+
+using Stage = Framed<EchoCanceller>;
+
+// What the linear stage makes of whole frames: error, predicted echo and aligned far end. For the training of the
+// residual stage's network, and for its tests.
+std::tuple<Array<float>, Array<float>, Array<float>> linear_stage(Stage& self, const Array<float>& microphone,
+                                                                  const Array<float>& far) {
+    const std::size_t frame = self.stage.frame_samples();
+    const auto samples = static_cast<std::size_t>(microphone.size());
+    require(self.stage.far_channels() == 1, "the linear stage is shown for a mono far end");
+    require(microphone.ndim() == 1 && far.ndim() == 1 && far.size() == microphone.size() && samples % frame == 0,
+            "microphone and far must have shape (n,), n a multiple of " + std::to_string(frame));
+    std::array<Array<float>, 3> parts;
+    for (auto& part : parts) part = Array<float>(microphone.size());
+    std::vector<float> out(frame);
+    for (std::size_t at = 0; at < samples; at += frame) {
+        self.stage.process({microphone.data() + at, frame}, {far.data() + at, frame}, out);
+        std::ranges::copy(self.stage.error(), parts[0].mutable_data() + at);
+        std::ranges::copy(self.stage.echo(), parts[1].mutable_data() + at);
+        std::ranges::copy(self.stage.far_aligned(), parts[2].mutable_data() + at);
+    }
+    return {parts[0], parts[1], parts[2]};
+}
+
+}  // namespace
 
 void bind_echo_canceller(py::module_& m) {
     py::class_<EchoStats>(m, "EchoStats", "By-products of the echo canceller, as of the last frame.")
@@ -16,9 +46,10 @@ void bind_echo_canceller(py::module_& m) {
                       "How much faster the far end's clock runs than the microphone's.")
         .def_readonly("converged", &EchoStats::converged, "The linear model takes at least 6 dB off.")
         .def_readonly("double_talk", &EchoStats::double_talk, "Probability that the near end talks too.")
-        .def_readonly("near_end", &EchoStats::near_end, "Probability that the near end talks, far end or not.");
+        .def_readonly("near_end", &EchoStats::near_end, "Probability that the near end talks, far end or not.")
+        .def_readonly("share_left", &EchoStats::share_left,
+                      "What the linear stage leaves of the microphone's power, 0 to 1, over a tenth of a second.");
 
-    using Stage = Framed<EchoCanceller>;
     py::class_<Stage>(m, "EchoCanceller")
         .def(py::init([](int sample_rate_hz, std::size_t far_channels,
                          std::optional<std::shared_ptr<const Weights>> weights) {
@@ -34,6 +65,8 @@ void bind_echo_canceller(py::module_& m) {
              py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
         .def("process", &process_with_far<std::int16_t, EchoCanceller>, py::arg("microphone").noconvert(),
              py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
+        .def("linear_stage", &linear_stage, py::arg("microphone").noconvert(), py::arg("far").noconvert(),
+             "What the linear stage makes of whole frames: error, predicted echo and aligned far end, float32.")
         .def("reset", &Stage::reset)
         .def_property_readonly("stats", [](const Stage& self) { return self.stage.stats(); })
         .def_property_readonly("frame_samples", [](const Stage& self) { return self.stage.frame_samples(); })

@@ -22,6 +22,10 @@ constexpr float slow_transition = 0.9999f, fast_transition = 0.997f;
 constexpr float race_smoothing = 0.95f;  // of the powers by which one filter takes over from the other
 constexpr float fast_wins = 0.7f, slow_wins = 0.5f;
 constexpr float doubt_after_a_jump = 0.1f;
+constexpr float quick_smoothing = 0.9f;      // 0.1 s
+constexpr float most_overprediction = 0.6f;  // of the error, that is echo which is not there
+constexpr float worth_relearning = 0.15f;    // what a model may leave of the microphone before it is relearned
+constexpr int frames_between_relearnings = 40;
 constexpr float worth_keeping = 0.2f;  // what a model may leave of the microphone to be remembered
 constexpr int frames_between_memories = 50;
 constexpr float works = 0.3f,
@@ -108,6 +112,8 @@ void EchoCanceller::reset() noexcept {
     std::fill(delayed_microphone_.begin(), delayed_microphone_.end(), 0.0f);
     microphone_power_ = error_power_ = out_power_ = recent_microphone_power_ = recent_error_power_ = 0.0f;
     recent_echo_power_ = explained_ = 0.0f;
+    quick_microphone_power_ = quick_error_power_ = overpredicted_ = 0.0f;
+    since_relearning_ = 0;
     begin_ = proposed_ = 0.0;
     placed_for_ = -1.0;
     moment_ = 0.0;
@@ -132,18 +138,22 @@ void EchoCanceller::follow_delay(std::span<const float> microphone, std::span<co
     drift_tracker_.observe_delay(moment_, *delay);
     const double found = *delay, same = same_delay_ms * config_.sample_rate_hz / 1000.0;
     const bool known = placed_for_ >= 0.0 && std::abs(found - placed_for_) <= same;
-    // A model that works is given up only for one delay that is seen again and again: a near end that talks makes the
-    // finder see many.
-    proofs_ = known ? 0 : std::abs(found - proposed_) <= same ? proofs_ + 1 : 1;
-    proposed_ = found;
-    const bool still_works = explained_ > works * recent_echo_power_;
+    // In a room full of reflections now one of them is found, now another: the majority has it.
+    if (proofs_ == 0) proposed_ = found;
+    const bool repeated = std::abs(found - proposed_) <= same;
+    proofs_ = known || !repeated ? std::max(0, proofs_ - 1) : proofs_ + 1;
     if (known) {
         placed_for_ = found;
         stats_.delay_ms = static_cast<float>(1000.0 * found / config_.sample_rate_hz);
-    } else if (proofs_ >= (still_works ? proofs_against_a_model : proofs_of_a_delay)) {
-        move_model(found);
+        return;
     }
+    // A model that works is moved only for one delay that is seen again and again: a near end that talks makes the
+    // finder see many.
+    const bool is_sure = placed_for_ >= 0.0 && still_works();
+    if (repeated && proofs_ >= (is_sure ? proofs_against_a_model : proofs_of_a_delay)) move_model(found);
 }
+
+bool EchoCanceller::still_works() const noexcept { return explained_ > works * recent_echo_power_; }
 
 void EchoCanceller::realign(double begin, std::ptrdiff_t blocks) noexcept {
     begin_ = begin;
@@ -154,7 +164,7 @@ void EchoCanceller::realign(double begin, std::ptrdiff_t blocks) noexcept {
 void EchoCanceller::move_model(double found) noexcept {
     const auto block = static_cast<double>(frame_);
     const double wanted = std::max(0.0, found - lead_blocks * block);
-    if (placed_for_ >= 0.0 && has_worked_) {
+    if (placed_for_ >= 0.0 && has_worked_ && !still_works()) {
         // The room has stayed, the buffers have not: the same model at another delay.
         realign(std::max(0.0, begin_ + found - placed_for_), 0);
         for (auto* filter : {&filter_, &fast_filter_}) {
@@ -196,6 +206,7 @@ void EchoCanceller::predict(std::span<const float> microphone) noexcept {
         older_.learn_from(old_, true);
         old_.learn_from(filter_, true);
     }
+    relearn_a_changed_path(microphone);
     if (fast_power_ < fast_wins * slow_power_) {
         filter_.learn_from(fast_filter_, true);
         slow_power_ = fast_power_;
@@ -207,6 +218,23 @@ void EchoCanceller::predict(std::span<const float> microphone) noexcept {
         std::swap(error_, fast_error_);
         std::swap(echo_, fast_echo_);
     }
+}
+
+// Who talks adds to the predicted echo; a path that has changed makes the prediction wrong, so that the microphone
+// holds less of it than was predicted. Then the quick filter begins anew, beside the other, which goes on as it is.
+void EchoCanceller::relearn_a_changed_path(std::span<const float> microphone) noexcept {
+    const auto follow = [](float& mean, float power) { mean += (1.0f - quick_smoothing) * (power - mean); };
+    follow(quick_microphone_power_, mean_power(microphone));
+    follow(quick_error_power_, mean_power(error_));
+    follow(overpredicted_, 2.0f * (mean_power(echo_) - mean_product(microphone, echo_)));
+    stats_.share_left = std::min(1.0f, quick_error_power_ / (quick_microphone_power_ + 1e-12f));
+    ++since_relearning_;
+    if (since_relearning_ < frames_between_relearnings || quick_microphone_power_ < far_active_power ||
+        quick_error_power_ < worth_relearning * quick_microphone_power_ ||
+        overpredicted_ < most_overprediction * quick_error_power_)
+        return;
+    since_relearning_ = 0;
+    fast_filter_.forget_certainty();
 }
 
 void EchoCanceller::follow_drift() noexcept {

@@ -22,6 +22,7 @@ struct EchoStats {
     bool converged = false;    // the model takes at least 6 dB off
     float double_talk = 0.0f;  // probability that the near end talks while the far end is heard, 0 to 1
     float near_end = 0.0f;     // the same, whether or not the far end is heard
+    float share_left = 0.0f;   // what the linear stage leaves of the microphone's power, over a tenth of a second
 };
 
 class EchoCanceller {
@@ -60,8 +61,10 @@ class EchoCanceller {
     void realign(double begin, std::ptrdiff_t blocks) noexcept;
     void follow_delay(std::span<const float> microphone, std::span<const float> far) noexcept;
     void move_model(double found) noexcept;
+    bool still_works() const noexcept;
     void read_far() noexcept;
     void predict(std::span<const float> microphone) noexcept;
+    void relearn_a_changed_path(std::span<const float> microphone) noexcept;
     void follow_drift() noexcept;
     void update_stats(std::span<const float> microphone, std::span<const float> out, float far_power) noexcept;
 
@@ -84,11 +87,13 @@ class EchoCanceller {
     double proposed_ = 0.0;    // the last delay that speaks against it
     bool has_worked_ = false;  // the model has converged since it was placed
     int kept_since_ = 0;
-    int proofs_ = 0;  // how often in a row it was found
+    int proofs_ = 0;  // how much more often it was found than others
     float microphone_power_ = 0.0f, error_power_ = 0.0f, out_power_ = 0.0f;
     float recent_microphone_power_ = 0.0f, recent_error_power_ = 0.0f;
     float recent_echo_power_ = 0.0f, explained_ = 0.0f;  // the predicted echo, and its product with the microphone
     float slow_power_ = 0.0f, fast_power_ = 0.0f;        // of what the two filters leave
+    float quick_microphone_power_ = 0.0f, quick_error_power_ = 0.0f, overpredicted_ = 0.0f;
+    int since_relearning_ = 0;  // frames
     EchoStats stats_;
 };
 

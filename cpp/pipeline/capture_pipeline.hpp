@@ -52,6 +52,7 @@ class CapturePipeline {
     void reset() noexcept;
 
   private:
+    void follow_levels(std::span<const float> far, std::span<const float> out) noexcept;
     bool somebody_talks() noexcept;
 
     Config config_;
@@ -61,7 +62,10 @@ class CapturePipeline {
     NoiseSuppressor noise_suppressor_;
     VoiceDetector voice_detector_;
     LevelMeter input_meter_, output_meter_;
-    std::vector<float> work_;
+    std::vector<float> work_, late_powers_;  // a frame; the microphone's power in each of the last ones
+    std::size_t late_at_ = 0;
+    float mean_power_heard_ = 0.0f, microphone_power_ = 0.0f, sent_power_ = 0.0f;
+    int far_frames_left_ = 0, voice_left_ = 0;  // for which the far end and a voice still count as heard
     float evidence_ = 0.0f;  // frames in which the near end was heard, less those in which it was not
     int frames_left_ = 0;    // for which the gate stays open
     CaptureStats stats_;

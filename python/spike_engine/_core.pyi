@@ -157,11 +157,20 @@ class EchoStats:
         """
         Probability that the near end talks, far end or not.
         """
+    @property
+    def share_left(self) -> float:
+        """
+        What the linear stage leaves of the microphone's power, 0 to 1, over a tenth of a second.
+        """
 class EchoCanceller:
     def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, weights: Weights | None = None) -> None:
         ...
     def hint_delay(self, delay_ms: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
+    def linear_stage(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32]) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        What the linear stage makes of whole frames: error, predicted echo and aligned far end, float32.
+        """
     @typing.overload
     def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
         ...

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ __all__ = [
     "CaptureStats",
     "EchoCanceller",
     "EchoStats",
+    "LinearStage",
     "NoiseSuppressor",
     "NoiseSuppressorBank",
     "RenderPipeline",
@@ -56,6 +57,20 @@ class _Stage:
     def reset(self) -> None:
         """Forget everything that was learned and kept."""
         self._core.reset()
+
+
+class LinearStage(NamedTuple):
+    """Signals of the echo canceller's linear stage, float32 of shape ``(n,)``.
+
+    Attributes:
+        error: What is left of the microphone.
+        echo: The echo that was predicted: with `error` it makes up the microphone.
+        far: The far end, as late as the echo's beginning.
+    """
+
+    error: NDArray[np.float32]
+    echo: NDArray[np.float32]
+    far: NDArray[np.float32]
 
 
 class EchoCanceller(_Stage):
@@ -91,6 +106,17 @@ class EchoCanceller(_Stage):
         """
         return _process_with_far(self._core, mic, far, out)
 
+    def linear_stage(self, mic: NDArray[np.float32], far: NDArray[np.float32]) -> LinearStage:
+        """What the linear stage makes of `mic` and a mono `far`, float32 of shape ``(n,)`` in whole frames of 10 ms.
+
+        For who trains or examines a residual stage: what goes on to it, without the frame of delay that it adds.
+
+        Raises:
+            ValueError: Another shape, or two far channels.
+        """
+        mic, far = _contiguous("mic", mic, (np.float32,)), _contiguous("far", far, (np.float32,))
+        return LinearStage(*self._core.linear_stage(mic, far))
+
     def hint_delay(self, delay_ms: float) -> None:
         """Say what the devices' timestamps tell of the delay from `far` to `mic`; heeded until the echo is found."""
         self._core.hint_delay(delay_ms)
@@ -99,8 +125,8 @@ class EchoCanceller(_Stage):
     def stats(self) -> EchoStats:
         """By-products of the last frame.
 
-        ``erle_db``, ``delay_ms``, ``drift_ppm``, ``converged``, ``double_talk``, and ``near_end``, the probability that
-        the near end talks.
+        ``erle_db``, ``delay_ms``, ``drift_ppm``, ``converged``, ``double_talk``, ``near_end``, the probability that the
+        near end talks, and ``share_left``, what the linear stage leaves of the microphone's power.
         """
         return self._core.stats
 

@@ -60,6 +60,10 @@ void AdaptiveFilter::reset() noexcept {
 void AdaptiveFilter::forget() noexcept {
     std::fill(real_.begin(), real_.end(), 0.0f);
     std::fill(imag_.begin(), imag_.end(), 0.0f);
+    forget_certainty();
+}
+
+void AdaptiveFilter::forget_certainty() noexcept {
     for (std::size_t row = 0; row < rows_; ++row)
         std::fill_n(variance_.begin() + static_cast<std::ptrdiff_t>(row * bins_), bins_,
                     initial_variance_of(row % far_->partitions()));

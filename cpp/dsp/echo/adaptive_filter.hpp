@@ -38,6 +38,9 @@ class AdaptiveFilter {
     // The path may have changed: each coefficient's uncertainty is at least this share of its power.
     void doubt(float share) noexcept;
 
+    // Keep what has been learned, but be as unsure of it as at the beginning.
+    void forget_certainty() noexcept;
+
     // Take over what another filter on the same far end has learned, with or without its certainty.
     void learn_from(const AdaptiveFilter& other, bool with_variance) noexcept;
 
