@@ -30,11 +30,13 @@ struct YuvRow {
     const std::uint8_t* v;
 };
 
-inline YuvRow row_of(const YuvRows& rows, std::size_t y) noexcept {
-    const auto at = [](const std::uint8_t* plane, std::ptrdiff_t stride, std::size_t row) {
-        return plane ? plane + static_cast<std::ptrdiff_t>(row) * stride : nullptr;
-    };
-    return {at(rows.luma, rows.luma_stride, y), at(rows.u, rows.u_stride, y / 2), at(rows.v, rows.v_stride, y / 2)};
+template <ChromaLayout layout>
+YuvRow row_of(const YuvRows& rows, std::size_t y) noexcept {
+    const auto at = static_cast<std::ptrdiff_t>(y), half = at / 2;
+    YuvRow row{rows.luma + at * rows.luma_stride, nullptr, nullptr};
+    if constexpr (layout != no_chroma) row.u = rows.u + half * rows.u_stride;
+    if constexpr (layout == planar_chroma) row.v = rows.v + half * rows.v_stride;
+    return row;
 }
 
 struct Chroma {
@@ -117,7 +119,7 @@ void to_packed(const YuvRows& in, std::uint8_t* out, std::ptrdiff_t stride, cons
     const ToRgbWords m(matrix);
     const std::size_t width = extent.width;
     for (std::size_t y = 0; y < extent.height; ++y, out += stride) {
-        const YuvRow row = row_of(in, y);
+        const YuvRow row = row_of<layout>(in, y);
         for_columns(
             width, [&](std::size_t x) { to_packed_step<layout, order>(row, x, out, m); },
             [&](std::size_t x, std::size_t columns) { to_packed_rest<layout, order>(row, x, columns, out, m); });

@@ -52,10 +52,10 @@ SameSize::SameSize(PixelFormat from, PixelFormat to, std::size_t width, const Co
       matrices_(matrices_of(colour)),
       width_(width),
       pairs_((width + 1) / 2),
-      line_bytes_(2 * pairs_) {
+      line_bytes_(2 * pairs_),
+      lines_(lines) {
     const std::size_t needed = needs_lines(from, to) ? line_count * line_bytes_ : 0;
     if (lines.size() < needed) lines.resize(needed);
-    lines_ = lines.data();
 }
 
 void SameSize::run(const PictureIn& in, const PictureOut& out) noexcept {

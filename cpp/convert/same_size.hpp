@@ -32,12 +32,12 @@ class SameSize {
     ChromaRow chroma_row(const PictureIn& in, std::size_t y, std::size_t below) noexcept;
     void store_chroma(const ChromaRow& chroma, const PictureOut& out, std::size_t y) noexcept;
     void store_yuyv(const std::uint8_t* luma, const ChromaRow& chroma, std::uint8_t* out) noexcept;
-    std::uint8_t* line(std::size_t index) noexcept { return lines_ + index * line_bytes_; }
+    std::uint8_t* line(std::size_t index) noexcept { return lines_.data() + index * line_bytes_; }
 
     const PixelRows& rows_;
     const Matrices& matrices_;
     std::size_t width_, pairs_, line_bytes_;
-    std::uint8_t* lines_;
+    std::vector<std::uint8_t>& lines_;
 };
 
 }  // namespace spike
