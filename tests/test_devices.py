@@ -21,6 +21,7 @@ from spike_engine import (
     Devices,
     MediaError,
     MediaPermissionDenied,
+    cameras,
     devices,
     portaudio,
 )
@@ -248,7 +249,7 @@ async def test_silence_keeps_time_and_plays_nowhere() -> None:
 
 async def test_a_camera_gives_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A generated picture stands in for the driver; the rest of the way is a camera's."""
-    monkeypatch.setattr(devices, "_open_camera", lambda *_: av.open("testsrc2=size=64x48:rate=30", format="lavfi"))
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: av.open("testsrc2=size=64x48:rate=30", format="lavfi"))
     camera = Camera("0", 64, 48, 30)
     await camera.start()
     picture = await camera.read()
@@ -260,7 +261,7 @@ async def test_a_camera_gives_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_camera_that_ends_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     source = "testsrc2=size=64x48:rate=30:duration=0.04"
-    monkeypatch.setattr(devices, "_open_camera", lambda *_: av.open(source, format="lavfi"))
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: av.open(source, format="lavfi"))
     camera = Camera("0", 64, 48, 30)
     await camera.start()
     assert (await camera.read()).shape == (48, 64, 3)
@@ -294,7 +295,7 @@ async def test_each_failure_of_a_camera_is_its_error(monkeypatch: pytest.MonkeyP
 
 
 async def test_the_default_camera_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "list_devices", devices.Devices)
+    monkeypatch.setattr(cameras, "list_cameras", tuple)
 
     with pytest.raises(DeviceNotFound, match="there is no camera"):
         await Camera("default", 64, 48, 30).start()
@@ -387,7 +388,7 @@ def test_cameras_have_names_and_ids_that_stay(tmp_path: Path) -> None:
     links.mkdir(parents=True)
     (links / "usb-back").symlink_to(tmp_path / "video1")
 
-    front, back = devices._cameras(tmp_path, tmp_path / "sys")
+    front, back = cameras.list_cameras(tmp_path, tmp_path / "sys")
     assert (front.id, front.name, front.is_default) == (str(tmp_path / "video0"), "Front", True)
     assert (back.id, back.name, back.is_default) == (str(links / "usb-back"), "Back", False)
 

@@ -22,10 +22,10 @@ SOURCES = ROOT / "python" / "spike_engine"
 
 # Each room may import from the rooms before it, and from itself.
 PYTHON_LAYERS = [
-    {"errors", "inventory", "stats", "_core"},
+    {"errors", "inventory", "stats", "opening", "_core"},
     {"events", "pulse"},
     {"emitter", "options", "dsp", "frames"},
-    {"protocol", "openai_protocol", "turns", "state", "far_end", "fed_track", "portaudio"},
+    {"protocol", "openai_protocol", "turns", "state", "far_end", "fed_track", "portaudio", "cameras"},
     {"devices"},
     {"playback", "adaptation", "sources", "device_watch"},
     {"tracks", "remote", "transports"},

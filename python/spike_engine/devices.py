@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine import dsp, frames
-from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
+from spike_engine import dsp
+from spike_engine.cameras import Camera, list_cameras
+from spike_engine.errors import DeviceNotFound
 from spike_engine.far_end import HOLD_UP_S, FarEnd
-from spike_engine.inventory import Device, Devices
+from spike_engine.inventory import Devices
+from spike_engine.opening import in_thread
 from spike_engine.portaudio import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Stream, audio_devices
+
+__all__ = [
+    "AudioSink",
+    "AudioSource",
+    "Camera",
+    "Devices",
+    "Loudspeaker",
+    "Microphone",
+    "Silence",
+    "VideoSource",
+    "list_devices",
+]
 
 # A device that has not moved for so long is gone: PortAudio often does not say so.
 STALL_S = 3.0
@@ -82,18 +92,7 @@ class VideoSource(Protocol):
 
 def list_devices() -> Devices:
     """The devices of this machine, empty where there are none. Blocks for some milliseconds."""
-    return Devices(audio=audio_devices("input"), video=_cameras(), audio_output=audio_devices("output"))
-
-
-def _cameras(folder: Path = Path("/dev"), described: Path = Path("/sys/class/video4linux")) -> tuple[Device, ...]:
-    """V4L2's; the id is a link that stays when cameras are plugged in another order, where the system makes one."""
-    links = {link.resolve(): link for link in sorted((folder / "v4l" / "by-id").glob("*"))}
-    found: list[Device] = []
-    for path in sorted(folder.glob("video*")):
-        name = described / path.name / "name"
-        readable = name.read_text().strip() if name.exists() else path.name
-        found.append(Device(str(links.get(path.resolve(), path)), readable, is_default=not found))
-    return tuple(found)
+    return Devices(audio=audio_devices("input"), video=list_cameras(), audio_output=audio_devices("output"))
 
 
 class Microphone:
@@ -118,7 +117,7 @@ class Microphone:
             with contextlib.suppress(RuntimeError):  # the loop is closing
                 loop.call_soon_threadsafe(self._captured.set)
 
-        self._stream = await _in_thread(Stream, "input", self._device_id, on_block)
+        self._stream = await in_thread(Stream, "input", self._device_id, on_block)
         self._presence = _Presence(self._stream)
 
     async def ready(self) -> None:
@@ -183,7 +182,7 @@ class Loudspeaker:
             self._begun.set()
 
         self._played_at_s = time.monotonic()
-        self._stream = await _in_thread(Stream, "output", self._device_id, on_block)
+        self._stream = await in_thread(Stream, "output", self._device_id, on_block)
         self._presence = _Presence(self._stream)
 
     async def ready(self) -> None:
@@ -275,89 +274,3 @@ class Silence:
 
     async def close(self) -> None:
         """See :meth:`AudioSource.close`."""
-
-
-class Camera:
-    """A camera through PyAV: V4L2 on Linux, AVFoundation on macOS, DirectShow on Windows."""
-
-    def __init__(self, device_id: str, width: int, height: int, fps: int) -> None:
-        self._device_id = device_id
-        self._options = {"video_size": f"{width}x{height}", "framerate": str(fps)}
-        self._container: Any = None
-        self._frames: Iterator[Any] | None = None
-        self._first: Any = None
-        self._lock = threading.Lock()  # a picture may be under way in a thread when the camera is closed
-
-    async def start(self) -> None:
-        """See :meth:`VideoSource.start`."""
-        device_id = self._device_id
-        if device_id == "default":
-            cameras = list_devices().video
-            if not cameras:
-                raise DeviceNotFound("there is no camera")
-            device_id = cameras[0].id
-        self._container = await _in_thread(_open_camera, device_id, self._options)
-        self._frames = self._container.decode(video=0)
-
-    async def ready(self) -> None:
-        """Return when it has given its first picture: cameras take their time."""
-        self._first = await asyncio.to_thread(self._next_frame)
-
-    async def read(self) -> NDArray[np.uint8]:
-        """See :meth:`VideoSource.read`."""
-        frame, self._first = self._first, None
-        return frames.to_ndarray(frame or await asyncio.to_thread(self._next_frame), "rgb24")
-
-    async def close(self) -> None:
-        """See :meth:`VideoSource.close`."""
-        await asyncio.to_thread(self._close)
-
-    def _close(self) -> None:
-        with self._lock:
-            container, self._container, self._frames = self._container, None, None
-            if container:
-                container.close()
-
-    def _next_frame(self) -> Any:
-        try:
-            with self._lock:
-                return next(self._frames or iter(()))
-        except (StopIteration, OSError) as error:
-            raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
-
-
-async def _in_thread(open_device: Callable[..., Any], *arguments: Any) -> Any:
-    """What `open_device` opens in a thread. If nobody waits for it any more when it is open, it is closed again."""
-    opening = asyncio.ensure_future(asyncio.to_thread(open_device, *arguments))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_unwanted)
-        raise
-
-
-def _close_unwanted(opening: asyncio.Future[Any]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
-
-
-def _open_camera(device_id: str, options: dict[str, str]) -> Any:
-    import av  # noqa: PLC0415 (only a program that uses a camera pays for it)
-
-    backend = {"Darwin": "avfoundation", "Windows": "dshow"}.get(platform.system(), "v4l2")
-    try:
-        return av.open(device_id, format=backend, options=options)
-    except PermissionError as error:
-        raise MediaPermissionDenied(f"this program may not use the camera {device_id!r}") from error
-    except (FileNotFoundError, av.error.ArgumentError) as error:
-        raise DeviceNotFound(f"there is no camera {device_id!r}") from error
-    except OSError as error:
-        raise _error_of_os(error, f"the camera {device_id!r}") from error
-
-
-def _error_of_os(error: OSError, what: str) -> MediaError:
-    if error.errno == errno.EBUSY:
-        return DeviceInUse(f"{what} is used by another program")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return MediaPermissionDenied(f"this program may not use {what}")
-    return DeviceNotFound(f"{what} cannot be opened: {error}")

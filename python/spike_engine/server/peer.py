@@ -155,7 +155,10 @@ class Peer:
         loop = asyncio.get_running_loop()
         self.touch()
         while not self._gone:
+            began_s = loop.time()
             await asyncio.sleep(WATCH_INTERVAL_S)
+            # While this program was held up, nothing could be heard.
+            self._last_sign_of_life_s += max(0.0, loop.time() - began_s - 2 * WATCH_INTERVAL_S)
             limit_s = SILENCE_LIMIT_S if self._channel else CONNECT_TIMEOUT_S
             if loop.time() - self._last_sign_of_life_s > limit_s:
                 logger.info("peer %s has been silent for %g s", self.id, limit_s)

@@ -282,8 +282,11 @@ class Peer:
     async def _watch_over(self) -> None:
         loop = asyncio.get_running_loop()
         received, heard_at = 0, loop.time()
+        interval_s = SILENCE_LIMIT_S / 10
         while loop.time() - heard_at < SILENCE_LIMIT_S:
-            await asyncio.sleep(SILENCE_LIMIT_S / 10)
+            began_s = loop.time()
+            await asyncio.sleep(interval_s)
+            heard_at += max(0.0, loop.time() - began_s - 2 * interval_s)  # held up, this program could hear nothing
             now_received = (await self.get_stats()).packets_received
             if now_received != received:
                 received, heard_at = now_received, loop.time()
