@@ -1,5 +1,7 @@
 #include "bindings/av_frame.hpp"
 
+#include <pybind11/gil_safe_call_once.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -16,17 +18,11 @@ struct FormatNumber {
     PixelFormat format;
 };
 
-// What is known of the type of frames, found out once and under the GIL.
+// What is known of PyAV's frames; no type where nothing is.
 struct Layout {
-    bool is_known = false, was_looked_for = false;
     PyTypeObject* type = nullptr;
     std::vector<FormatNumber> formats;
 };
-
-Layout& layout() {
-    static Layout found;
-    return found;
-}
 
 // A PyAV frame is a Python object, a table of methods, and the frame.
 const AvFrame* frame_inside(PyObject* object) noexcept {
@@ -55,21 +51,27 @@ bool agrees(const AvFrame& frame, py::handle object) {
     return same;
 }
 
-void look_for(Layout& found, PyTypeObject* type) {
+Layout look_at_frames() {
     const py::module_ av = py::module_::import("av");
-    if (av.attr("VideoFrame").ptr() != reinterpret_cast<PyObject*>(type)) return;
-    found.was_looked_for = true;
+    const py::object frame_type = av.attr("VideoFrame");
+    auto* type = reinterpret_cast<PyTypeObject*>(frame_type.ptr());
+    Layout found;
     if (type->tp_basicsize < static_cast<py::ssize_t>(sizeof(PyObject) + 2 * sizeof(void*)) || !is_known_version(av))
-        return;
+        return found;
     for (const char* name : {"yuv420p", "nv12", "yuyv422", "rgb24", "bgr24", "rgba", "bgra", "argb", "gray"}) {
-        const py::object frame = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(type))(6, 4, name);
+        const py::object frame = frame_type(6, 4, name);
         const AvFrame* inside = frame_inside(frame.ptr());
-        if (!inside || !agrees(*inside, frame)) return;
+        if (!inside || !agrees(*inside, frame)) return found;
         found.formats.push_back({inside->format, pixel_format(name)});
     }
     Py_INCREF(type);
     found.type = type;
-    found.is_known = true;
+    return found;
+}
+
+const Layout& layout() {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<Layout> kept;
+    return kept.call_once_and_store_result(look_at_frames).get_stored();
 }
 
 bool may_be_video_frame(PyTypeObject* type) { return std::string_view(type->tp_name).ends_with("VideoFrame"); }
@@ -77,10 +79,8 @@ bool may_be_video_frame(PyTypeObject* type) { return std::string_view(type->tp_n
 }  // namespace
 
 const AvFrame* av_frame_of(py::handle object) {
-    Layout& found = layout();
     PyTypeObject* type = Py_TYPE(object.ptr());
-    if (!found.was_looked_for && may_be_video_frame(type)) look_for(found, type);
-    return found.is_known && type == found.type ? frame_inside(object.ptr()) : nullptr;
+    return may_be_video_frame(type) && type == layout().type ? frame_inside(object.ptr()) : nullptr;
 }
 
 std::optional<PixelFormat> format_of(const AvFrame& frame) {
