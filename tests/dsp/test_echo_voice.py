@@ -44,4 +44,4 @@ def test_who_talks_over_the_bot_is_noticed_at_once(plan: Plan) -> None:
     active = voices(scenario)
 
     assert not any(active[: begin - 10])
-    assert any(active[begin : begin + 25])
+    assert any(active[begin : begin + 20])

@@ -1,0 +1,95 @@
+"""The core's echo mask against the same network in NumPy, in double precision, from the weights that are shipped.
+
+The network as it is trained stands in `training/echo_network.py`; the file's layout in `cpp/dsp/neural/weights.hpp`.
+"""
+
+from __future__ import annotations
+
+import struct
+from importlib import resources
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from rooms import FAR, NEAR, echo_of, impulse_response, speech
+
+from spike_engine.dsp import EchoCanceller
+
+RATE_HZ, FRAME, BINS, HIDDEN = 16000, 160, 161, 128
+EDGES = np.concatenate([np.arange(0, 32), np.arange(32, 64, 2), np.linspace(64, BINS, 17).round().astype(int)])
+Array = NDArray[np.float64]
+
+
+def weights() -> dict[str, Array]:
+    """The tensors of the package's file."""
+    data = (resources.files("spike_engine") / "weights" / "echo.spkw").read_bytes()
+    found = {}
+    for at in range(20, 20 + 48 * struct.unpack_from("<I", data, 16)[0], 48):
+        name = data[at : at + 32].rstrip(b"\0").decode()
+        kind, rows, columns, begin = struct.unpack_from("<4I", data, at + 32)
+        if kind == 0:
+            found[name] = np.frombuffer(data, "<f4", rows * columns, begin).astype(float)
+            continue
+        blocks, pairs = -(-rows // 16), (columns + 1) // 2
+        size = blocks * 16 * pairs * 2
+        whole = np.frombuffer(data, np.int8, size, begin).reshape(blocks, pairs, 16, 2).transpose(0, 2, 1, 3)
+        scales = np.frombuffer(data, "<f4", rows, begin + -(-size // 64) * 64)
+        found[name] = whole.reshape(blocks * 16, pairs * 2)[:rows, :columns] * scales[:, None].astype(float)
+    return found
+
+
+def spectra(samples: Array) -> Array:
+    """(frames, bins); frame k ends with sample FRAME * (k + 1)."""
+    padded = np.concatenate([np.zeros(FRAME), samples])
+    window = np.sqrt(0.5 - 0.5 * np.cos(np.pi * np.arange(2 * FRAME) / FRAME))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, 2 * FRAME)[::FRAME]
+    return np.fft.rfft(frames * window)
+
+
+def in_bands(values: Array) -> Array:
+    return np.stack([values[:, begin:end].mean(1) for begin, end in pairwise(EDGES)], axis=1)
+
+
+def heard(microphone: Array, error: Array, echo: Array, far: Array) -> Array:
+    powers = [in_bands(np.abs(x) ** 2) for x in (microphone, error, echo, far)]
+    scale = 1 / np.sqrt(powers[1] * powers[2] + 1e-12)
+    cross = error * echo.conj()
+    levels = [(10 * np.log10(power + 1e-6) + 20) / 25 for power in powers]
+    return np.concatenate([*levels, in_bands(cross.real) * scale, in_bands(cross.imag) * scale], axis=1)
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def gru(tensors: dict[str, Array], name: str, x: Array) -> Array:
+    state, states = np.zeros(HIDDEN), []
+    for row in x @ tensors[f"{name}.weight_ih"].T + tensors[f"{name}.bias_ih"]:
+        turned = tensors[f"{name}.weight_hh"] @ state + tensors[f"{name}.bias_hh"]
+        reset, update = (sigmoid(row[part] + turned[part]) for part in (slice(0, HIDDEN), slice(HIDDEN, 2 * HIDDEN)))
+        new = np.tanh(row[2 * HIDDEN :] + reset * turned[2 * HIDDEN :])
+        state = (1 - update) * new + update * state
+        states.append(state)
+    return np.stack(states)
+
+
+def test_the_core_agrees_with_the_network_in_numpy() -> None:
+    far = 0.7 * speech(FAR, RATE_HZ, 4.0)
+    microphone = echo_of(far, impulse_response(RATE_HZ, 0.3, 40, -6.0, seed=1))
+    microphone[2 * RATE_HZ :] += 0.4 * speech(NEAR, RATE_HZ, 2.0)
+    canceller = EchoCanceller(RATE_HZ)
+    chances = []
+    for at in range(0, len(far), FRAME):
+        canceller.process(microphone[at : at + FRAME], far[at : at + FRAME])
+        chances.append(canceller.stats.near_end)
+
+    stage = EchoCanceller(RATE_HZ).linear_stage(microphone, far)
+    tensors = weights()
+    features = heard(*(spectra(x.astype(float)) for x in (microphone, stage.error, stage.echo, stage.far)))
+    joined = np.maximum(features @ tensors["inputs.weight"].T + tensors["inputs.bias"], 0)
+    first = gru(tensors, "first", joined)
+    answer = first + gru(tensors, "second", first)
+    expected = sigmoid(answer @ tensors["voice.weight"].T + tensors["voice.bias"])[:, 0]
+
+    assert max(chances) > 0.8
+    np.testing.assert_allclose(chances, expected, atol=0.03)
