@@ -2,7 +2,7 @@
 
 python benchmarks/noise_quality.py [--recordings DIR]
 
-Needs pesq, pystoi, speechmos and what noise_scenes.py and suppressors.py name.
+Needs pesq, pystoi, speechmos, pocketsphinx and what noise_scenes.py and suppressors.py name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pystoi import stoi
 from scipy.signal import correlate
 from speechmos import dnsmos
 from suppressors import SYSTEMS, Make, Samples, installed
+from words import errors, words
 
 from spike_engine import dsp
 
@@ -39,6 +40,7 @@ COLUMNS = {
     "babble OVRL": ("babble", ".2f"),
     "transient OVRL": ("transient", ".2f"),
     "pauses / dB": ("pauses_db", ".0f"),
+    "words wrong": ("word_error_rate", ".0%"),
     "clean PESQ": ("clean_pesq", ".2f"),
     "speech / dB": ("speech_db", "+.1f"),
     "CPU / us": ("cpu_us", ".0f"),
@@ -74,7 +76,11 @@ def score(make: Make, scene: Scene, rate_hz: int) -> Scores:
     out, clean = (dsp.resample(x, rate_hz, 16000) if rate_hz != 16000 else x for x in (out, scene.clean))
     talking = slice(int(LEAD_S * 16000), None)
     mos = dnsmos.run(np.clip(out, -1, 1), 16000)
-    return {
+    counts = {}
+    if scene.english:
+        spoken = words(clean)
+        counts = {"words": len(spoken), "words_wrong": errors(words(out), spoken)}
+    return counts | {
         "pesq": pesq(16000, clean[talking], out[talking], "wb"),
         "stoi": float(stoi(clean[talking], out[talking], 16000)),
         "si_sdr_gain_db": gain_db,
@@ -94,7 +100,8 @@ def transparency(make: Make, clean: Samples, rate_hz: int) -> Scores:
 
 def qualities(make: Make, heard: list[Scene], plain: list[Samples], rate_hz: int) -> Scores:
     scores = [score(make, scene, rate_hz) for scene in heard]
-    mean = {key: float(np.mean([one[key] for one in scores])) for key in scores[0]}
+    mean = {key: float(np.mean([one[key] for one in scores if key in one])) for key in set().union(*scores)}
+    mean["word_error_rate"] = mean["words_wrong"] / max(mean["words"], 1)
     for kind in KINDS:
         mean[kind] = float(np.mean([s["ovrl"] for s, h in zip(scores, heard, strict=True) if h.kind == kind]))
     clean = [transparency(make, x, rate_hz) for x in plain]

