@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from bands import SPLIT_BIN
 from mixtures import Mixtures
 from network import Suppressor, shifted
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ BATCH, SECONDS = 24, 3.0
 PEAK_RATE, LEAST_RATE, WARM_STEPS = 1e-3, 1e-5, 150
 MATRIX_RATE = 1.7  # of that rate, for matrices under Muon
 CHECKPOINT_STEPS = 100
+RATIO_WEIGHT = 0.005
 # The bins that are judged, and what each counts: above 8 kHz every fourth, since bands are wide there.
 JUDGED = torch.cat([torch.arange(160), torch.arange(160, 481, 4)])
 WEIGHTS = torch.cat([torch.full((80,), 1.3), torch.full((80,), 0.9), torch.full((81,), 0.35)])
@@ -54,7 +56,15 @@ def loss_of(clean: Tensor, estimate: Tensor, voice: Tensor, noisy: Tensor) -> Te
     both = ((found - target) ** 2).sum(-1)
     spectral = ((0.7 * error + 0.4 * lost + 0.3 * both) * WEIGHTS).mean()
     heard = nn.functional.binary_cross_entropy_with_logits(voice, talking)
-    return spectral + 0.004 * heard
+    return spectral + 0.004 * heard + RATIO_WEIGHT * noise_to_voice(clean, estimate)
+
+
+def noise_to_voice(clean: Tensor, estimate: Tensor) -> Tensor:
+    """How much of what is loud is wrong, of powers below 8 kHz, in powers of ten: compressed spectra hardly ask it."""
+    voice, made = torch.view_as_real(clean[..., :SPLIT_BIN]), torch.view_as_real(estimate[..., :SPLIT_BIN])
+    power, wrong = (voice**2).sum((1, 2, 3)), ((made - voice) ** 2).sum((1, 2, 3))
+    there = power > 1e-7
+    return torch.log10((wrong[there] + 1e-3 * power[there]) / power[there]).sum() / len(power)
 
 
 @dataclass
@@ -62,12 +72,13 @@ class Schedule:
     """How far training has come, in time spent rather than in steps: machines differ."""
 
     seconds: float
+    peak: float
     spent: float = 0.0
 
     def rate(self, step: int) -> float:
         done = min(1.0, self.spent / self.seconds)
         return min(1.0, (step + 1) / WARM_STEPS) * (
-            LEAST_RATE + (PEAK_RATE - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
+            LEAST_RATE + (self.peak - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
         )
 
 
@@ -85,7 +96,7 @@ class Trainer:
         muon = torch.optim.Muon(matrices, lr=PEAK_RATE, weight_decay=1e-3, adjust_lr_fn="match_rms_adamw")
         self.averaged.eval()
         self.optimisers = [muon, torch.optim.AdamW(others, lr=PEAK_RATE, weight_decay=1e-4)]
-        self.schedule = Schedule(options.minutes * 60)
+        self.schedule = Schedule(options.minutes * 60, options.rate)
         self.step = 0
         self._file: Path = options.out / "checkpoint.pt"
         if options.begin_with and not self._file.exists():
@@ -141,6 +152,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=90.0)
     parser.add_argument("--begin-with", type=Path, help="a checkpoint whose averaged weights a new run starts from")
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--average", type=float, default=0.997, help="share of the averaged weights kept at a step")
     parser.add_argument("--seed", type=int, default=1)

@@ -28,13 +28,13 @@ struct Bank {
         : stage(config), frames(stage.streams() * stage.frame_samples()) {}
 
     template <typename Sample>
-    Array<Sample> process(const Array<Sample>& in) {
+    Array<Sample> process(const Array<Sample>& in, const std::optional<Array<Sample>>& given) {
         const std::size_t streams = stage.streams(), frame = stage.frame_samples();
         require(in.ndim() == 2 && static_cast<std::size_t>(in.shape(0)) == streams,
                 "the samples must have shape (" + std::to_string(streams) + ", n)");
         const auto count = static_cast<std::size_t>(in.shape(1));
         const std::size_t due = (filled + count) / frame * frame;
-        Array<Sample> out({streams, due});
+        Array<Sample> out = output_array(given, streams, due);
         std::size_t made = 0;
         for (std::size_t at = 0; at < count;) {
             const std::size_t now = std::min(count - at, frame - filled);
@@ -112,8 +112,9 @@ void bind_noise_suppressor(py::module_& m) {
              }),
              py::arg("streams"), py::arg("sample_rate_hz") = 48000, py::arg("attenuation_db") = py::none(),
              py::arg("weights") = py::none())
-        .def("process", &Bank::process<float>, py::arg("samples").noconvert())
-        .def("process", &Bank::process<std::int16_t>, py::arg("samples").noconvert())
+        .def("process", &Bank::process<float>, py::arg("samples").noconvert(), py::arg("out").noconvert() = py::none())
+        .def("process", &Bank::process<std::int16_t>, py::arg("samples").noconvert(),
+             py::arg("out").noconvert() = py::none())
         .def_property_readonly("speech_probability", &Bank::speech_probability);
     bind_settings(bank);
 }

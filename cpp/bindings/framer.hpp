@@ -74,6 +74,17 @@ Array<Sample> output_array(const std::optional<Array<Sample>>& out, std::size_t 
     return *out;
 }
 
+// The same for several streams, one a row.
+template <typename Sample>
+Array<Sample> output_array(const std::optional<Array<Sample>>& out, std::size_t streams, std::size_t due) {
+    if (!out) return Array<Sample>({streams, due});
+    require(
+        out->ndim() == 2 && static_cast<std::size_t>(out->shape(0)) == streams &&
+            static_cast<std::size_t>(out->shape(1)) == due,
+        "out must have shape (" + std::to_string(streams) + ", " + std::to_string(due) + "), what this call returns");
+    return *out;
+}
+
 // A stage behind a framer, as Python sees it.
 template <typename Stage>
 struct Framed {

@@ -131,7 +131,22 @@ class EchoCanceller(_Stage):
         return self._core.stats
 
 
-class NoiseSuppressor(_Stage):
+class _NoiseStage(_Stage):
+    """What one noise suppressor and many share."""
+
+    _core: _core.NoiseSuppressor | _core.NoiseSuppressorBank
+
+    @property
+    def attenuation_db(self) -> float:
+        """The most that noise is turned down by; may be set while samples flow."""
+        return self._core.attenuation_db
+
+    @attenuation_db.setter
+    def attenuation_db(self, attenuation_db: float) -> None:
+        self._core.attenuation_db = attenuation_db
+
+
+class NoiseSuppressor(_NoiseStage):
     """Turns down what is not speech.
 
     ``"neural"`` is a recurrent network of 987 thousand parameters, trained for this package, that answers each frame
@@ -161,21 +176,12 @@ class NoiseSuppressor(_Stage):
         return result
 
     @property
-    def attenuation_db(self) -> float:
-        """The most that noise is turned down by; may be set while samples flow."""
-        return self._core.attenuation_db
-
-    @attenuation_db.setter
-    def attenuation_db(self, attenuation_db: float) -> None:
-        self._core.attenuation_db = attenuation_db
-
-    @property
     def speech_probability(self) -> float:
         """Whether the last frame holds speech, 0 to 1."""
         return self._core.speech_probability
 
 
-class NoiseSuppressorBank(_Stage):
+class NoiseSuppressorBank(_NoiseStage):
     """The noise suppressor for many streams in step: the same samples as from one for each, in less time.
 
     Args:
@@ -197,19 +203,10 @@ class NoiseSuppressorBank(_Stage):
         )
         self.streams, self.sample_rate_hz, self.mode = streams, sample_rate_hz, mode
 
-    def process(self, x: S) -> S:
+    def process(self, x: S, *, out: S | None = None) -> S:
         """Clean `x`, shape ``(streams, n)``, one row for each stream."""
-        result: S = self._core.process(_contiguous("x", x))
+        result: S = self._core.process(_contiguous("x", x), _contiguous_output(out))
         return result
-
-    @property
-    def attenuation_db(self) -> float:
-        """The most that noise is turned down by; may be set while samples flow."""
-        return self._core.attenuation_db
-
-    @attenuation_db.setter
-    def attenuation_db(self, attenuation_db: float) -> None:
-        self._core.attenuation_db = attenuation_db
 
     @property
     def speech_probability(self) -> NDArray[np.float32]:

@@ -176,6 +176,17 @@ def test_a_bank_gives_each_stream_what_it_gets_alone(mode: Any, dtype: type) -> 
         bank.process(streams[:4])
 
 
+def test_a_bank_fills_the_array_that_it_is_given() -> None:
+    noise = np.stack([white(RATE_HZ, -30), white(RATE_HZ, -20)])
+    given = np.empty_like(noise)
+    returned = NoiseSuppressorBank(2, RATE_HZ).process(noise, out=given)
+
+    np.testing.assert_array_equal(given, NoiseSuppressorBank(2, RATE_HZ).process(noise))
+    assert np.shares_memory(returned, given)
+    with pytest.raises(ValueError, match=rf"shape \(2, {RATE_HZ}\)"):
+        NoiseSuppressorBank(2, RATE_HZ).process(noise, out=given[:, :-1].copy())
+
+
 def test_what_is_no_number_counts_as_silence_and_leaves_no_trace() -> None:
     suppressor = NoiseSuppressor(RATE_HZ)
     bad = white(RATE_HZ, -30)
