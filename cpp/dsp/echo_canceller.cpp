@@ -28,11 +28,16 @@ constexpr float worth_relearning = 0.15f;    // what a model may leave of the mi
 constexpr int frames_between_relearnings = 40;
 constexpr float worth_keeping = 0.2f;  // what a model may leave of the microphone to be remembered
 constexpr int frames_between_memories = 50;
-constexpr float works = 0.3f,
+// A jump is looked for while the model predicts an echo that is not there.
+constexpr float suspect_overprediction = 0.4f, suspect_share = 0.2f, right_share = 0.1f;
+constexpr int most_frames_of_doubt = 20;
+constexpr int frames_to_settle = 6;  // after a jump
+constexpr float works_share = 0.3f,
                 trusted = 0.5f;  // what it may leave to stay where it is, and for the drift to be measured
 // The model begins this much before the delay that was found: the correlation's peak is not always the first path.
 constexpr double lead_blocks = 1.0;
 constexpr double same_delay_ms = 1.0;
+constexpr double reach_blocks = 10.0;  // within which of the model's begin no delay speaks against it
 constexpr int proofs_of_a_delay = 2;
 constexpr int proofs_against_a_model = 12;  // while it still works
 constexpr float far_end_alone = 0.15f;      // probability of a near end below which the echo can be measured
@@ -87,7 +92,13 @@ EchoCanceller::EchoCanceller(const Config& config)
       fast_filter_(far_spectra_, {.transition = fast_transition, .constrained_per_block = 2}),
       old_(far_spectra_, {}),
       older_(far_spectra_, {}),
-      delay_finder_({config.sample_rate_hz, config.max_delay_ms}),
+      decimated_lines_({config.sample_rate_hz, config.max_delay_ms, config.tail_ms}),
+      delay_finder_(decimated_lines_),
+      jump_finder_(decimated_lines_, config.tail_ms / 10 * frame_),
+      fine_alignment_(far_line_, {.block_samples = frame_,
+                                  .channels = config.far_channels,
+                                  .response_samples = config.tail_ms / 10 * frame_,
+                                  .reach_samples = decimated_lines_.factor()}),
       drift_tracker_(frame_, config.sample_rate_hz),
       suppressor_({frame_, config.sample_rate_hz, config.weights}),
       far_sane_(frame_ * config.far_channels),
@@ -106,18 +117,22 @@ void EchoCanceller::reset() noexcept {
     far_spectra_.reset();
     for (auto* filter : {&filter_, &fast_filter_, &old_, &older_}) filter->reset();
     slow_power_ = fast_power_ = 0.0f;
+    decimated_lines_.reset();
+    fine_alignment_.reset();
     delay_finder_.reset();
     drift_tracker_.reset();
     suppressor_.reset();
     std::fill(delayed_microphone_.begin(), delayed_microphone_.end(), 0.0f);
     microphone_power_ = error_power_ = out_power_ = recent_microphone_power_ = recent_error_power_ = 0.0f;
     recent_echo_power_ = explained_ = 0.0f;
-    quick_microphone_power_ = quick_error_power_ = overpredicted_ = 0.0f;
+    quick_microphone_power_ = quick_error_power_ = quick_echo_power_ = overpredicted_ = 0.0f;
     since_relearning_ = 0;
     begin_ = proposed_ = 0.0;
     placed_for_ = -1.0;
     moment_ = 0.0;
-    proofs_ = 0;
+    proofs_ = memories_ = frames_of_doubt_ = settling_frames_ = 0;
+    was_right_ = has_worked_ = false;
+    jump_finder_.reset();
     stats_ = {};
 }
 
@@ -130,14 +145,16 @@ void EchoCanceller::hint_delay(double delay_ms) noexcept {
     if (shift != 0.0) realign(wanted * block, static_cast<std::ptrdiff_t>(shift));
 }
 
-void EchoCanceller::follow_delay(std::span<const float> microphone, std::span<const float> far) noexcept {
-    mix(far, 1.0f, far_mono_);
+void EchoCanceller::follow_delay() noexcept {
     moment_ += static_cast<double>(frame_);
-    const auto delay = delay_finder_.process(microphone, far_mono_);
+    const auto delay = delay_finder_.process();
     if (!delay) return;
     drift_tracker_.observe_delay(moment_, *delay);
     const double found = *delay, same = same_delay_ms * config_.sample_rate_hz / 1000.0;
     const bool known = placed_for_ >= 0.0 && std::abs(found - placed_for_) <= same;
+    const bool works = placed_for_ >= 0.0 && still_works();
+    // A late reflection may be louder than the first sound: a model that works has both.
+    if (works && found > placed_for_ + same && found < begin_ + reach_blocks * static_cast<double>(frame_)) return;
     // In a room full of reflections now one of them is found, now another: the majority has it.
     if (proofs_ == 0) proposed_ = found;
     const bool repeated = std::abs(found - proposed_) <= same;
@@ -149,14 +166,14 @@ void EchoCanceller::follow_delay(std::span<const float> microphone, std::span<co
     }
     // A model that works is moved only for one delay that is seen again and again: a near end that talks makes the
     // finder see many.
-    const bool is_sure = placed_for_ >= 0.0 && still_works();
-    if (repeated && proofs_ >= (is_sure ? proofs_against_a_model : proofs_of_a_delay)) move_model(found);
+    if (repeated && proofs_ >= (works ? proofs_against_a_model : proofs_of_a_delay)) move_model(found);
 }
 
-bool EchoCanceller::still_works() const noexcept { return explained_ > works * recent_echo_power_; }
+bool EchoCanceller::still_works() const noexcept { return explained_ > works_share * recent_echo_power_; }
 
 void EchoCanceller::realign(double begin, std::ptrdiff_t blocks) noexcept {
     begin_ = begin;
+    frames_of_doubt_ = 0;  // the finder's model lies elsewhere now
     far_spectra_.realign(far_line_, begin);
     for (auto* filter : {&filter_, &fast_filter_, &old_, &older_}) filter->shift(blocks);
 }
@@ -182,6 +199,55 @@ void EchoCanceller::move_model(double found) noexcept {
     stats_.delay_ms = static_cast<float>(1000.0 * found / config_.sample_rate_hz);
 }
 
+// While the model predicts an echo that is not there, and for a while after it has begun to fail, the echo is looked
+// for at other delays.
+void EchoCanceller::catch_a_jump() noexcept {
+    const bool is_loud = quick_microphone_power_ > far_active_power;
+    const bool fails = is_loud && stats_.share_left > suspect_share;
+    const bool is_wrong =
+        fails && overpredicted_ > suspect_overprediction * std::min(2.0f * quick_echo_power_, quick_error_power_);
+    const bool began_to_fail = fails && was_right_;
+    was_right_ = stats_.share_left < right_share || (was_right_ && !fails);
+    settling_frames_ = std::max(0, settling_frames_ - 1);
+    frames_of_doubt_ = std::max(0, frames_of_doubt_ - 1);
+    if ((is_wrong || began_to_fail) && memories_ >= 2 && placed_for_ >= 0.0) {
+        if (frames_of_doubt_ == 0) expect_a_jump();
+        frames_of_doubt_ = most_frames_of_doubt + frames_of_doubt_ % 2;
+    }
+    if (frames_of_doubt_ % 2 == 1)
+        if (const auto moved = jump_finder_.look(begin_)) jump(*moved);
+    stats_.delay_in_doubt = settling_frames_ > 0 || (frames_of_doubt_ > 0 && jump_finder_.is_elsewhere());
+}
+
+void EchoCanceller::expect_a_jump() noexcept {
+    older_.impulse_response(jump_finder_.response());
+    const double lead = placed_for_ - begin_ - 0.001 * config_.sample_rate_hz;
+    jump_finder_.expect(static_cast<std::size_t>(std::clamp(lead, 0.0, static_cast<double>(frame_))));
+}
+
+// The room has stayed, the buffers have not: what was known before is right at another delay.
+void EchoCanceller::jump(double moved) noexcept {
+    moved = std::round(moved);  // buffers jump by whole samples
+    moved += fine_alignment_.best_shift(jump_finder_.response(), begin_ + moved);
+    double begin = begin_ + moved;
+    const std::ptrdiff_t shift = begin < 0.0 ? 1 : 0;  // the model's lead
+    begin += static_cast<double>(shift) * static_cast<double>(frame_);
+    if (begin < 0.0) return;
+    realign(begin, shift);
+    for (auto* filter : {&filter_, &fast_filter_}) {
+        filter->learn_from(older_, true);
+        filter->doubt(doubt_after_a_jump);
+    }
+    old_.learn_from(older_, true);
+    placed_for_ += moved;
+    proofs_ = 0;
+    suppressor_.forget();
+    recent_error_power_ = quick_error_power_ = overpredicted_ = slow_power_ = fast_power_ = 0.0f;  // of another delay
+    settling_frames_ = frames_to_settle;
+    delay_finder_.drift(moved);
+    stats_.delay_ms = static_cast<float>(1000.0 * placed_for_ / config_.sample_rate_hz);
+}
+
 void EchoCanceller::read_far() noexcept {
     const double step = drift_tracker_.delay_step();
     const std::size_t most_samples = frame_ * config_.max_delay_ms / 10;
@@ -203,6 +269,7 @@ void EchoCanceller::predict(std::span<const float> microphone) noexcept {
     if (recent_error_power_ < worth_keeping * recent_microphone_power_ && recent_microphone_power_ > far_active_power &&
         ++kept_since_ >= frames_between_memories) {
         kept_since_ = 0;
+        ++memories_;
         older_.learn_from(old_, true);
         old_.learn_from(filter_, true);
     }
@@ -226,6 +293,7 @@ void EchoCanceller::relearn_a_changed_path(std::span<const float> microphone) no
     const auto follow = [](float& mean, float power) { mean += (1.0f - quick_smoothing) * (power - mean); };
     follow(quick_microphone_power_, mean_power(microphone));
     follow(quick_error_power_, mean_power(error_));
+    follow(quick_echo_power_, mean_power(echo_));
     follow(overpredicted_, 2.0f * (mean_power(echo_) - mean_product(microphone, echo_)));
     stats_.share_left = std::min(1.0f, quick_error_power_ / (quick_microphone_power_ + 1e-12f));
     ++since_relearning_;
@@ -238,8 +306,9 @@ void EchoCanceller::relearn_a_changed_path(std::span<const float> microphone) no
 }
 
 void EchoCanceller::follow_drift() noexcept {
-    const bool is_trusted =
-        recent_error_power_ < trusted * recent_microphone_power_ && recent_microphone_power_ > far_active_power;
+    const bool is_trusted = recent_error_power_ < trusted * recent_microphone_power_ &&
+                            recent_microphone_power_ > far_active_power && frames_of_doubt_ == 0 &&
+                            settling_frames_ == 0;
     const Spectrum error = suppressor_.error(), echo = suppressor_.echo();
     drift_tracker_.process(error.real, error.imag, echo.real, echo.imag, is_trusted);
     stats_.drift_ppm = drift_tracker_.drift_ppm();
@@ -251,13 +320,18 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
     copy_sane(microphone, microphone_);  // `out` may overwrite it
     copy_sane(far, far_sane_);
     far_line_.push(far_sane_);
-    follow_delay(microphone_, far_sane_);
+    mix(far_sane_, 1.0f, far_mono_);
+    decimated_lines_.push(microphone_, far_mono_);
+    fine_alignment_.push(microphone_);
     read_far();
     predict(microphone_);
     suppressor_.analyse({microphone_, error_, echo_, far_heard_});
     follow_drift();
     suppressor_.suppress(filter_.residual_power(), out);
     update_stats(delayed_microphone_, out, mean_power(far_mono_));
+    // Last, since the far end is realigned between two blocks.
+    follow_delay();
+    catch_a_jump();
     std::swap(microphone_, delayed_microphone_);
 }
 

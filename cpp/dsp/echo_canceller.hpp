@@ -7,22 +7,26 @@
 #include <vector>
 
 #include "dsp/echo/adaptive_filter.hpp"
+#include "dsp/echo/decimated_lines.hpp"
 #include "dsp/echo/delay_finder.hpp"
 #include "dsp/echo/drift_tracker.hpp"
 #include "dsp/echo/far_line.hpp"
 #include "dsp/echo/far_spectra.hpp"
+#include "dsp/echo/fine_alignment.hpp"
+#include "dsp/echo/jump_finder.hpp"
 #include "dsp/echo/residual_suppressor.hpp"
 
 namespace spike {
 
 struct EchoStats {
-    float erle_db = 0.0f;      // echo return loss enhancement while the far end is heard
-    float delay_ms = 0.0f;     // from far end to microphone
-    float drift_ppm = 0.0f;    // how much faster the far end's clock runs than the microphone's
-    bool converged = false;    // the model takes at least 6 dB off
-    float double_talk = 0.0f;  // probability that the near end talks while the far end is heard, 0 to 1
-    float near_end = 0.0f;     // the same, whether or not the far end is heard
-    float share_left = 0.0f;   // what the linear stage leaves of the microphone's power, over a tenth of a second
+    float erle_db = 0.0f;         // echo return loss enhancement while the far end is heard
+    float delay_ms = 0.0f;        // from far end to microphone
+    float drift_ppm = 0.0f;       // how much faster the far end's clock runs than the microphone's
+    bool converged = false;       // the model takes at least 6 dB off
+    float double_talk = 0.0f;     // probability that the near end talks while the far end is heard, 0 to 1
+    float near_end = 0.0f;        // the same, whether or not the far end is heard
+    bool delay_in_doubt = false;  // the model is wrong, and it may be that the path's delay has jumped
+    float share_left = 0.0f;      // what the linear stage leaves of the microphone's power, over a tenth of a second
 };
 
 class EchoCanceller {
@@ -59,8 +63,11 @@ class EchoCanceller {
 
   private:
     void realign(double begin, std::ptrdiff_t blocks) noexcept;
-    void follow_delay(std::span<const float> microphone, std::span<const float> far) noexcept;
+    void follow_delay() noexcept;
     void move_model(double found) noexcept;
+    void catch_a_jump() noexcept;
+    void expect_a_jump() noexcept;
+    void jump(double moved) noexcept;
     bool still_works() const noexcept;
     void read_far() noexcept;
     void predict(std::span<const float> microphone) noexcept;
@@ -75,7 +82,10 @@ class EchoCanceller {
     AdaptiveFilter filter_;
     AdaptiveFilter fast_filter_;  // learns a changed room sooner, and is led astray sooner
     AdaptiveFilter old_, older_;  // what was known some time ago, while it worked
+    DecimatedLines decimated_lines_;
     DelayFinder delay_finder_;
+    JumpFinder jump_finder_;
+    FineAlignment fine_alignment_;
     DriftTracker drift_tracker_;
     ResidualSuppressor suppressor_;
     std::vector<float> far_sane_, far_mono_, far_aligned_, far_heard_, error_, echo_, fast_error_, fast_echo_;
@@ -86,13 +96,16 @@ class EchoCanceller {
     double placed_for_ = -1;   // the delay that it was placed for, or -1
     double proposed_ = 0.0;    // the last delay that speaks against it
     bool has_worked_ = false;  // the model has converged since it was placed
-    int kept_since_ = 0;
-    int proofs_ = 0;  // how much more often it was found than others
+    int kept_since_ = 0, memories_ = 0;
+    bool was_right_ = false;   // the model explained the microphone until now
+    int settling_frames_ = 0;  // since it has jumped
+    int frames_of_doubt_ = 0;  // for which the delay may have jumped
+    int proofs_ = 0;           // how much more often it was found than others
     float microphone_power_ = 0.0f, error_power_ = 0.0f, out_power_ = 0.0f;
     float recent_microphone_power_ = 0.0f, recent_error_power_ = 0.0f;
     float recent_echo_power_ = 0.0f, explained_ = 0.0f;  // the predicted echo, and its product with the microphone
     float slow_power_ = 0.0f, fast_power_ = 0.0f;        // of what the two filters leave
-    float quick_microphone_power_ = 0.0f, quick_error_power_ = 0.0f, overpredicted_ = 0.0f;
+    float quick_microphone_power_ = 0.0f, quick_error_power_ = 0.0f, quick_echo_power_ = 0.0f, overpredicted_ = 0.0f;
     int since_relearning_ = 0;  // frames
     EchoStats stats_;
 };

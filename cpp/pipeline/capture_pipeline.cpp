@@ -74,6 +74,11 @@ void CapturePipeline::follow_levels(std::span<const float> far, std::span<const 
 
 bool CapturePipeline::somebody_talks() noexcept {
     if (!config_.echo_cancellation) return voice_detector_.active();
+    if (stats_.echo.delay_in_doubt) {  // what is heard may be the echo at another delay
+        evidence_ = 0.0f;
+        frames_left_ = voice_left_ = 0;
+        return false;
+    }
     const bool is_alone = far_frames_left_ == 0;
     const bool heard =
         stats_.echo.near_end > heard_probability && (is_alone || stats_.echo.share_left > least_share_left);

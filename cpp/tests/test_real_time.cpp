@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -84,6 +85,30 @@ TEST_CASE("the capture pipeline with both networks allocates nothing while it ru
                   for (int frame = 0; frame < 300; ++frame) pipeline.process(microphone, far, out);
                   pipeline.reset();
               }) == 0);
+    }
+}
+
+TEST_CASE("the echo canceller allocates nothing while the path's delay jumps") {
+    for (const std::size_t far_channels : {1u, 2u}) {
+        spike::EchoCanceller canceller({.sample_rate_hz = 16000, .far_channels = far_channels});
+        std::vector<float> far(6 * 16000);
+        std::minstd_rand random(1);
+        for (float& sample : far) sample = 0.2f * (static_cast<float>(random()) / 1.0737e9f - 1.0f);
+        std::vector<float> block(160 * far_channels), microphone(160), out(160);
+        const auto echo_from = [&](std::size_t at) {
+            return at < 640 ? 0.0f : 0.5f * far[at - (at < 48000 ? 640 : 320)];
+        };
+        float delay_ms_before = 0.0f;
+        CHECK(allocations_of([&] {
+                  for (std::size_t at = 0; at < far.size(); at += 160) {
+                      if (at == 48000) delay_ms_before = canceller.stats().delay_ms;
+                      for (std::size_t n = 0; n < block.size(); ++n) block[n] = far[at + n % 160];
+                      for (std::size_t n = 0; n < 160; ++n) microphone[n] = echo_from(at + n);
+                      canceller.process(microphone, block, out);
+                  }
+              }) == 0);
+        CHECK(delay_ms_before == doctest::Approx(40.0f).epsilon(0.02));
+        CHECK(canceller.stats().delay_ms == doctest::Approx(20.0f).epsilon(0.02));
     }
 }
 

@@ -49,6 +49,24 @@ def test_echo_is_quiet_within_two_seconds(rate_hz: int) -> None:
 
 
 @pytest.mark.quality
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+@pytest.mark.parametrize("jump_ms", [-35, -4, 7, 100, 400])
+def test_a_jump_of_the_delay_is_made_good_within_three_tenths_of_a_second(rate_hz: int, jump_ms: int) -> None:
+    far = 0.7 * speech(FAR, rate_hz, 7.0)
+    echo = echo_of(far, impulse_response(rate_hz, 0.3, 50, -6.0, seed=1))
+    jump = 5 * rate_hz
+    microphone = echo + noise(len(far), -70)
+    later = np.arange(jump, len(far)) - jump_ms * rate_hz // 1000
+    microphone[jump:] += echo[np.minimum(later, len(far) - 1)] - echo[jump:]
+    canceller = EchoCanceller(rate_hz)
+    out = cancelled(canceller, microphone, far)
+    after = slice(jump + 3 * rate_hz // 10, jump + rate_hz)
+
+    assert level_db(microphone[after]) - level_db(out[after]) >= 30.0
+    assert canceller.stats.delay_ms == pytest.approx(50 + jump_ms, abs=5.0)
+
+
+@pytest.mark.quality
 @pytest.mark.parametrize(("ser_db", "least_gain_db"), [(0, -4.0), (10, -2.0)])
 @pytest.mark.parametrize("rate_hz", [16000, 48000])
 def test_who_talks_over_the_echo_is_kept(rate_hz: int, ser_db: float, least_gain_db: float) -> None:

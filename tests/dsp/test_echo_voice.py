@@ -13,6 +13,8 @@ LOUDSPEAKERS = (
     Plan("a dry room", rt60_s=0.15, delay_ms=20, seed=51, seconds=8),
     Plan("a live room", rt60_s=0.5, delay_ms=150, seed=52, far_voice="italian", seconds=8),
     Plan("music", far_music=True, seed=53, seconds=8),
+    Plan("a later echo", delay_ms=60, delay_after_ms=190, seed=6, seconds=8),
+    Plan("an earlier echo", delay_ms=190, delay_after_ms=60, far_voice="italian", seed=58, seconds=8),
     Plan("clocks that drift", drift_ppm=500, seed=54, seconds=8),
 )
 INTERRUPTIONS = (

@@ -153,6 +153,18 @@ void AdaptiveFilter::process(std::span<const float> microphone, std::span<float>
     }
 }
 
+void AdaptiveFilter::impulse_response(std::span<float> response) noexcept {
+    const std::size_t partitions = far_->partitions();
+    const float share = 1.0f / static_cast<float>(far_->channels());
+    std::fill(response.begin(), response.end(), 0.0f);
+    for (std::size_t index = 0; index < rows_; ++index) {
+        fft_.inverse(std::span(real_).subspan(index * bins_, bins_), std::span(imag_).subspan(index * bins_, bins_),
+                     time_);
+        const auto part = response.subspan(index % partitions * block_, block_);
+        for (std::size_t n = 0; n < block_; ++n) part[n] += share * time_[n];
+    }
+}
+
 void AdaptiveFilter::shift(std::ptrdiff_t blocks) noexcept {
     const auto partitions = static_cast<std::ptrdiff_t>(far_->partitions());
     const auto bins = static_cast<std::ptrdiff_t>(bins_);

@@ -47,6 +47,9 @@ class AdaptiveFilter {
     // Expected power of the echo that is still in the error, per bin, from the coefficients' uncertainty.
     std::span<const float> residual_power() const noexcept { return residual_; }
 
+    // What has been learned, as samples of a response; the mean of the channels'.
+    void impulse_response(std::span<float> response) noexcept;
+
     void reset() noexcept;
 
   private:

@@ -7,7 +7,6 @@
 namespace spike {
 namespace {
 
-constexpr int decimated_rate_hz = 4000;
 constexpr std::size_t hop_samples = 320;  // 80 ms between two correlations
 constexpr float forgetting = 0.8f;        // of the averaged spectra, a hop: about 0.4 s
 constexpr float sure_ratio = 8.0f;        // peak over the mean magnitude of all lags
@@ -15,18 +14,6 @@ constexpr float regularisation = 0.03f;   // of the mean far power: bins that th
 constexpr int agreements = 2;             // correlations in a row that must repeat a peak
 constexpr std::size_t same_samples = 6;   // 1.5 ms: two peaks this near are one
 constexpr float silence_power = 1e-6f;
-
-// The next even size that the FFT is quick at.
-std::size_t fft_size_from(std::size_t least) {
-    const auto rest_of = [](std::size_t size) {
-        for (const std::size_t factor : {2u, 3u, 5u})
-            while (size % factor == 0) size /= factor;
-        return size;
-    };
-    std::size_t size = least + least % 2;
-    while (rest_of(size) != 1) size += 2;
-    return size;
-}
 
 float mean_power_of(std::span<const float> samples) noexcept {
     float sum = 0.0f;
@@ -36,52 +23,12 @@ float mean_power_of(std::span<const float> samples) noexcept {
 
 }  // namespace
 
-DelayFinder::Decimator::Decimator(std::size_t factor) : factor_(factor), taps_(8 * factor), history_(8 * factor) {
-    const auto length = static_cast<double>(taps_.size());
-    const double cutoff = 0.4 / static_cast<double>(factor);  // of the sampling rate: leaves room for the short filter
-    double sum = 0.0;
-    for (std::size_t n = 0; n < taps_.size(); ++n) {
-        const double t = static_cast<double>(n) - (length - 1.0) / 2.0;
-        const double x = 2.0 * std::numbers::pi * cutoff * t;
-        const double sinc = std::abs(x) < 1e-9 ? 1.0 : std::sin(x) / x;
-        const double hann = 0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * (static_cast<double>(n) + 0.5) / length);
-        taps_[n] = static_cast<float>(sinc * hann);
-        sum += sinc * hann;
-    }
-    for (float& tap : taps_) tap /= static_cast<float>(sum);
-}
-
-std::size_t DelayFinder::Decimator::process(std::span<const float> samples, std::span<float> kept) noexcept {
-    std::size_t count = 0;
-    for (const float sample : samples) {
-        history_[at_] = sample;
-        at_ = (at_ + 1) % history_.size();
-        if (++phase_ < factor_) continue;
-        phase_ = 0;
-        float sum = 0.0f;
-        const std::size_t tail = history_.size() - at_;
-        for (std::size_t n = 0; n < tail; ++n) sum += taps_[n] * history_[at_ + n];
-        for (std::size_t n = 0; n < at_; ++n) sum += taps_[tail + n] * history_[n];
-        kept[count++] = sum;
-    }
-    return count;
-}
-
-void DelayFinder::Decimator::reset() noexcept {
-    std::fill(history_.begin(), history_.end(), 0.0f);
-    phase_ = at_ = 0;
-}
-
-DelayFinder::DelayFinder(const Config& config)
-    : factor_(static_cast<std::size_t>(std::max(1, config.sample_rate_hz / decimated_rate_hz))),
+DelayFinder::DelayFinder(const DecimatedLines& lines)
+    : lines_(&lines),
+      factor_(lines.factor()),
       window_(hop_samples),
-      max_lag_(config.max_delay_ms * static_cast<std::size_t>(config.sample_rate_hz) / factor_ / 1000),
-      fft_(fft_size_from(2 * hop_samples + max_lag_)),
-      microphone_decimator_(factor_),
-      far_decimator_(factor_),
-      kept_(static_cast<std::size_t>(config.sample_rate_hz) / 100 / factor_ + 2),
-      microphone_(window_),
-      far_(window_ + max_lag_),
+      max_lag_(lines.max_lag()),
+      fft_(quick_fft_size(2 * hop_samples + max_lag_)),
       time_(fft_.size()) {
     for (auto* spectrum :
          {&far_real_, &far_imag_, &microphone_real_, &microphone_imag_, &cross_real_, &cross_imag_, &far_power_})
@@ -89,10 +36,7 @@ DelayFinder::DelayFinder(const Config& config)
 }
 
 void DelayFinder::reset() noexcept {
-    microphone_decimator_.reset();
-    far_decimator_.reset();
-    for (auto* buffer : {&microphone_, &far_, &cross_real_, &cross_imag_, &far_power_})
-        std::fill(buffer->begin(), buffer->end(), 0.0f);
+    for (auto* buffer : {&cross_real_, &cross_imag_, &far_power_}) std::fill(buffer->begin(), buffer->end(), 0.0f);
     filled_ = 0;
     drifted_ = 0.0;
     candidate_ = 0;
@@ -118,15 +62,8 @@ void DelayFinder::move_evidence() noexcept {
     }
 }
 
-std::optional<double> DelayFinder::process(std::span<const float> microphone, std::span<const float> far) noexcept {
-    const auto append = [this](Decimator& decimator, std::span<const float> samples, std::vector<float>& history) {
-        const std::size_t count = decimator.process(samples, kept_);
-        std::move(history.begin() + static_cast<std::ptrdiff_t>(count), history.end(), history.begin());
-        std::copy_n(kept_.begin(), count, history.end() - static_cast<std::ptrdiff_t>(count));
-        return count;
-    };
-    append(far_decimator_, far, far_);
-    filled_ += append(microphone_decimator_, microphone, microphone_);
+std::optional<double> DelayFinder::process() noexcept {
+    filled_ += lines_->new_samples();
     if (filled_ < hop_samples) return std::nullopt;
     filled_ = 0;
     return correlate();
@@ -143,13 +80,14 @@ double DelayFinder::peak_offset(std::size_t lag) const noexcept {
 
 std::optional<double> DelayFinder::correlate() noexcept {
     // While the far end is silent there is nothing to learn, and a near end that talks would be taken for a late echo.
-    const auto recent_far = std::span(far_).last(window_);
-    if (mean_power_of(recent_far) < silence_power || mean_power_of(microphone_) < silence_power) return std::nullopt;
+    const auto far = lines_->far().last(window_ + max_lag_), microphone = lines_->microphone().last(window_);
+    if (mean_power_of(far.last(window_)) < silence_power || mean_power_of(microphone) < silence_power)
+        return std::nullopt;
     std::fill(time_.begin(), time_.end(), 0.0f);
-    std::copy(far_.begin(), far_.end(), time_.begin());
+    std::copy(far.begin(), far.end(), time_.begin());
     fft_.forward(time_, far_real_, far_imag_);
     std::fill(time_.begin(), time_.end(), 0.0f);
-    std::copy(microphone_.begin(), microphone_.end(), time_.begin());
+    std::copy(microphone.begin(), microphone.end(), time_.begin());
     fft_.forward(time_, microphone_real_, microphone_imag_);
     if (drifted_ != 0.0) move_evidence();
     float mean_power = 0.0f;

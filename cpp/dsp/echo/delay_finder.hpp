@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fft.hpp"
+#include "dsp/echo/decimated_lines.hpp"
 
 namespace spike {
 
@@ -17,15 +18,11 @@ namespace spike {
 // on Acoustics, Speech, and Signal Processing 24 (1976).
 class DelayFinder {
   public:
-    struct Config {
-        int sample_rate_hz = 48000;
-        std::size_t max_delay_ms = 1000;
-    };
+    // `lines` must outlive the finder.
+    explicit DelayFinder(const DecimatedLines& lines);
 
-    explicit DelayFinder(const Config& config);
-
-    // Takes one block of both signals. Now and then returns a delay in samples, when it is sure of it.
-    std::optional<double> process(std::span<const float> microphone, std::span<const float> far) noexcept;
+    // After each block of both lines. Now and then returns a delay in samples, when it is sure of it.
+    std::optional<double> process() noexcept;
 
     // The delay is known to have grown by so many samples: what has been averaged moves along.
     void drift(double samples) noexcept;
@@ -33,27 +30,15 @@ class DelayFinder {
     void reset() noexcept;
 
   private:
-    // A low-pass filter that keeps every `factor`-th sample.
-    class Decimator {
-      public:
-        explicit Decimator(std::size_t factor);
-        std::size_t process(std::span<const float> samples, std::span<float> kept) noexcept;
-        void reset() noexcept;
-
-      private:
-        std::size_t factor_, phase_ = 0, at_ = 0;
-        std::vector<float> taps_, history_;
-    };
-
     std::optional<double> correlate() noexcept;
     double peak_offset(std::size_t lag) const noexcept;  // of the parabola through a peak, in lags
 
+    const DecimatedLines* lines_;
     std::size_t factor_;
     std::size_t window_;   // microphone samples a correlation, decimated
     std::size_t max_lag_;  // decimated
     RealFft fft_;
-    Decimator microphone_decimator_, far_decimator_;
-    std::vector<float> kept_, microphone_, far_, time_;
+    std::vector<float> time_;
     std::vector<float> far_real_, far_imag_, microphone_real_, microphone_imag_, cross_real_, cross_imag_, far_power_;
     void move_evidence() noexcept;
 

@@ -1,0 +1,93 @@
+#include "dsp/echo/decimated_lines.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace spike {
+namespace {
+
+constexpr int decimated_rate_hz = 4000;
+constexpr std::size_t microphone_ms = 80;
+
+std::size_t decimated(std::size_t ms, std::size_t factor, int rate_hz) {
+    return ms * static_cast<std::size_t>(rate_hz) / factor / 1000;
+}
+
+}  // namespace
+
+// The next even size that the FFT is quick at.
+std::size_t quick_fft_size(std::size_t least) {
+    const auto rest_of = [](std::size_t size) {
+        for (const std::size_t factor : {2u, 3u, 5u})
+            while (size % factor == 0) size /= factor;
+        return size;
+    };
+    std::size_t size = least + least % 2;
+    while (rest_of(size) != 1) size += 2;
+    return size;
+}
+
+Decimator::Decimator(std::size_t factor) : factor_(factor), taps_(8 * factor), history_(8 * factor) {
+    const auto length = static_cast<double>(taps_.size());
+    const double cutoff = 0.4 / static_cast<double>(factor);  // of the sampling rate: leaves room for the short filter
+    double sum = 0.0;
+    for (std::size_t n = 0; n < taps_.size(); ++n) {
+        const double t = static_cast<double>(n) - (length - 1.0) / 2.0;
+        const double x = 2.0 * std::numbers::pi * cutoff * t;
+        const double sinc = std::abs(x) < 1e-9 ? 1.0 : std::sin(x) / x;
+        const double hann = 0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * (static_cast<double>(n) + 0.5) / length);
+        taps_[n] = static_cast<float>(sinc * hann);
+        sum += sinc * hann;
+    }
+    for (float& tap : taps_) tap /= static_cast<float>(sum);
+}
+
+std::size_t Decimator::process(std::span<const float> samples, std::span<float> kept) noexcept {
+    std::size_t count = 0;
+    for (const float sample : samples) {
+        history_[at_] = sample;
+        at_ = (at_ + 1) % history_.size();
+        if (++phase_ < factor_) continue;
+        phase_ = 0;
+        float sum = 0.0f;
+        const std::size_t tail = history_.size() - at_;
+        for (std::size_t n = 0; n < tail; ++n) sum += taps_[n] * history_[at_ + n];
+        for (std::size_t n = 0; n < at_; ++n) sum += taps_[tail + n] * history_[n];
+        kept[count++] = sum;
+    }
+    return count;
+}
+
+void Decimator::reset() noexcept {
+    std::fill(history_.begin(), history_.end(), 0.0f);
+    phase_ = at_ = 0;
+}
+
+DecimatedLines::DecimatedLines(const Config& config)
+    : factor_(static_cast<std::size_t>(std::max(1, config.sample_rate_hz / decimated_rate_hz))),
+      max_lag_(decimated(config.max_delay_ms, factor_, config.sample_rate_hz)),
+      microphone_decimator_(factor_),
+      far_decimator_(factor_),
+      kept_(static_cast<std::size_t>(config.sample_rate_hz) / 100 / factor_ + 2),
+      microphone_(decimated(microphone_ms, 1, decimated_rate_hz)),
+      far_(microphone_.size() + max_lag_ + decimated(config.tail_ms, factor_, config.sample_rate_hz)) {}
+
+void DecimatedLines::reset() noexcept {
+    microphone_decimator_.reset();
+    far_decimator_.reset();
+    for (auto* line : {&microphone_, &far_}) std::fill(line->begin(), line->end(), 0.0f);
+}
+
+void DecimatedLines::push(std::span<const float> microphone, std::span<const float> far) noexcept {
+    const auto append = [this](Decimator& decimator, std::span<const float> samples, std::vector<float>& line) {
+        const std::size_t count = decimator.process(samples, kept_);
+        std::move(line.begin() + static_cast<std::ptrdiff_t>(count), line.end(), line.begin());
+        std::copy_n(kept_.begin(), count, line.end() - static_cast<std::ptrdiff_t>(count));
+        return count;
+    };
+    append(far_decimator_, far, far_);
+    new_samples_ = append(microphone_decimator_, microphone, microphone_);
+}
+
+}  // namespace spike

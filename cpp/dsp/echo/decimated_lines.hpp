@@ -1,0 +1,55 @@
+// The last second of both signals at some 4 kHz: what delays are found on.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace spike {
+
+// The next even size from `least` on that the FFT is quick at.
+std::size_t quick_fft_size(std::size_t least);
+
+// A low-pass filter that keeps every `factor`-th sample.
+class Decimator {
+  public:
+    explicit Decimator(std::size_t factor);
+
+    // Returns how many samples it has written to `kept`.
+    std::size_t process(std::span<const float> samples, std::span<float> kept) noexcept;
+    void reset() noexcept;
+
+  private:
+    std::size_t factor_, phase_ = 0, at_ = 0;
+    std::vector<float> taps_, history_;
+};
+
+class DecimatedLines {
+  public:
+    struct Config {
+        int sample_rate_hz = 48000;
+        std::size_t max_delay_ms = 1000;
+        std::size_t tail_ms = 260;  // how much older far end is kept than the longest delay needs
+    };
+
+    explicit DecimatedLines(const Config& config);
+
+    void push(std::span<const float> microphone, std::span<const float> far) noexcept;
+
+    // Oldest first. The far end reaches further back: by the longest delay, and the tail.
+    std::span<const float> microphone() const noexcept { return microphone_; }
+    std::span<const float> far() const noexcept { return far_; }
+
+    std::size_t factor() const noexcept { return factor_; }
+    std::size_t max_lag() const noexcept { return max_lag_; }          // the longest delay, decimated
+    std::size_t new_samples() const noexcept { return new_samples_; }  // of the last block, decimated
+
+    void reset() noexcept;
+
+  private:
+    std::size_t factor_, max_lag_, new_samples_ = 0;
+    Decimator microphone_decimator_, far_decimator_;
+    std::vector<float> kept_, microphone_, far_;
+};
+
+}  // namespace spike
