@@ -241,7 +241,6 @@ void EchoCanceller::jump(double moved) noexcept {
     old_.learn_from(older_, true);
     placed_for_ += moved;
     proofs_ = 0;
-    suppressor_.forget();
     recent_error_power_ = quick_error_power_ = overpredicted_ = slow_power_ = fast_power_ = 0.0f;  // of another delay
     settling_frames_ = frames_to_settle;
     delay_finder_.drift(moved);

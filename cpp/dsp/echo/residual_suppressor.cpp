@@ -64,10 +64,6 @@ void ResidualSuppressor::reset() noexcept {
     if (mask_) mask_->reset();
 }
 
-void ResidualSuppressor::forget() noexcept {
-    if (mask_) mask_->reset();
-}
-
 void ResidualSuppressor::transform(std::span<const float> samples, Analysis& analysis) noexcept {
     for (std::size_t n = 0; n < block_; ++n) {
         time_[n] = analysis.previous[n] * window_[n];

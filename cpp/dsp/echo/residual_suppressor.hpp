@@ -45,9 +45,6 @@ class ResidualSuppressor {
     // How likely the near end talks, 0 to 1, as of the last block.
     float near_end_probability() const noexcept { return near_end_probability_; }
 
-    // What the network has heard until now says nothing of what comes.
-    void forget() noexcept;
-
     void reset() noexcept;
 
   private:
