@@ -15,6 +15,7 @@ LOUDSPEAKERS = (
     Plan("music", far_music=True, seed=53, seconds=8),
     Plan("a later echo", delay_ms=60, delay_after_ms=190, seed=6, seconds=8),
     Plan("an earlier echo", delay_ms=190, delay_after_ms=60, far_voice="italian", seed=58, seconds=8),
+    Plan("another room", room_after=224, seed=207, far_voice="allison", seconds=8),
     Plan("clocks that drift", drift_ppm=500, seed=54, seconds=8),
 )
 INTERRUPTIONS = (
