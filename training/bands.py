@@ -1,16 +1,16 @@
-"""The bands that the network hears and answers in: bins of 50 Hz at every sample rate."""
+"""The bands that the network hears and answers in: bins of 33.3 Hz at every sample rate."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-BIN_HZ = 50
+BIN_HZ = 100 / 3
 LOW_BANDS, HIGH_BANDS = 32, 8
 BANDS = LOW_BANDS + HIGH_BANDS
-SPLIT_BIN = 8000 // BIN_HZ  # below, the bands that 16 kHz has; above, what 48 kHz adds
-BINS = 24000 // BIN_HZ + 1
-LOW_BINS = 72  # 0 to 3.6 kHz: heard and refined bin by bin
+SPLIT_BIN = 240  # 8 kHz: below, the bands that 16 kHz has; above, what 48 kHz adds
+BINS = 721
+LOW_BINS = 120  # 0 to 4 kHz: heard and refined bin by bin
 
 
 def edges_bins() -> NDArray[np.int32]:

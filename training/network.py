@@ -7,10 +7,10 @@ from bands import BANDS, LOW_BANDS, LOW_BINS, filterbank
 from recurrence import recurrent
 from torch import Tensor, nn
 
-HOP, WINDOW = 480, 960  # samples at 48 kHz: 10 ms, 20 ms
+HOP, WINDOW = 480, 1440  # samples at 48 kHz: 10 ms, 30 ms
 INPUTS = 2 * BANDS + 3 * LOW_BINS
-HIDDEN = 256
-TAPS = 3  # frames that a low bin is made from: the one after, its own, the one before
+HIDDEN = 240
+TAPS = 2  # frames that a low bin is made from: its own, the one before
 KEEP = 0.99  # of a running level from frame to frame: one second
 FLOOR = 1e-10
 WINDOW_SHAPE = torch.sqrt(torch.hann_window(WINDOW))
@@ -24,13 +24,16 @@ def analyse(samples: Tensor) -> Tensor:
 
 
 def synthesise(spectrum: Tensor) -> Tensor:
-    """Back to samples, one HOP later than `analyse` took them in."""
-    frames = torch.fft.irfft(spectrum * (WINDOW / 2), WINDOW) * WINDOW_SHAPE
+    """Back to samples, WINDOW - HOP later than `analyse` took them in; of the lower bins alone, at a lower rate."""
+    window = 2 * (spectrum.shape[-1] - 1)
+    hop = window * HOP // WINDOW
+    shape = torch.sqrt(torch.hann_window(window)) * (2 * HOP / WINDOW)
+    frames = torch.fft.irfft(spectrum * (window / 2), window) * shape
     batch, count, _ = frames.shape
-    out = torch.zeros(batch, (count + 1) * HOP)
-    out[:, : count * HOP] += frames[..., :HOP].reshape(batch, -1)
-    out[:, HOP:] += frames[..., HOP:].reshape(batch, -1)
-    return out[:, : count * HOP]
+    out = torch.zeros(batch, count * hop + window - hop)
+    for part in range(WINDOW // HOP):
+        out[:, part * hop : (part + count) * hop] += frames[..., part * hop : (part + 1) * hop].reshape(batch, -1)
+    return out[:, : count * hop]
 
 
 def shifted(x: Tensor, frames: int = 1) -> Tensor:
@@ -52,13 +55,13 @@ def running_mean(x: Tensor) -> Tensor:
 
 
 class Suppressor(nn.Module):
-    """Hears a frame, answers for the frame before it: that one frame to come is worth its 10 ms."""
+    """Hears a frame and answers for it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
-        signs = torch.where(torch.arange(LOW_BINS) % 2 == 0, 1.0, -1.0)
-        self.register_buffer("signs", signs, persistent=False)
+        turns = torch.exp(-2j * torch.pi * HOP / WINDOW * torch.arange(LOW_BINS))
+        self.register_buffer("turns", turns, persistent=False)
         self.inputs = nn.Linear(INPUTS, HIDDEN)
         self.first = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
         self.second = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
@@ -78,7 +81,7 @@ class Suppressor(nn.Module):
         low, low_power = spectrum[..., :LOW_BINS], power[..., :LOW_BINS]
         bins_db = 10 * torch.log10(low_power + FLOOR)
         advance = low * shifted(low).conj() / torch.sqrt(low_power * shifted(low_power) + FLOOR**2)
-        advance = advance * self.signs  # the hop turns every other bin by half a circle
+        advance = advance * self.turns  # less what a steady sine in the middle of its bin turns in a hop
         levels = [(band_db - mean_db) / 15, (band_db - whole_db) / 20, (bins_db - whole_db) / 20]
         return torch.cat([torch.cat(levels, -1).clamp(-4, 4), advance.real, advance.imag], -1)
 
@@ -93,12 +96,11 @@ class Suppressor(nn.Module):
         return torch.sigmoid(gains.float()), torch.tanh(filters.float()), voice.float()[..., 0]
 
     def forward(self, spectrum: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The cleaned spectrum one frame late, all bins or those `kept`, and logits of voice (batch, frames)."""
+        """The cleaned spectrum, all bins or those `kept`, and logits of voice (batch, frames)."""
         gains, filters, voice = self.answers(self.features(spectrum))
         kept = torch.arange(spectrum.shape[-1]) if kept is None else kept
         taps = torch.complex(*filters.unflatten(-1, (2, TAPS, LOW_BINS)).unbind(-3))
         low = spectrum[..., :LOW_BINS]
-        own = shifted(low)
-        refined = own + sum(shifted(low, k) * taps[..., k, :] if k else low * taps[..., 0, :] for k in range(TAPS))
-        whole = torch.cat([refined, shifted(spectrum[..., kept[LOW_BINS:]])], -1)
+        refined = low + low * taps[..., 0, :] + shifted(low) * taps[..., 1, :]
+        whole = torch.cat([refined, spectrum[..., kept[LOW_BINS:]]], -1)
         return whole * (gains @ self.shares[kept].T), voice

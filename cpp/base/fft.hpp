@@ -14,10 +14,10 @@ namespace spike {
 // form in which loops over bins vectorise. The forward transform is not scaled, the inverse by 1/size.
 //
 // Method: the samples are packed into size/2 complex values, transformed by a mixed-radix Stockham algorithm, and
-// unpacked by symmetry (Press et al., Numerical Recipes, 12.3).
+// unpacked by symmetry (Press et al., Numerical Recipes, 12.3). An odd size is transformed as it is, at twice the cost.
 class RealFft {
   public:
-    // size: even, and without a prime factor above 7. Throws std::invalid_argument.
+    // size: at least 3, and without a prime factor above 7. Throws std::invalid_argument.
     explicit RealFft(std::size_t size, Isa isa = active_isa());
 
     std::size_t size() const noexcept { return size_; }
@@ -28,8 +28,10 @@ class RealFft {
 
   private:
     void transform() noexcept;  // work_ to work_, natural order on both sides
+    void forward_odd(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept;
+    void inverse_odd(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept;
 
-    std::size_t size_;
+    std::size_t size_, packed_;  // samples; complex values that are transformed
     const FftLoops* loops_;
     std::vector<FftStage> stages_;
     std::vector<float> twiddle_real_, twiddle_imag_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -22,22 +23,24 @@ NoiseSuppressor::Config validated(const NoiseSuppressor::Config& config) {
     return config;
 }
 
+std::size_t frames_of_window(const NoiseSuppressor::Config& config) { return config.weights ? 3 : 2; }
+
 }  // namespace
 
 NoiseSuppressor::NoiseSuppressor(const Config& config)
     : frame_(static_cast<std::size_t>(validated(config).sample_rate_hz) / 100),
-      fft_(2 * frame_),
-      window_(sqrt_hann(2 * frame_)),
-      time_(2 * frame_),
+      fft_(frames_of_window(config) * frame_),
+      window_(sqrt_hann(fft_.size())),
+      time_(fft_.size()),
       streams_(config.streams) {
     for (Stream& stream : streams_) {
-        stream.previous.resize(frame_);
-        stream.overlap.resize(frame_);
+        stream.previous.resize(fft_.size() - frame_);
+        stream.overlap.resize(fft_.size() - frame_);
         stream.real.resize(fft_.bins());
         stream.imag.resize(fft_.bins());
     }
     if (config.weights)
-        network_.emplace(config.weights, fft_.bins(), config.streams);
+        network_.emplace(config.weights, fft_.size(), config.streams);
     else
         classical_.assign(config.streams, LogMmse(fft_.bins()));
     set_attenuation_db(config.attenuation_db.value_or(network_ ? neural_attenuation_db : classical_attenuation_db));
@@ -82,20 +85,22 @@ void NoiseSuppressor::process(std::span<const float> in, std::span<float> out) n
 }
 
 void NoiseSuppressor::analyse(Stream& stream, std::span<const float> in) noexcept {
-    for (std::size_t n = 0; n < frame_; ++n) {
-        time_[n] = stream.previous[n] * window_[n];
-        time_[frame_ + n] = in[n] * window_[frame_ + n];
-        stream.previous[n] = in[n];
-    }
+    const auto fresh = std::ranges::copy(stream.previous, time_.begin()).out;
+    std::ranges::copy(in, fresh);
+    std::copy(time_.begin() + static_cast<std::ptrdiff_t>(frame_), time_.end(), stream.previous.begin());
+    std::ranges::transform(time_, window_, time_.begin(), std::multiplies<>());
     fft_.forward(time_, stream.real, stream.imag);
 }
 
 void NoiseSuppressor::synthesise(Stream& stream, std::span<float> out) noexcept {
     fft_.inverse(stream.real, stream.imag, time_);
-    for (std::size_t n = 0; n < frame_; ++n) {
-        out[n] = stream.overlap[n] + time_[n] * window_[n];
-        stream.overlap[n] = time_[frame_ + n] * window_[frame_ + n];
-    }
+    // Squares of the windows that meet at a sample add up to half their number.
+    const float scale = 2.0f * static_cast<float>(frame_) / static_cast<float>(window_.size());
+    for (std::size_t n = 0; n < time_.size(); ++n) time_[n] *= scale * window_[n];
+    const std::size_t kept = stream.overlap.size();
+    for (std::size_t n = 0; n < kept; ++n) time_[n] += stream.overlap[n];
+    std::copy_n(time_.begin(), frame_, out.begin());
+    std::copy_n(time_.begin() + static_cast<std::ptrdiff_t>(frame_), kept, stream.overlap.begin());
 }
 
 }  // namespace spike

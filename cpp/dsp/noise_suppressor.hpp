@@ -13,9 +13,9 @@
 
 namespace spike {
 
-// With weights the neural suppressor, delayed by two frames of 10 ms; without, the classical one, delayed by one. 20 ms
-// windows, 10 ms apart, at any rate with bins 50 Hz apart. May serve several streams: a network's weights are then read
-// once for four of them.
+// With weights the neural suppressor, in windows of 30 ms, delayed by two frames of 10 ms; without, the classical one,
+// in windows of 20 ms, delayed by one. Windows are 10 ms apart. May serve several streams: a network's weights are then
+// read once for four of them.
 class NoiseSuppressor {
   public:
     struct Config {
@@ -33,7 +33,7 @@ class NoiseSuppressor {
 
     std::size_t frame_samples() const noexcept { return frame_; }
     std::size_t streams() const noexcept { return streams_.size(); }
-    std::size_t latency_samples() const noexcept { return network_ ? 2 * frame_ : frame_; }
+    std::size_t latency_samples() const noexcept { return window_.size() - frame_; }
 
     // One frame of 10 ms of each stream, one stream after the other. `out` may be `in`.
     void process(std::span<const float> in, std::span<float> out) noexcept;
@@ -49,7 +49,7 @@ class NoiseSuppressor {
 
   private:
     struct Stream {
-        std::vector<float> previous, overlap, real, imag;
+        std::vector<float> previous, overlap, real, imag;  // the first two: all of a window but one frame
     };
 
     void analyse(Stream& stream, std::span<const float> in) noexcept;

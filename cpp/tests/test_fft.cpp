@@ -21,7 +21,7 @@ std::vector<float> noise(std::size_t count) {
 }  // namespace
 
 TEST_CASE("the FFT agrees with the definition of the transform") {
-    for (const std::size_t size : {4u, 6u, 10u, 14u, 16u, 320u, 640u, 882u, 960u, 1024u}) {
+    for (const std::size_t size : {3u, 4u, 6u, 7u, 10u, 14u, 16u, 320u, 640u, 882u, 960u, 1024u, 1323u}) {
         CAPTURE(size);
         spike::RealFft fft(size);
         const auto time = noise(size);
@@ -43,7 +43,7 @@ TEST_CASE("the FFT agrees with the definition of the transform") {
 }
 
 TEST_CASE("the inverse FFT brings the samples back") {
-    for (const std::size_t size : {320u, 882u, 960u}) {
+    for (const std::size_t size : {3u, 320u, 882u, 960u, 1323u}) {
         CAPTURE(size);
         spike::RealFft fft(size);
         const auto time = noise(size);
@@ -55,7 +55,7 @@ TEST_CASE("the inverse FFT brings the samples back") {
 }
 
 TEST_CASE("sizes that the FFT cannot do are refused") {
-    for (const std::size_t size : {0u, 2u, 7u, 22u, 961u}) {
+    for (const std::size_t size : {0u, 1u, 2u, 11u, 22u, 961u}) {
         CAPTURE(size);
         CHECK_THROWS_AS(spike::RealFft{size}, std::invalid_argument);
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numbers>
 
 namespace spike {
 namespace {
@@ -16,13 +18,12 @@ float decibels(float power) noexcept { return 10.0f * std::log10(power + power_f
 
 }  // namespace
 
-SpeechFilter::SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t bins, std::size_t streams)
+SpeechFilter::SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t window_samples, std::size_t streams)
     : weights_(std::move(weights)),
-      bins_(bins),
+      bins_(window_samples / 2 + 1),
       low_bins_(weights_->matrix("filters.weight").rows / (2 * taps)),
-      scale_(1.0f / (static_cast<float>(bins - 1) * static_cast<float>(bins - 1))),
-      power_(bins),
-      low_db_(low_bins_),
+      scale_(4.0f / (static_cast<float>(window_samples) * static_cast<float>(window_samples))),
+      power_(bins_),
       inputs_(*weights_, "inputs", Activation::relu, streams),
       gain_head_(*weights_, "gains", Activation::sigmoid, streams),
       filter_head_(*weights_, "filters", Activation::tanh, streams),
@@ -38,15 +39,20 @@ SpeechFilter::SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t b
     read_bands(weights_->floats("bands.edges"));
     band_db_.resize(band_weight_.size());
     const std::size_t bands = band_weight_.size(), width = inputs_.outputs();
-    const bool fits = inputs_.inputs() == 2 * bands + 3 * low_bins_ && gains_.width() == bands && low_bins_ <= bins &&
+    const bool fits = inputs_.inputs() == 2 * bands + 3 * low_bins_ && gains_.width() == bands && low_bins_ <= bins_ &&
                       first_.inputs() == width && first_.outputs() == width && second_.inputs() == width &&
                       second_.outputs() == width && gain_head_.inputs() == width && filter_head_.inputs() == width &&
                       voice_head_.inputs() == width && voice_.width() == 1;
     if (!fits) throw WeightsError(weights_->name() + " is of another network than the noise suppressor's");
     for (Stream& stream : streams_) {
         for (auto* side : {&stream.real, &stream.imag})
-            for (auto& frame : *side) frame.resize(bins);
+            for (auto& frame : *side) frame.resize(bins_);
         stream.mean_db.resize(bands);
+    }
+    for (std::size_t k = 0; k < low_bins_; ++k) {
+        const double turn = -2.0 * std::numbers::pi * static_cast<double>(k) / 3.0;
+        turn_real_.push_back(scale_ * static_cast<float>(std::cos(turn)));
+        turn_imag_.push_back(scale_ * static_cast<float>(std::sin(turn)));
     }
 }
 
@@ -120,10 +126,11 @@ void SpeechFilter::hear_phases(const Stream& stream, std::span<float> features) 
     for (std::size_t k = 0; k < low_bins_; ++k) {
         const float past_power = past_real[k] * past_real[k] + past_imag[k] * past_imag[k];
         const float sizes = scale_ * scale_ * power_[k] * past_power + power_floor * power_floor;
-        // The hop turns every other bin by half a circle.
-        const float unit = (k % 2 == 0 ? scale_ : -scale_) / std::sqrt(sizes);
-        turned_real[k] = unit * (real[k] * past_real[k] + imag[k] * past_imag[k]);
-        turned_imag[k] = unit * (imag[k] * past_real[k] - real[k] * past_imag[k]);
+        const float unit = 1.0f / std::sqrt(sizes);
+        const float advance_real = unit * (real[k] * past_real[k] + imag[k] * past_imag[k]);
+        const float advance_imag = unit * (imag[k] * past_real[k] - real[k] * past_imag[k]);
+        turned_real[k] = advance_real * turn_real_[k] - advance_imag * turn_imag_[k];
+        turned_imag[k] = advance_real * turn_imag_[k] + advance_imag * turn_real_[k];
     }
 }
 
@@ -140,9 +147,8 @@ void SpeechFilter::think() noexcept {
 
 void SpeechFilter::filter(std::size_t index, float kept, std::span<float> real, std::span<float> imag) noexcept {
     const Stream& stream = streams_[index];
-    const std::size_t own = (stream.newest + 1) % taps;
-    const float* noisy_real = stream.real[own].data();
-    const float* noisy_imag = stream.imag[own].data();
+    const float* noisy_real = stream.real[stream.newest].data();
+    const float* noisy_imag = stream.imag[stream.newest].data();
     std::copy(noisy_real, noisy_real + bins_, real.begin());
     std::copy(noisy_imag, noisy_imag + bins_, imag.begin());
     const auto filters = filters_.of(index);

@@ -1,4 +1,4 @@
-// The neural suppressor: a network that hears a frame and answers with a filter for the frame before it.
+// The neural suppressor: a network that hears a frame and answers with a filter for it.
 #pragma once
 
 #include <array>
@@ -12,21 +12,21 @@
 
 namespace spike {
 
-// Gains of bands on the ERB scale and, for the low bins, complex filters over three frames, as training/network.py.
+// Gains of bands on the ERB scale and, for the low bins, complex filters over two frames, as training/network.py.
 // Serves several streams at once: each listens, all think together, each is filtered.
 //
 // Method: H. Schröter, A. Escalante-B., T. Rosenkranz and A. Maier, "DeepFilterNet: a low complexity speech enhancement
 // framework for full-band audio based on deep filtering", ICASSP 2022, for band gains with filters of low bins.
 class SpeechFilter {
   public:
-    // Of spectra with `bins` bins 50 Hz apart, of 20 ms windows, 10 ms apart. Throws WeightsError where the weights are
-    // of another network.
-    SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t bins, std::size_t streams);
+    // Of the spectra of windows of 30 ms, `window_samples`, 10 ms apart. Throws WeightsError where the weights are of
+    // another network.
+    SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t window_samples, std::size_t streams);
 
     // Takes in a stream's spectrum.
     void listen(std::size_t stream, std::span<const float> real, std::span<const float> imag) noexcept;
     void think() noexcept;
-    // The cleaned spectrum of the frame before the one that `listen` took, with `kept` of what was there, 0 to 1.
+    // The cleaned spectrum of the frame that `listen` took, with `kept` of what was there, 0 to 1.
     void filter(std::size_t stream, float kept, std::span<float> real, std::span<float> imag) noexcept;
 
     float speech_probability(std::size_t stream) const noexcept { return voice_.of(stream)[0]; }
@@ -38,10 +38,10 @@ class SpeechFilter {
     std::span<const float> filters(std::size_t stream) const noexcept { return filters_.of(stream); }
 
   private:
-    static constexpr std::size_t taps = 3;
+    static constexpr std::size_t taps = 2;
 
     struct Stream {
-        std::array<std::vector<float>, taps> real, imag;  // the newest frame and those before, at `newest` and on
+        std::array<std::vector<float>, taps> real, imag;  // the newest frame, at `newest`, and the one before
         std::vector<float> mean_db;
         std::size_t newest = 0;
         bool heard = false;
@@ -56,7 +56,8 @@ class SpeechFilter {
     float scale_;                      // of a power, so that a sine of amplitude 1 is near 1
     std::vector<std::uint32_t> band_;  // of each bin: the lower of its two bands, and its share in it
     std::vector<float> share_, band_weight_;
-    std::vector<float> power_, low_db_, band_db_;
+    std::vector<float> turn_real_, turn_imag_;  // what a steady sine in the middle of a low bin turns in 10 ms, undone
+    std::vector<float> power_, band_db_;
     Dense inputs_, gain_head_, filter_head_, voice_head_;
     Gru first_, second_;
     Activations features_, joined_, gains_, filters_, voice_;
