@@ -22,7 +22,6 @@ EDGES = np.concatenate([np.arange(0, 32), np.arange(32, 64, 2), np.linspace(64, 
 BANDS = len(EDGES) - 1
 WINDOW_SHAPE = torch.sqrt(torch.hann_window(WINDOW))
 LOST = 2.4  # weight of what is lost of a voice, against 1 for what is left of an echo
-RATIO_WEIGHT = 0.02
 
 
 class Example(NamedTuple):
@@ -113,14 +112,4 @@ def loss_of(network: EchoMask, made: Example, answer: tuple[Tensor, Tensor]) -> 
     turned = difference**2 + 2 * got * made.target * (1 - made.likeness)
     spectral = lost * (LOST - (LOST - 0.8) * quiet) + left * (1 + quiet) + 0.3 * turned
     heard = nn.functional.binary_cross_entropy_with_logits(voice, made.talking)
-    return spectral.mean() + 0.03 * heard + RATIO_WEIGHT * noise_to_target(network, made, gains)
-
-
-def noise_to_target(network: EchoMask, made: Example, gains: Tensor) -> Tensor:
-    """How much of what is loud is wrong, of powers, in powers of ten: compressed spectra hardly ask it."""
-    got = (made.error ** (1 / 0.3)) * (gains @ network.spread)
-    target = made.target ** (1 / 0.3)
-    wrong = (got**2 + target**2 - 2 * got * target * made.likeness).sum((1, 2))
-    there = made.talking.mean(1) > 0.05
-    power = target.square().sum((1, 2))
-    return torch.log10((wrong[there] + 1e-3 * power[there]) / power[there]).sum() / len(power)
+    return spectral.mean() + 0.03 * heard

@@ -23,6 +23,7 @@ constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about
 constexpr float power_floor = 1e-9f;
 constexpr std::size_t learning_blocks = 20;
 constexpr std::size_t top_bin = 6000 / 50;
+constexpr float presence_kept = 0.8f;    // from block to block: between two sounds of a voice it still talks
 constexpr float certain_absence = 0.3f;  // probability of a near end below which its absence is believed
 constexpr float far_heard = 1e-7f;       // -70 dBFS
 constexpr int far_hold_blocks = 40;      // a room's reverberation
@@ -58,7 +59,7 @@ void ResidualSuppressor::reset() noexcept {
                          &residual_, &noise_, &clean_})
         std::fill(buffer->begin(), buffer->end(), 0.0f);
     std::fill(gain_.begin(), gain_.end(), 1.0f);
-    near_end_probability_ = 0.0f;
+    near_end_probability_ = presence_ = 0.0f;
     blocks_ = 0;
     far_blocks_left_ = 0;
     if (mask_) mask_->reset();
@@ -129,7 +130,8 @@ void ResidualSuppressor::ask_network() noexcept {
     mask_->process(microphone_.spectrum(), error_.spectrum(), echo_.spectrum(), far_.spectrum());
     near_end_probability_ = mask_->near_end_probability();
     // Where nobody talks over the far end, what is left of it goes too.
-    const float presence = near_end_probability_, doubt = std::min(1.0f, presence / certain_absence);
+    presence_ = std::max(presence_kept * presence_, near_end_probability_);
+    const float doubt = std::min(1.0f, presence_ / certain_absence);
     const float share = far_blocks_left_ > 0 ? doubt * doubt : 1.0f;
 
     const auto answers = mask_->gains();
@@ -138,7 +140,7 @@ void ResidualSuppressor::ask_network() noexcept {
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float fill = std::sqrt(std::min(1.0f, noise_[k] / (error_power_[k] + power_floor)));
         float gain = k < EchoMask::bins ? answers[k] : std::min(gain_[k], top);
-        gain += presence * std::max(0.0f, gain_[k] - gain);  // in double talk, whoever takes less has the word
+        gain += presence_ * std::max(0.0f, gain_[k] - gain);  // in double talk, whoever takes less has the word
         gain_[k] = std::max({share * gain, 0.5f * fill, least_gain});
     }
 }

@@ -70,6 +70,7 @@ class ResidualSuppressor {
     std::vector<float> cross_variation_, echo_variation_;
     std::vector<float> echo_tail_, residual_, noise_, clean_, gain_;
     float near_end_probability_ = 0.0f;
+    float presence_ = 0.0f;  // of the near end: what the network said of late
     std::size_t blocks_ = 0;
     int far_blocks_left_ = 0;  // for which the far end counts as heard
     std::unique_ptr<EchoMask> mask_;
