@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "dsp/echo/decimated_lines.hpp"
+#include "dsp/echo/spectral_product.hpp"
 
 namespace spike {
 namespace {
@@ -41,11 +42,7 @@ void FineAlignment::predict(std::span<const float> response, double begin) noexc
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(response.begin(), response.end(), time_.begin());
     fft_.forward(time_, response_real_, response_imag_);
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        const float real = far_real_[k];
-        far_real_[k] = real * response_real_[k] - far_imag_[k] * response_imag_[k];
-        far_imag_[k] = real * response_imag_[k] + far_imag_[k] * response_real_[k];
-    }
+    multiply_spectrum(far_real_, far_imag_, response_real_, response_imag_);
     fft_.inverse(far_real_, far_imag_, echo_);
 }
 

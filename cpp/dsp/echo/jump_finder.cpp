@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dsp/echo/spectral_product.hpp"
+
 namespace spike {
 namespace {
 
@@ -79,11 +81,7 @@ void JumpFinder::predict() noexcept {
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(far.begin(), far.end(), time_.begin());
     fft_.forward(time_, echo_real_, echo_imag_);
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        const float real = echo_real_[k];
-        echo_real_[k] = real * model_real_[k] - echo_imag_[k] * model_imag_[k];
-        echo_imag_[k] = real * model_imag_[k] + echo_imag_[k] * model_real_[k];
-    }
+    multiply_spectrum(echo_real_, echo_imag_, model_real_, model_imag_);
     fft_.inverse(echo_real_, echo_imag_, echo_);
     // The oldest part lacks what was before it.
     std::fill(time_.begin(), time_.end(), 0.0f);
