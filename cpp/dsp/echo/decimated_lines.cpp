@@ -28,6 +28,11 @@ std::size_t quick_fft_size(std::size_t least) {
     return size;
 }
 
+double parabola_top(float before, float here, float after) noexcept {
+    const float curvature = before - 2.0f * here + after;
+    return curvature < 0.0f ? std::clamp(0.5 * (before - after) / curvature, -0.5, 0.5) : 0.0;
+}
+
 Decimator::Decimator(std::size_t factor) : factor_(factor), taps_(8 * factor), history_(8 * factor) {
     const auto length = static_cast<double>(taps_.size());
     const double cutoff = 0.4 / static_cast<double>(factor);  // of the sampling rate: leaves room for the short filter

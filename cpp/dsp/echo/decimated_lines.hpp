@@ -10,6 +10,9 @@ namespace spike {
 // The next even size from `least` on that the FFT is quick at.
 std::size_t quick_fft_size(std::size_t least);
 
+// Where the top of the parabola through a peak and its neighbours lies, -0.5 to 0.5 steps from the peak.
+double parabola_top(float before, float here, float after) noexcept;
+
 // A low-pass filter that keeps every `factor`-th sample.
 class Decimator {
   public:

@@ -72,10 +72,8 @@ std::optional<double> DelayFinder::process() noexcept {
 double DelayFinder::peak_offset(std::size_t lag) const noexcept {
     if (lag == 0 || lag >= max_lag_) return 0.0;
     const float sign = time_[max_lag_ - lag] < 0.0f ? -1.0f : 1.0f;
-    const float before = sign * time_[max_lag_ - lag + 1], here = sign * time_[max_lag_ - lag],
-                after = sign * time_[max_lag_ - lag - 1];
-    const float curvature = before - 2.0f * here + after;
-    return curvature < 0.0f ? std::clamp(0.5 * (before - after) / curvature, -0.5, 0.5) : 0.0;
+    const float* peak = &time_[max_lag_ - lag];
+    return parabola_top(sign * peak[1], sign * peak[0], sign * peak[-1]);
 }
 
 std::optional<double> DelayFinder::correlate() noexcept {

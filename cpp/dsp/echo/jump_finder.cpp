@@ -131,9 +131,7 @@ void JumpFinder::compare() noexcept {
 
 double JumpFinder::between_lags(std::size_t place) const noexcept {
     if (place == 0 || place + 1 >= lags_) return 0.0;
-    const float before = likeness_[place - 1], here = likeness_[place], after = likeness_[place + 1];
-    const float curvature = before - 2.0f * here + after;
-    return curvature < 0.0f ? std::clamp(0.5 * (before - after) / curvature, -0.5, 0.5) : 0.0;
+    return parabola_top(likeness_[place - 1], likeness_[place], likeness_[place + 1]);
 }
 
 JumpFinder::Match JumpFinder::match(double here) const noexcept {
