@@ -31,7 +31,7 @@ std::tuple<Array<float>, Array<float>, Array<float>> linear_stage(Stage& self, c
         self.stage.process({microphone.data() + at, frame}, {far.data() + at, frame}, out);
         std::ranges::copy(self.stage.error(), parts[0].mutable_data() + at);
         std::ranges::copy(self.stage.echo(), parts[1].mutable_data() + at);
-        std::ranges::copy(self.stage.far_aligned(), parts[2].mutable_data() + at);
+        std::ranges::copy(self.stage.far_heard(), parts[2].mutable_data() + at);
     }
     return {parts[0], parts[1], parts[2]};
 }

@@ -40,6 +40,7 @@ constexpr double same_delay_ms = 1.0;
 constexpr double reach_blocks = 10.0;  // within which of the model's begin no delay speaks against it
 constexpr int proofs_of_a_delay = 2;
 constexpr int proofs_against_a_model = 12;  // while it still works
+constexpr int blocks_per_bending = 2;       // one time in two the loudspeaker's distortion is learned
 constexpr float far_end_alone = 0.15f;      // probability of a near end below which the echo can be measured
 
 EchoCanceller::Config validated(const EchoCanceller::Config& config) {
@@ -87,6 +88,7 @@ EchoCanceller::EchoCanceller(const Config& config)
     : config_(validated(config)),
       frame_(static_cast<std::size_t>(config.sample_rate_hz) / 100),
       far_line_({frame_, frame_ * (config.tail_ms + config.max_delay_ms + 50) / 10, config.far_channels}),
+      predistorter_(frame_, config.far_channels),
       far_spectra_(frame_, config.tail_ms / 10, config.far_channels),
       filter_(far_spectra_, {.transition = slow_transition}),
       fast_filter_(far_spectra_, {.transition = fast_transition, .constrained_per_block = 2}),
@@ -115,6 +117,7 @@ EchoCanceller::EchoCanceller(const Config& config)
 void EchoCanceller::reset() noexcept {
     far_line_.reset();
     far_spectra_.reset();
+    predistorter_.reset();
     for (auto* filter : {&filter_, &fast_filter_, &old_, &older_}) filter->reset();
     slow_power_ = fast_power_ = 0.0f;
     decimated_lines_.reset();
@@ -126,7 +129,7 @@ void EchoCanceller::reset() noexcept {
     microphone_power_ = error_power_ = out_power_ = recent_microphone_power_ = recent_error_power_ = 0.0f;
     recent_echo_power_ = explained_ = 0.0f;
     quick_microphone_power_ = quick_error_power_ = quick_echo_power_ = overpredicted_ = 0.0f;
-    since_relearning_ = 0;
+    since_relearning_ = since_bending_ = 0;
     begin_ = proposed_ = 0.0;
     placed_for_ = -1.0;
     moment_ = 0.0;
@@ -174,7 +177,7 @@ bool EchoCanceller::still_works() const noexcept { return explained_ > works_sha
 void EchoCanceller::realign(double begin, std::ptrdiff_t blocks) noexcept {
     begin_ = begin;
     frames_of_doubt_ = 0;  // the finder's model lies elsewhere now
-    far_spectra_.realign(far_line_, begin);
+    read_far_anew();
     for (auto* filter : {&filter_, &fast_filter_, &old_, &older_}) filter->shift(blocks);
 }
 
@@ -257,11 +260,23 @@ void EchoCanceller::read_far() noexcept {
     for (std::size_t channel = 0; channel < config_.far_channels; ++channel)
         far_line_.read(channel, 0, begin_, step, std::span(far_aligned_).subspan(channel * frame_, frame_));
     mix(far_aligned_, 1.0f / static_cast<float>(config_.far_channels), far_heard_);
+    predistorter_.process(far_aligned_);
+}
+
+void EchoCanceller::read_far_anew() noexcept {
+    far_spectra_.realign([this](std::size_t channel, std::size_t back, std::span<float> out) {
+        far_line_.read(channel, back, begin_, 0.0, out);
+        predistorter_.distort(out);
+    });
+    predistorter_.realign(far_line_, begin_);
 }
 
 void EchoCanceller::predict(std::span<const float> microphone) noexcept {
     far_spectra_.push(far_aligned_);
+    const bool bends = settling_frames_ == 0 && frames_of_doubt_ == 0 && ++since_bending_ % blocks_per_bending == 0;
+    if (bends) predistorter_.hear(filter_);
     filter_.process(microphone, error_, echo_);
+    if (bends) predistorter_.learn(filter_);
     fast_filter_.process(microphone, fast_error_, fast_echo_);
     slow_power_ = race_smoothing * slow_power_ + (1.0f - race_smoothing) * mean_power(error_);
     fast_power_ = race_smoothing * fast_power_ + (1.0f - race_smoothing) * mean_power(fast_error_);

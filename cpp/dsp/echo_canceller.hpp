@@ -14,6 +14,7 @@
 #include "dsp/echo/far_spectra.hpp"
 #include "dsp/echo/fine_alignment.hpp"
 #include "dsp/echo/jump_finder.hpp"
+#include "dsp/echo/predistorter.hpp"
 #include "dsp/echo/residual_suppressor.hpp"
 
 namespace spike {
@@ -59,7 +60,7 @@ class EchoCanceller {
     // Of the last frame: what the model left of the microphone, the echo it predicted, and the far end as late as it.
     std::span<const float> error() const noexcept { return error_; }
     std::span<const float> echo() const noexcept { return echo_; }
-    std::span<const float> far_aligned() const noexcept { return far_aligned_; }
+    std::span<const float> far_heard() const noexcept { return far_heard_; }  // aligned; the mean of its channels
 
   private:
     void realign(double begin, std::ptrdiff_t blocks) noexcept;
@@ -70,6 +71,7 @@ class EchoCanceller {
     void jump(double moved) noexcept;
     bool still_works() const noexcept;
     void read_far() noexcept;
+    void read_far_anew() noexcept;
     void predict(std::span<const float> microphone) noexcept;
     void relearn_a_changed_path(std::span<const float> microphone) noexcept;
     void follow_drift() noexcept;
@@ -78,6 +80,7 @@ class EchoCanceller {
     Config config_;
     std::size_t frame_;
     FarLine far_line_;
+    Predistorter predistorter_;
     FarSpectra far_spectra_;
     AdaptiveFilter filter_;
     AdaptiveFilter fast_filter_;  // learns a changed room sooner, and is led astray sooner
@@ -106,7 +109,7 @@ class EchoCanceller {
     float recent_echo_power_ = 0.0f, explained_ = 0.0f;  // the predicted echo, and its product with the microphone
     float slow_power_ = 0.0f, fast_power_ = 0.0f;        // of what the two filters leave
     float quick_microphone_power_ = 0.0f, quick_error_power_ = 0.0f, quick_echo_power_ = 0.0f, overpredicted_ = 0.0f;
-    int since_relearning_ = 0;  // frames
+    int since_relearning_ = 0, since_bending_ = 0;  // frames
     EchoStats stats_;
 };
 

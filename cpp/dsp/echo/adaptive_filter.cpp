@@ -44,7 +44,7 @@ AdaptiveFilter::AdaptiveFilter(const FarSpectra& far, const Config& config)
       imag_(rows_ * bins_),
       variance_(rows_ * bins_),
       time_(2 * block_) {
-    for (auto* buffer : {&near_power_, &residual_, &gain_real_, &gain_imag_, &share_, &sum_real_, &sum_imag_})
+    for (auto* buffer : {&near_power_, &residual_, &expected_, &gain_real_, &gain_imag_, &share_, &sum_real_, &sum_imag_})
         buffer->resize(bins_);
     reset();
 }
@@ -89,9 +89,14 @@ void AdaptiveFilter::predict() noexcept {
     std::fill(sum_real_.begin(), sum_real_.end(), 0.0f);
     std::fill(sum_imag_.begin(), sum_imag_.end(), 0.0f);
     std::fill(residual_.begin(), residual_.end(), 0.0f);
-    const Prediction sum{sum_real_.data(), sum_imag_.data(), residual_.data()};
-    for (std::size_t index = 0; index < rows_; ++index)
-        loops_->predict(far_->at(index / far_->partitions(), index % far_->partitions()), row(index), sum, bins_);
+    predict(*far_, 0, 1, {sum_real_.data(), sum_imag_.data(), residual_.data()});
+}
+
+void AdaptiveFilter::predict(const FarSpectra& other, std::size_t first, std::size_t step, Prediction sum) noexcept {
+    for (std::size_t channel = 0; channel < far_->channels(); ++channel)
+        for (std::size_t partition = 0; partition < std::min(other.partitions(), far_->partitions()); ++partition)
+            loops_->predict(other.at(first + channel * step, partition), row(channel * far_->partitions() + partition),
+                            sum, bins_);
 }
 
 void AdaptiveFilter::adapt(std::span<const float> error) noexcept {
@@ -104,10 +109,10 @@ void AdaptiveFilter::adapt(std::span<const float> error) noexcept {
         const float power = sum_real_[k] * sum_real_[k] + sum_imag_[k] * sum_imag_[k];
         near_power_[k] = near_power_smoothing * near_power_[k] + (1.0f - near_power_smoothing) * power;
         const float near = std::max(std::max(near_power_[k], power) - residual_share * residual_[k], 0.0f);
-        const float denominator = residual_[k] + near_weight * near + power_floor;
-        gain_real_[k] = sum_real_[k] / denominator;
-        gain_imag_[k] = sum_imag_[k] / denominator;
-        share_[k] = learned_share / denominator;
+        expected_[k] = residual_[k] + near_weight * near + power_floor;
+        gain_real_[k] = sum_real_[k] / expected_[k];
+        gain_imag_[k] = sum_imag_[k] / expected_[k];
+        share_[k] = learned_share / expected_[k];
     }
     const Correction correction{gain_real_.data(), gain_imag_.data(), share_.data()};
     const float keep = config_.transition * config_.transition;

@@ -47,6 +47,14 @@ class AdaptiveFilter {
     // Expected power of the echo that is still in the error, per bin, from the coefficients' uncertainty.
     std::span<const float> residual_power() const noexcept { return residual_; }
 
+    // The last block's error as a spectrum, and what power it was expected to have, near end and all.
+    FarSpectrum error_spectrum() const noexcept { return {sum_real_.data(), sum_imag_.data()}; }
+    std::span<const float> expected_power() const noexcept { return expected_; }
+
+    // What it would predict of other signals: of `other`'s channels `first`, `first + step` and so on, one for each of
+    // the far end's, as far as `other` reaches back. Added to `sum`; the first half of its inverse wraps around.
+    void predict(const FarSpectra& other, std::size_t first, std::size_t step, Prediction sum) noexcept;
+
     // What has been learned, as samples of a response; the mean of the channels'.
     void impulse_response(std::span<float> response) noexcept;
 
@@ -69,7 +77,7 @@ class AdaptiveFilter {
     std::size_t to_constrain_ = 0;
     std::vector<float> real_, imag_;  // coefficients, rows of bins
     std::vector<float> variance_;     // of the coefficients' error
-    std::vector<float> near_power_, residual_, gain_real_, gain_imag_, share_, sum_real_, sum_imag_, time_;
+    std::vector<float> near_power_, residual_, expected_, gain_real_, gain_imag_, share_, sum_real_, sum_imag_, time_;
     float microphone_power_ = 0.0f, error_power_ = 0.0f;
 };
 

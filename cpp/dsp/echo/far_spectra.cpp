@@ -42,16 +42,9 @@ void FarSpectra::push(std::span<const float> far) noexcept {
     }
 }
 
-void FarSpectra::realign(const FarLine& line, double delay) noexcept {
-    for (std::size_t channel = 0; channel < channels_; ++channel) {
-        for (std::size_t partition = 0; partition < partitions_; ++partition) {
-            line.read(channel, partition * block_, delay, 0.0, time_);
-            if (partition == 0)
-                std::copy_n(time_.begin() + static_cast<std::ptrdiff_t>(block_), block_,
-                            previous_.begin() + static_cast<std::ptrdiff_t>(channel * block_));
-            store(channel, partition);
-        }
-    }
+void FarSpectra::remember(std::size_t channel) noexcept {
+    std::copy_n(time_.begin() + static_cast<std::ptrdiff_t>(block_), block_,
+                previous_.begin() + static_cast<std::ptrdiff_t>(channel * block_));
 }
 
 }  // namespace spike

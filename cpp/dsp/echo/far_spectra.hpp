@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/fft.hpp"
-#include "dsp/echo/far_line.hpp"
 #include "dsp/echo/partition.hpp"
 
 namespace spike {
@@ -23,8 +22,16 @@ class FarSpectra {
     // One block of `channels` planar blocks.
     void push(std::span<const float> far) noexcept;
 
-    // Take all blocks anew, as `line` gives them at another delay.
-    void realign(const FarLine& line, double delay) noexcept;
+    // Take all blocks anew: `read(channel, back, out)` writes the two blocks that end `back` samples before now.
+    template <typename Read>
+    void realign(Read&& read) noexcept {
+        for (std::size_t channel = 0; channel < channels_; ++channel)
+            for (std::size_t partition = 0; partition < partitions_; ++partition) {
+                read(channel, partition * block_, std::span(time_));
+                if (partition == 0) remember(channel);
+                store(channel, partition);
+            }
+    }
 
     // Two blocks, of which the later one is `partition` blocks old.
     FarSpectrum at(std::size_t channel, std::size_t partition) const noexcept;
@@ -33,6 +40,7 @@ class FarSpectra {
 
   private:
     void store(std::size_t channel, std::size_t partition) noexcept;  // the spectrum of time_
+    void remember(std::size_t channel) noexcept;                      // the second half of time_, for the next push
 
     std::size_t block_, partitions_, channels_, bins_;
     RealFft fft_;

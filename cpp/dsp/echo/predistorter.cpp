@@ -1,0 +1,147 @@
+#include "dsp/echo/predistorter.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace spike {
+namespace {
+
+// Each branch is zero below this share of the peak; the last is even.
+constexpr std::array<float, Predistorter::branches> knots{0.2f, 0.45f, 0.1f};
+constexpr std::size_t even_branch = 2;
+constexpr float first_peak = 0.05f, peak_decay = 0.99998f;  // of a block
+constexpr std::size_t partitions = 8;  // of the echo path that are heard: most of its power
+constexpr double memory = 0.999;       // of what was learned before, from time to time that it learns
+constexpr double reluctance = 40.0;    // to bend anything: counts as so many bins full of branch against it
+constexpr float least_weight = -1.0f, most_weight = 1.5f;
+constexpr float importance_floor = 0.1f;  // of the mean of all bins
+constexpr float power_floor = 1e-4f;
+constexpr std::size_t first_bin = 2;
+
+}  // namespace
+
+Predistorter::Predistorter(std::size_t block_samples, std::size_t channels)
+    : block_(block_samples),
+      channels_(channels),
+      spectra_(block_samples, partitions, channels * branches),
+      fft_(2 * block_samples),
+      peak_(first_peak),
+      blocks_(channels * branches * block_samples),
+      time_(2 * block_samples),
+      real_(branches * fft_.bins()),
+      imag_(branches * fft_.bins()),
+      importance_(fft_.bins()) {}
+
+void Predistorter::reset() noexcept {
+    spectra_.reset();
+    peak_ = first_peak;
+    weights_.fill(0.0f);
+    correlations_ = {};
+}
+
+void Predistorter::branch(std::size_t index, std::span<const float> samples, std::span<float> out) const noexcept {
+    const float knot = knots[index] * peak_;
+    if (index == even_branch) {
+        for (std::size_t n = 0; n < out.size(); ++n) out[n] = std::max(std::abs(samples[n]) - knot, 0.0f);
+    } else {
+        for (std::size_t n = 0; n < out.size(); ++n)
+            out[n] = samples[n] - std::min(std::max(samples[n], -knot), knot);
+    }
+}
+
+void Predistorter::distort(std::span<float> samples) const noexcept {
+    const float first = knots[0] * peak_, second = knots[1] * peak_, even = knots[even_branch] * peak_;
+    for (float& sample : samples) {
+        const float above_first = sample - std::min(std::max(sample, -first), first);
+        const float above_second = sample - std::min(std::max(sample, -second), second);
+        const float either = std::max(std::abs(sample) - even, 0.0f);
+        sample -= weights_[0] * above_first + weights_[1] * above_second + weights_[2] * either;
+    }
+}
+
+void Predistorter::process(std::span<float> far) noexcept {
+    float peak = peak_decay * peak_;
+    for (const float sample : far) peak = std::max(peak, std::abs(sample));
+    peak_ = peak;
+    for (std::size_t row = 0; row < channels_ * branches; ++row)
+        branch(row % branches, far.subspan(row / branches * block_, block_),
+               std::span(blocks_).subspan(row * block_, block_));
+    spectra_.push(blocks_);
+    distort(far);
+}
+
+void Predistorter::realign(const FarLine& line, double delay) noexcept {
+    spectra_.realign([&](std::size_t row, std::size_t back, std::span<float> out) {
+        line.read(row / branches, back, delay, 0.0, out);
+        branch(row % branches, out, out);
+    });
+}
+
+void Predistorter::hear(AdaptiveFilter& filter) noexcept {
+    std::fill(real_.begin(), real_.end(), 0.0f);
+    std::fill(imag_.begin(), imag_.end(), 0.0f);
+    for (std::size_t index = 0; index < branches; ++index) {
+        const auto real = std::span(real_).subspan(index * fft_.bins(), fft_.bins());
+        const auto imag = std::span(imag_).subspan(index * fft_.bins(), fft_.bins());
+        filter.predict(spectra_, index, branches, {real.data(), imag.data(), importance_.data()});
+        fft_.inverse(real, imag, time_);
+        std::fill_n(time_.begin(), block_, 0.0f);
+        fft_.forward(time_, real, imag);
+    }
+}
+
+void Predistorter::regress(const AdaptiveFilter& filter) noexcept {
+    const std::size_t bins = fft_.bins();
+    const auto expected = filter.expected_power();
+    float mean = 0.0f;
+    for (std::size_t k = 0; k < bins; ++k) mean += expected[k] / static_cast<float>(bins);
+    for (std::size_t k = first_bin; k < bins; ++k)
+        importance_[k] = 1.0f / (expected[k] + importance_floor * mean + power_floor);
+    const auto product = [&](const float* one_real, const float* one_imag, const float* real, const float* imag) {
+        float sum = 0.0f;
+        for (std::size_t k = first_bin; k < bins; ++k)
+            sum += importance_[k] * (one_real[k] * real[k] + one_imag[k] * imag[k]);
+        return static_cast<double>(sum);
+    };
+    std::array<Row, branches> now;
+    for (std::size_t i = 0; i < branches; ++i) {
+        const float *real = real_.data() + i * bins, *imag = imag_.data() + i * bins;
+        for (std::size_t j = 0; j < branches; ++j)
+            now[i][j] = j < i ? now[j][i] : product(real, imag, real_.data() + j * bins, imag_.data() + j * bins);
+        const auto error = filter.error_spectrum();
+        now[i][branches] = product(real, imag, error.real, error.imag);
+    }
+    for (std::size_t i = 0; i < branches; ++i) {
+        // The error with nothing taken away: what is taken away now is added to it.
+        for (std::size_t j = 0; j < branches; ++j) now[i][branches] -= weights_[j] * now[i][j];
+        for (std::size_t j = 0; j <= branches; ++j) correlations_[i][j] = memory * correlations_[i][j] + now[i][j];
+    }
+}
+
+// Gaussian elimination of a positive definite matrix.
+std::array<double, Predistorter::branches> Predistorter::solution() const noexcept {
+    auto rows = correlations_;
+    std::array<double, branches> found{};
+    for (std::size_t i = 0; i < branches; ++i) rows[i][i] += reluctance;
+    for (std::size_t i = 0; i < branches; ++i)
+        for (std::size_t below = i + 1; below < branches; ++below) {
+            const double share = rows[below][i] / rows[i][i];
+            for (std::size_t j = i; j <= branches; ++j) rows[below][j] -= share * rows[i][j];
+        }
+    for (std::size_t i = branches; i-- > 0;) {
+        double sum = rows[i][branches];
+        for (std::size_t j = i + 1; j < branches; ++j) sum -= rows[i][j] * found[j];
+        found[i] = sum / rows[i][i];
+    }
+    return found;
+}
+
+void Predistorter::learn(const AdaptiveFilter& filter) noexcept {
+    regress(filter);
+    const auto found = solution();
+    for (std::size_t i = 0; i < branches; ++i)
+        weights_[i] = std::clamp(static_cast<float>(-found[i]), least_weight, most_weight);
+}
+
+}  // namespace spike
