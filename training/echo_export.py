@@ -15,9 +15,9 @@ from export import tensors_of, write_weights
 
 def trained(checkpoint: Path) -> EchoMask:
     """The averaged weights of a checkpoint, ready to run."""
-    network = EchoMask()
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["averaged"])
-    return network.eval()
+    averaged = torch.optim.swa_utils.AveragedModel(EchoMask())
+    averaged.load_state_dict(torch.load(checkpoint, weights_only=True)["averaged"])
+    return averaged.module.eval()
 
 
 def main() -> None:

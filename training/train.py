@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from bands import BINS, SPLIT_BIN
+from bands import BIN_HZ, BINS, SPLIT_BIN
+from hearing import Hearing
 from mixtures import Mixtures
 from network import Suppressor, synthesise
 from torch import Tensor, nn
@@ -27,10 +28,12 @@ BATCH, SECONDS = 24, 3.0
 PEAK_RATE, LEAST_RATE, WARM_STEPS = 1e-3, 1e-5, 150
 MATRIX_RATE = 1.7  # of that rate, for matrices under Muon
 CHECKPOINT_STEPS = 100
-RATIO_WEIGHT = 0.01
+RATIO_WEIGHT, HEARING_WEIGHT = 0.01, 0.01
 # The bins that are judged, and what each counts: above 8 kHz every twelfth, since bands are wide there.
 JUDGED = torch.cat([torch.arange(SPLIT_BIN + 1), torch.arange(SPLIT_BIN + 12, BINS, 12)])
 WEIGHTS = torch.cat([torch.full((120,), 1.3), torch.full((121,), 0.9), torch.full((40,), 0.7)])
+
+hearing = Hearing(SPLIT_BIN + 1, BIN_HZ)
 
 log = logging.getLogger("train")
 
@@ -58,7 +61,16 @@ def loss_of(clean: Tensor, estimate: Tensor, voice: Tensor, noisy: Tensor) -> Te
     both = ((found - target) ** 2).sum(-1)
     spectral = ((0.7 * error + 0.4 * lost + 0.3 * both) * WEIGHTS).mean()
     heard = nn.functional.binary_cross_entropy_with_logits(voice, talking)
+    spectral = spectral + HEARING_WEIGHT * heard_apart(clean, estimate, talking)
     return spectral + 0.004 * heard + RATIO_WEIGHT * noise_to_voice(clean, estimate)
+
+
+def heard_apart(clean: Tensor, estimate: Tensor, talking: Tensor) -> Tensor:
+    """By how many points of MOS, below 8 kHz, of what holds a voice."""
+    there = talking.sum(1) > 20
+    low = (x[there, :, : SPLIT_BIN + 1] for x in (clean, estimate))
+    found = hearing.disturbance(*(x.real**2 + x.imag**2 for x in low), talking[there])
+    return found.mean(1).sum() / len(talking)
 
 
 def noise_to_voice(clean: Tensor, estimate: Tensor) -> Tensor:
@@ -99,6 +111,17 @@ class Schedule:
         )
 
 
+def optimisers_of(network: nn.Module) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Each with what its learning rate is of the others'.
+
+    Muon (Jordan et al. 2024) for matrices: its orthogonal steps came further here in the same time than Adam's.
+    """
+    matrices = [p for p in network.parameters() if p.ndim == 2 and len(p) > 1]
+    others = [p for p in network.parameters() if p.ndim != 2 or len(p) == 1]
+    muon = torch.optim.Muon(matrices, lr=PEAK_RATE, weight_decay=1e-3, adjust_lr_fn="match_rms_adamw")
+    return [(muon, MATRIX_RATE), (torch.optim.AdamW(others, lr=PEAK_RATE, weight_decay=1e-4), 1.0)]
+
+
 class Trainer:
     """A model, its average, its optimiser, and where they are kept."""
 
@@ -107,12 +130,8 @@ class Trainer:
         self.averaged = torch.optim.swa_utils.AveragedModel(
             self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.average)
         )
-        matrices = [p for p in self.model.parameters() if p.ndim == 2 and len(p) > 1]
-        others = [p for p in self.model.parameters() if p.ndim != 2 or len(p) == 1]
-        # Muon (Jordan et al. 2024): steps of orthogonal matrices, which came further here in the same time than Adam's.
-        muon = torch.optim.Muon(matrices, lr=PEAK_RATE, weight_decay=1e-3, adjust_lr_fn="match_rms_adamw")
         self.averaged.eval()
-        self.optimisers = [muon, torch.optim.AdamW(others, lr=PEAK_RATE, weight_decay=1e-4)]
+        self.optimisers = optimisers_of(self.model)
         self.schedule = Schedule(options.minutes * 60, options.rate)
         self.step = 0
         self._file: Path = options.out / "checkpoint.pt"
@@ -125,7 +144,7 @@ class Trainer:
             self.model.load_state_dict(saved["model"])
             self.averaged.load_state_dict(saved["averaged"])
             if "optimisers" in saved:
-                for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
+                for (optimiser, _), state in zip(self.optimisers, saved["optimisers"], strict=True):
                     optimiser.load_state_dict(state)
             self.step, self.schedule.spent = saved["step"], saved["spent"]
         drawn = Drawn(options.pack, options.seed + self.step)
@@ -138,14 +157,14 @@ class Trainer:
         return loss_of(clean[..., JUDGED], estimate, voice, noisy)
 
     def advance(self) -> float:
-        for optimiser, factor in zip(self.optimisers, (MATRIX_RATE, 1.0), strict=True):
+        for optimiser, factor in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = factor * self.schedule.rate(self.step)
         loss = self.loss(self.model, *next(self._batches))
         self.model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimiser in self.optimisers:
+        for optimiser, _ in self.optimisers:
             optimiser.step()
         self.averaged.update_parameters(self.model)
         self.step += 1
@@ -159,7 +178,7 @@ class Trainer:
 
     def save(self) -> None:
         state = {"model": self.model.state_dict(), "averaged": self.averaged.state_dict(), "step": self.step}
-        state |= {"optimisers": [o.state_dict() for o in self.optimisers], "spent": self.schedule.spent}
+        state |= {"optimisers": [o.state_dict() for o, _ in self.optimisers], "spent": self.schedule.spent}
         torch.save(state, self._file.with_suffix(".new"))
         os.replace(self._file.with_suffix(".new"), self._file)
 

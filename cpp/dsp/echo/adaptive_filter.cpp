@@ -44,7 +44,8 @@ AdaptiveFilter::AdaptiveFilter(const FarSpectra& far, const Config& config)
       imag_(rows_ * bins_),
       variance_(rows_ * bins_),
       time_(2 * block_) {
-    for (auto* buffer : {&near_power_, &residual_, &expected_, &gain_real_, &gain_imag_, &share_, &sum_real_, &sum_imag_})
+    for (auto* buffer :
+         {&near_power_, &residual_, &expected_, &gain_real_, &gain_imag_, &share_, &sum_real_, &sum_imag_})
         buffer->resize(bins_);
     reset();
 }

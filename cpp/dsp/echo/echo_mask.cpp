@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 namespace spike {
 namespace {
 
-constexpr float floor_power = 1e-6f;
-constexpr float block_samples_at_16k = 160.0f;
+// As in training/echo_network.py.
+constexpr std::size_t phase_bins = 64;
+constexpr std::size_t taps = 3;  // the error now and a block ago, the echo
+constexpr float kept_of_mean = 0.99f;
+constexpr float power_floor = 1e-10f;
+constexpr float unit_db = 20.0f, most_units = 4.0f;
 
 // Where each band begins, and the end of the last: single bins, then pairs, then some 300 Hz.
 constexpr std::array<std::size_t, EchoMask::bands + 1> edges = [] {
@@ -21,38 +26,53 @@ constexpr std::array<std::size_t, EchoMask::bands + 1> edges = [] {
     return made;
 }();
 
-float level_of(float power) noexcept { return (10.0f * std::log10(power + floor_power) + 20.0f) / 25.0f; }
+float decibels(float power) noexcept { return 10.0f * std::log10(power + power_floor); }
 
 }  // namespace
 
 EchoMask::EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples)
     : weights_(std::move(weights)),
-      scale_(block_samples_at_16k / static_cast<float>(block_samples)),
+      scale_(1.0f / static_cast<float>(block_samples * block_samples)),
       inputs_(*weights_, "inputs", Activation::relu, 1),
       first_(*weights_, "first", 1),
       second_(*weights_, "second", 1),
-      answer_(*weights_, "gains", Activation::sigmoid, 1),
-      voice_(*weights_, "voice", Activation::sigmoid, 1),
-      heard_(1, inputs_.inputs()),
+      gain_head_(*weights_, "gains", Activation::sigmoid, 1),
+      filter_head_(*weights_, "filters", Activation::tanh, 1),
+      voice_head_(*weights_, "voice", Activation::sigmoid, 1),
+      features_(1, inputs_.inputs()),
       joined_(1, inputs_.outputs()),
-      state_(1, second_.outputs()),
-      band_gains_(1, answer_.outputs()),
-      chance_(1, voice_.outputs()),
-      gains_(bins) {
-    scale_ *= scale_;
-    if (inputs_.inputs() != 6 * bands || answer_.outputs() != bands)
-        throw WeightsError(weights_->name() + " holds another network than the echo mask");
+      gains_(1, gain_head_.outputs()),
+      filters_(1, filter_head_.outputs()),
+      voice_(1, voice_head_.outputs()),
+      past_real_(low_bins),
+      past_imag_(low_bins) {
+    const std::size_t width = inputs_.outputs();
+    const bool fits = inputs_.inputs() == 6 * bands + 2 * phase_bins && first_.inputs() == width &&
+                      first_.outputs() == width && second_.inputs() == width && second_.outputs() == width &&
+                      gain_head_.inputs() == width && filter_head_.inputs() == width && voice_head_.inputs() == width &&
+                      gains_.width() == bands && filters_.width() == 2 * taps * low_bins && voice_.width() == 1;
+    if (!fits) throw WeightsError(weights_->name() + " is of another network than the echo mask");
     reset();
 }
 
 void EchoMask::reset() noexcept {
     first_.reset();
     second_.reset();
-    std::fill(gains_.begin(), gains_.end(), 1.0f);
-    near_end_probability_ = 0.0f;
+    voice_.clear();
+    near_level_.heard = far_level_.heard = false;
+    for (auto* past : {&past_real_, &past_imag_}) std::ranges::fill(*past, 0.0f);
 }
 
-void EchoMask::band_powers(const Spectrum& spectrum, std::span<float> powers) const noexcept {
+float EchoMask::RunningLevel::follow(std::span<const float> bands_db) noexcept {
+    float sum = 0.0f;
+    for (const float level : bands_db) sum += level;
+    const float now = std::max(sum / static_cast<float>(bands_db.size()), least_db);
+    mean_db = heard ? kept_of_mean * mean_db + (1.0f - kept_of_mean) * now : now;
+    heard = true;
+    return mean_db;
+}
+
+void EchoMask::hear_levels(const Spectrum& spectrum, std::span<float> powers) const noexcept {
     for (std::size_t band = 0; band < bands; ++band) {
         float sum = 0.0f;
         for (std::size_t k = edges[band]; k < edges[band + 1]; ++k)
@@ -61,41 +81,89 @@ void EchoMask::band_powers(const Spectrum& spectrum, std::span<float> powers) co
     }
 }
 
-void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo,
-                    const Spectrum& far) noexcept {
-    const auto heard = heard_.of(0);
-    const Spectrum* const signals[] = {&microphone, &error, &echo, &far};
-    for (std::size_t signal = 0; signal < 4; ++signal)
-        band_powers(*signals[signal], heard.subspan(signal * bands, bands));
+// `features` begin with the powers of the bands; the products come after.
+void EchoMask::hear_likeness(const Spectrum& error, const Spectrum& echo, std::span<float> features) const noexcept {
     for (std::size_t band = 0; band < bands; ++band) {
         float real = 0.0f, imag = 0.0f;  // error times the echo's conjugate
         for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
             real += error.real[k] * echo.real[k] + error.imag[k] * echo.imag[k];
             imag += error.imag[k] * echo.real[k] - error.real[k] * echo.imag[k];
         }
-        const float powers = heard[bands + band] * heard[2 * bands + band];
+        const float powers = features[bands + band] * features[2 * bands + band];
         const float share = scale_ / (static_cast<float>(edges[band + 1] - edges[band]) *
-                                      std::sqrt(powers + floor_power * floor_power));
-        heard[4 * bands + band] = real * share;
-        heard[5 * bands + band] = imag * share;
+                                      std::sqrt(powers + power_floor * power_floor));
+        features[4 * bands + band] = real * share;
+        features[5 * bands + band] = imag * share;
     }
-    for (float& power : heard.first(4 * bands)) power = level_of(power);
 }
 
-void EchoMask::process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo,
-                       const Spectrum& far) noexcept {
-    hear(microphone, error, echo, far);
-    inputs_.process(heard_, joined_);
+void EchoMask::hear_phases(const Spectrum& error, std::span<float> features) const noexcept {
+    float sign = scale_;  // a steady sine in the middle of its bin turns by half a circle for each bin
+    for (std::size_t k = 0; k < phase_bins; ++k, sign = -sign) {
+        const float power = error.real[k] * error.real[k] + error.imag[k] * error.imag[k];
+        const float past_power = past_real_[k] * past_real_[k] + past_imag_[k] * past_imag_[k];
+        const float unit = sign / std::sqrt(scale_ * scale_ * power * past_power + power_floor * power_floor);
+        features[k] = unit * (error.real[k] * past_real_[k] + error.imag[k] * past_imag_[k]);
+        features[phase_bins + k] = unit * (error.imag[k] * past_real_[k] - error.real[k] * past_imag_[k]);
+    }
+}
+
+void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo,
+                    const Spectrum& far) noexcept {
+    const auto features = features_.of(0);
+    const Spectrum* const signals[] = {&microphone, &error, &echo, &far};
+    for (std::size_t signal = 0; signal < 4; ++signal)
+        hear_levels(*signals[signal], features.subspan(signal * bands, bands));
+    hear_likeness(error, echo, features);
+    hear_phases(error, features.subspan(6 * bands));
+    for (float& power : features.first(4 * bands)) power = decibels(power);
+    const float near_db = near_level_.follow(features.first(bands));
+    const float far_db = far_level_.follow(features.subspan(3 * bands, bands));
+    for (std::size_t at = 0; at < 4 * bands; ++at) {
+        const float units = (features[at] - (at < 3 * bands ? near_db : far_db)) / unit_db;
+        features[at] = std::clamp(units, -most_units, most_units);
+    }
+}
+
+void EchoMask::think() noexcept {
+    inputs_.process(features_, joined_);
     const Activations& first = first_.process(joined_);
     const Activations& second = second_.process(first);
-    const auto sum = state_.of(0);
-    for (std::size_t n = 0; n < sum.size(); ++n) sum[n] = first.of(0)[n] + second.of(0)[n];
-    answer_.process(state_, band_gains_);
-    voice_.process(state_, chance_);
-    near_end_probability_ = chance_.of(0)[0];
+    std::ranges::transform(first.of(0), second.of(0), joined_.of(0).begin(), std::plus<>());
+    gain_head_.process(joined_, gains_);
+    filter_head_.process(joined_, filters_);
+    voice_head_.process(joined_, voice_);
+}
+
+void EchoMask::keep(const Spectrum& error, const Spectrum& echo, std::span<float> real,
+                    std::span<float> imag) noexcept {
+    std::copy_n(error.real.begin(), bins, real.begin());
+    std::copy_n(error.imag.begin(), bins, imag.begin());
+    const Spectrum past{past_real_, past_imag_};
+    const Spectrum* const heard[taps] = {&error, &past, &echo};
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+        const float *from_real = heard[tap]->real.data(), *from_imag = heard[tap]->imag.data();
+        const float* by_real = filters_.of(0).data() + tap * low_bins;
+        const float* by_imag = by_real + taps * low_bins;
+        for (std::size_t k = 0; k < low_bins; ++k) {
+            real[k] += by_real[k] * from_real[k] - by_imag[k] * from_imag[k];
+            imag[k] += by_real[k] * from_imag[k] + by_imag[k] * from_real[k];
+        }
+    }
     for (std::size_t band = 0; band < bands; ++band)
-        std::fill(gains_.begin() + static_cast<std::ptrdiff_t>(edges[band]),
-                  gains_.begin() + static_cast<std::ptrdiff_t>(edges[band + 1]), band_gains_.of(0)[band]);
+        for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
+            real[k] *= gains_.of(0)[band];
+            imag[k] *= gains_.of(0)[band];
+        }
+    std::copy_n(error.real.begin(), low_bins, past_real_.begin());
+    std::copy_n(error.imag.begin(), low_bins, past_imag_.begin());
+}
+
+void EchoMask::process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far,
+                       std::span<float> real, std::span<float> imag) noexcept {
+    hear(microphone, error, echo, far);
+    think();
+    keep(error, echo, real, imag);
 }
 
 }  // namespace spike

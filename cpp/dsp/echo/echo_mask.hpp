@@ -16,37 +16,52 @@ struct Spectrum {
     std::span<const float> real, imag;
 };
 
-// Hears the levels of four signals in bands below 8 kHz, and how alike the adaptive filter's error and echo are;
-// answers with a gain for each bin below 8 kHz and the probability of a near end. Its recipe: training/echo_network.py.
+// Hears the levels of four signals in bands below 8 kHz, how alike the adaptive filter's error and echo are and how the
+// error's phases move; answers with a gain for each band, with filters of the low bins over the error and the echo, and
+// with the probability of a near end. Its recipe: training/echo_network.py.
 class EchoMask {
   public:
     static constexpr std::size_t bins = 161;  // 0 to 8 kHz
     static constexpr std::size_t bands = 64;
+    static constexpr std::size_t low_bins = 80;  // 0 to 4 kHz
 
     // `block_samples`: of 10 ms, which sets the scale of the spectra. Throws WeightsError for weights of another
     // network.
     EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples);
 
-    // Spectra of one block of at least `bins` bins each.
-    void process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far) noexcept;
+    // Spectra of one block of at least `bins` bins each. Writes what is kept of the error's first `bins`.
+    void process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far,
+                 std::span<float> real, std::span<float> imag) noexcept;
 
-    std::span<const float> gains() const noexcept { return gains_; }
-    float near_end_probability() const noexcept { return near_end_probability_; }
+    // Of that block's bands, the last one up to 8 kHz.
+    std::span<const float> gains() const noexcept { return gains_.of(0); }
+    float near_end_probability() const noexcept { return voice_.of(0)[0]; }
 
     void reset() noexcept;
 
   private:
+    // A level that is followed over a second, from the first one on.
+    struct RunningLevel {
+        float least_db, mean_db = 0.0f;
+        bool heard = false;
+        float follow(std::span<const float> bands_db) noexcept;
+    };
+
     void hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far) noexcept;
-    void band_powers(const Spectrum& spectrum, std::span<float> powers) const noexcept;
+    void hear_levels(const Spectrum& spectrum, std::span<float> powers) const noexcept;
+    void hear_likeness(const Spectrum& error, const Spectrum& echo, std::span<float> features) const noexcept;
+    void hear_phases(const Spectrum& error, std::span<float> features) const noexcept;
+    void think() noexcept;
+    void keep(const Spectrum& error, const Spectrum& echo, std::span<float> real, std::span<float> imag) noexcept;
 
     std::shared_ptr<const Weights> weights_;
-    float scale_;  // of a power, to what it is at 16 kHz
+    float scale_;  // of a power, to that of a sine of amplitude 1
     Dense inputs_;
     Gru first_, second_;
-    Dense answer_, voice_;
-    Activations heard_, joined_, state_, band_gains_, chance_;
-    std::vector<float> gains_;
-    float near_end_probability_ = 0.0f;
+    Dense gain_head_, filter_head_, voice_head_;
+    Activations features_, joined_, gains_, filters_, voice_;
+    RunningLevel near_level_{-80.0f}, far_level_{-60.0f};
+    std::vector<float> past_real_, past_imag_;  // the error's low bins a block ago
 };
 
 }  // namespace spike

@@ -11,9 +11,9 @@ namespace {
 constexpr std::array<float, Predistorter::branches> knots{0.2f, 0.45f, 0.1f};
 constexpr std::size_t even_branch = 2;
 constexpr float first_peak = 0.05f, peak_decay = 0.99998f;  // of a block
-constexpr std::size_t partitions = 8;  // of the echo path that are heard: most of its power
-constexpr double memory = 0.999;       // of what was learned before, from time to time that it learns
-constexpr double reluctance = 40.0;    // to bend anything: counts as so many bins full of branch against it
+constexpr std::size_t partitions = 8;                       // of the echo path that are heard: most of its power
+constexpr double memory = 0.999;     // of what was learned before, from time to time that it learns
+constexpr double reluctance = 40.0;  // to bend anything: counts as so many bins full of branch against it
 constexpr float least_weight = -1.0f, most_weight = 1.5f;
 constexpr float importance_floor = 0.1f;  // of the mean of all bins
 constexpr float power_floor = 1e-4f;
@@ -45,8 +45,7 @@ void Predistorter::branch(std::size_t index, std::span<const float> samples, std
     if (index == even_branch) {
         for (std::size_t n = 0; n < out.size(); ++n) out[n] = std::max(std::abs(samples[n]) - knot, 0.0f);
     } else {
-        for (std::size_t n = 0; n < out.size(); ++n)
-            out[n] = samples[n] - std::min(std::max(samples[n], -knot), knot);
+        for (std::size_t n = 0; n < out.size(); ++n) out[n] = samples[n] - std::min(std::max(samples[n], -knot), knot);
     }
 }
 

@@ -22,7 +22,7 @@ constexpr float least_gain = 0.003f;
 constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about 2 dB a second at most
 constexpr float power_floor = 1e-9f;
 constexpr std::size_t learning_blocks = 20;
-constexpr std::size_t top_bin = 6000 / 50;
+constexpr std::size_t top_bands = 7;     // the network's from 6 kHz on
 constexpr float presence_kept = 0.8f;    // from block to block: between two sounds of a voice it still talks
 constexpr float certain_absence = 0.3f;  // probability of a near end below which its absence is believed
 constexpr float far_heard = 1e-7f;       // -70 dBFS
@@ -48,6 +48,8 @@ ResidualSuppressor::ResidualSuppressor(const Config& config)
     for (auto* buffer : {&error_power_, &echo_power_, &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_,
                          &echo_tail_, &residual_, &noise_, &clean_, &gain_})
         buffer->resize(fft_.bins());
+    kept_real_.resize(EchoMask::bins);
+    kept_imag_.resize(EchoMask::bins);
     if (config.weights) mask_ = std::make_unique<EchoMask>(config.weights, block_);
     reset();
 }
@@ -127,21 +129,32 @@ void ResidualSuppressor::update_gains() noexcept {
 }
 
 void ResidualSuppressor::ask_network() noexcept {
-    mask_->process(microphone_.spectrum(), error_.spectrum(), echo_.spectrum(), far_.spectrum());
+    mask_->process(microphone_.spectrum(), error_.spectrum(), echo_.spectrum(), far_.spectrum(), kept_real_,
+                   kept_imag_);
     near_end_probability_ = mask_->near_end_probability();
     // Where nobody talks over the far end, what is left of it goes too.
     presence_ = std::max(presence_kept * presence_, near_end_probability_);
     const float doubt = std::min(1.0f, presence_ / certain_absence);
     const float share = far_blocks_left_ > 0 ? doubt * doubt : 1.0f;
 
-    const auto answers = mask_->gains();
+    const auto answers = mask_->gains().last(top_bands);
     float top = 0.0f;  // what the network does from 6 kHz on holds for all that lies above
-    for (std::size_t k = top_bin; k < EchoMask::bins; ++k) top += answers[k] / (EchoMask::bins - top_bin);
+    for (const float answer : answers) top += answer / static_cast<float>(top_bands);
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float fill = std::sqrt(std::min(1.0f, noise_[k] / (error_power_[k] + power_floor)));
-        float gain = k < EchoMask::bins ? answers[k] : std::min(gain_[k], top);
-        gain += presence_ * std::max(0.0f, gain_[k] - gain);  // in double talk, whoever takes less has the word
-        gain_[k] = std::max({share * gain, 0.5f * fill, least_gain});
+        const float least = std::max(0.5f * fill, least_gain);
+        if (k >= EchoMask::bins) {
+            gain_[k] = std::max(share * std::min(gain_[k], top), least);
+            continue;
+        }
+        const float kept = share * share * (kept_real_[k] * kept_real_[k] + kept_imag_[k] * kept_imag_[k]);
+        if (kept <= least * least * error_power_[k]) {
+            gain_[k] = least;
+        } else {
+            error_.real[k] = share * kept_real_[k];
+            error_.imag[k] = share * kept_imag_[k];
+            gain_[k] = 1.0f;
+        }
     }
 }
 

@@ -68,6 +68,7 @@ class ResidualSuppressor {
     std::vector<float> error_power_, echo_power_;  // of this block
     std::vector<float> error_mean_, echo_mean_;    // tracked
     std::vector<float> cross_variation_, echo_variation_;
+    std::vector<float> kept_real_, kept_imag_;  // what the network keeps of the error
     std::vector<float> echo_tail_, residual_, noise_, clean_, gain_;
     float near_end_probability_ = 0.0f;
     float presence_ = 0.0f;  // of the near end: what the network said of late
