@@ -90,14 +90,15 @@ void AdaptiveFilter::predict() noexcept {
     std::fill(sum_real_.begin(), sum_real_.end(), 0.0f);
     std::fill(sum_imag_.begin(), sum_imag_.end(), 0.0f);
     std::fill(residual_.begin(), residual_.end(), 0.0f);
-    predict(*far_, 0, 1, {sum_real_.data(), sum_imag_.data(), residual_.data()});
+    predict(*far_, 0, 1, {sum_real_.data(), sum_imag_.data(), residual_.data()}, bins_);
 }
 
-void AdaptiveFilter::predict(const FarSpectra& other, std::size_t first, std::size_t step, Prediction sum) noexcept {
+void AdaptiveFilter::predict(const FarSpectra& other, std::size_t first, std::size_t step, Prediction sum,
+                             std::size_t bins) noexcept {
     for (std::size_t channel = 0; channel < far_->channels(); ++channel)
         for (std::size_t partition = 0; partition < std::min(other.partitions(), far_->partitions()); ++partition)
             loops_->predict(other.at(first + channel * step, partition), row(channel * far_->partitions() + partition),
-                            sum, bins_);
+                            sum, bins);
 }
 
 void AdaptiveFilter::adapt(std::span<const float> error) noexcept {

@@ -52,8 +52,9 @@ class AdaptiveFilter {
     std::span<const float> expected_power() const noexcept { return expected_; }
 
     // What it would predict of other signals: of `other`'s channels `first`, `first + step` and so on, one for each of
-    // the far end's, as far as `other` reaches back. Added to `sum`; the first half of its inverse wraps around.
-    void predict(const FarSpectra& other, std::size_t first, std::size_t step, Prediction sum) noexcept;
+    // the far end's, as far as `other` reaches back. The first `bins`, added to `sum`; half of it wraps around in time.
+    void predict(const FarSpectra& other, std::size_t first, std::size_t step, Prediction sum,
+                 std::size_t bins) noexcept;
 
     // What has been learned, as samples of a response; the mean of the channels'.
     void impulse_response(std::span<float> response) noexcept;

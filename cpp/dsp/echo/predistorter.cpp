@@ -17,7 +17,9 @@ constexpr double reluctance = 40.0;  // to bend anything: counts as so many bins
 constexpr float least_weight = -1.0f, most_weight = 1.5f;
 constexpr float importance_floor = 0.1f;  // of the mean of all bins
 constexpr float power_floor = 1e-4f;
-constexpr std::size_t first_bin = 2;
+constexpr std::size_t first_bin = 2, most_bins = 161;  // up to 8 kHz
+// A branch's echo is taken as the transform gives it, half of it wrapped around: it holds twice the power.
+constexpr double kept_half = 0.5;
 
 }  // namespace
 
@@ -25,13 +27,12 @@ Predistorter::Predistorter(std::size_t block_samples, std::size_t channels)
     : block_(block_samples),
       channels_(channels),
       spectra_(block_samples, partitions, channels * branches),
-      fft_(2 * block_samples),
+      bins_(std::min(spectra_.bins(), most_bins)),
       peak_(first_peak),
       blocks_(channels * branches * block_samples),
-      time_(2 * block_samples),
-      real_(branches * fft_.bins()),
-      imag_(branches * fft_.bins()),
-      importance_(fft_.bins()) {}
+      real_(branches * bins_),
+      imag_(branches * bins_),
+      importance_(bins_) {}
 
 void Predistorter::reset() noexcept {
     spectra_.reset();
@@ -80,34 +81,29 @@ void Predistorter::realign(const FarLine& line, double delay) noexcept {
 void Predistorter::hear(AdaptiveFilter& filter) noexcept {
     std::fill(real_.begin(), real_.end(), 0.0f);
     std::fill(imag_.begin(), imag_.end(), 0.0f);
-    for (std::size_t index = 0; index < branches; ++index) {
-        const auto real = std::span(real_).subspan(index * fft_.bins(), fft_.bins());
-        const auto imag = std::span(imag_).subspan(index * fft_.bins(), fft_.bins());
-        filter.predict(spectra_, index, branches, {real.data(), imag.data(), importance_.data()});
-        fft_.inverse(real, imag, time_);
-        std::fill_n(time_.begin(), block_, 0.0f);
-        fft_.forward(time_, real, imag);
-    }
+    for (std::size_t index = 0; index < branches; ++index)
+        filter.predict(spectra_, index, branches,
+                       {real_.data() + index * bins_, imag_.data() + index * bins_, importance_.data()}, bins_);
 }
 
 void Predistorter::regress(const AdaptiveFilter& filter) noexcept {
-    const std::size_t bins = fft_.bins();
     const auto expected = filter.expected_power();
     float mean = 0.0f;
-    for (std::size_t k = 0; k < bins; ++k) mean += expected[k] / static_cast<float>(bins);
-    for (std::size_t k = first_bin; k < bins; ++k)
+    for (std::size_t k = 0; k < bins_; ++k) mean += expected[k] / static_cast<float>(bins_);
+    for (std::size_t k = first_bin; k < bins_; ++k)
         importance_[k] = 1.0f / (expected[k] + importance_floor * mean + power_floor);
     const auto product = [&](const float* one_real, const float* one_imag, const float* real, const float* imag) {
         float sum = 0.0f;
-        for (std::size_t k = first_bin; k < bins; ++k)
+        for (std::size_t k = first_bin; k < bins_; ++k)
             sum += importance_[k] * (one_real[k] * real[k] + one_imag[k] * imag[k]);
         return static_cast<double>(sum);
     };
     std::array<Row, branches> now;
     for (std::size_t i = 0; i < branches; ++i) {
-        const float *real = real_.data() + i * bins, *imag = imag_.data() + i * bins;
+        const float *real = real_.data() + i * bins_, *imag = imag_.data() + i * bins_;
         for (std::size_t j = 0; j < branches; ++j)
-            now[i][j] = j < i ? now[j][i] : product(real, imag, real_.data() + j * bins, imag_.data() + j * bins);
+            now[i][j] = j < i ? now[j][i]
+                              : kept_half * product(real, imag, real_.data() + j * bins_, imag_.data() + j * bins_);
         const auto error = filter.error_spectrum();
         now[i][branches] = product(real, imag, error.real, error.imag);
     }

@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "base/fft.hpp"
 #include "dsp/echo/adaptive_filter.hpp"
 #include "dsp/echo/far_line.hpp"
 #include "dsp/echo/far_spectra.hpp"
@@ -54,11 +53,11 @@ class Predistorter {
 
     std::size_t block_, channels_;
     FarSpectra spectra_;  // of the branches of each channel
-    RealFft fft_;
+    std::size_t bins_;   // that are heard
     float peak_;                                // of the far end
     std::array<float, branches> weights_{};     // of the branches
     std::array<Row, branches> correlations_{};  // of the branches' echoes with each other, and with the error
-    std::vector<float> blocks_, time_, real_, imag_, importance_;
+    std::vector<float> blocks_, real_, imag_, importance_;
 };
 
 }  // namespace spike
