@@ -8,16 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
 from echo_network import EchoMask
-from export import tensors_of, write_weights
-
-
-def trained(checkpoint: Path) -> EchoMask:
-    """The averaged weights of a checkpoint, ready to run."""
-    averaged = torch.optim.swa_utils.AveragedModel(EchoMask())
-    averaged.load_state_dict(torch.load(checkpoint, weights_only=True)["averaged"])
-    return averaged.module.eval()
+from export import averaged, tensors_of, write_weights
 
 
 def main() -> None:
@@ -25,7 +17,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
-    write_weights(options.out, tensors_of(trained(options.checkpoint)))
+    write_weights(options.out, tensors_of(averaged(EchoMask(), options.checkpoint)))
 
 
 if __name__ == "__main__":

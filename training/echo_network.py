@@ -12,8 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from network import running_mean, shifted
-from recurrence import recurrent
+from network import MaskNetwork, running_mean, shifted
 from torch import Tensor, nn
 
 HOP, WINDOW = 160, 320  # 10 and 20 ms at 16 kHz: bins of 50 Hz, as at every other rate
@@ -22,7 +21,6 @@ EDGES = np.concatenate([np.arange(0, 32), np.arange(32, 64, 2), np.linspace(64, 
 BANDS = len(EDGES) - 1
 PHASE_BINS, LOW_BINS = 64, 80  # whose phases are heard; that are refined
 INPUTS = 6 * BANDS + 2 * PHASE_BINS
-HIDDEN = 240
 TAPS = 3  # of a refined bin: what is left now, a frame ago; the echo
 FLOOR = 1e-10  # of a band's power
 QUIET_DB, FAR_QUIET_DB = -80.0, -60.0  # levels are taken against what they have been of late, or this
@@ -56,24 +54,15 @@ def power(spectrum: Tensor) -> Tensor:
     return spectrum.real**2 + spectrum.imag**2
 
 
-class EchoMask(nn.Module):
-    """`inputs`, `first`, `second`, `gains`, `filters`, `voice`: the names that the core looks for."""
+class EchoMask(MaskNetwork):
+    """Hears a block of four signals and answers for one of them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
         self.register_buffer("means", band_means(), persistent=False)
         self.register_buffer("spread", (band_means() > 0).float().T.contiguous(), persistent=False)
         turns = torch.exp(-2j * torch.pi * HOP / WINDOW * torch.arange(PHASE_BINS))
         self.register_buffer("turns", turns, persistent=False)
-        self.inputs = nn.Linear(INPUTS, HIDDEN)
-        self.first = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
-        self.second = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
-        self.gains = nn.Linear(HIDDEN, BANDS)
-        self.filters = nn.Linear(HIDDEN, 2 * TAPS * LOW_BINS)
-        self.voice = nn.Linear(HIDDEN, 1)
-        nn.init.zeros_(self.filters.weight)
-        nn.init.zeros_(self.filters.bias)
-        nn.init.constant_(self.gains.bias, 1.0)
 
     def features(self, microphone: Tensor, error: Tensor, echo: Tensor, far: Tensor) -> Tensor:
         """Of spectra (batch, frames, bins): levels of four signals, likeness of error and echo, phases of the error."""
@@ -91,20 +80,9 @@ class EchoMask(nn.Module):
         advance = advance * self.turns  # less what a steady sine in the middle of its bin turns in a hop
         return torch.cat([torch.cat(levels, -1).clamp(-4, 4), *likeness, advance.real, advance.imag], -1)
 
-    def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Band gains 0 to 1, filters of the low bins (real parts of all taps, then imaginary), logit of voice."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
-            x = torch.relu(self.inputs(features))
-            first = recurrent(self.first, x)
-            second = recurrent(self.second, first)
-            x = first + second
-            gains, filters, voice = self.gains(x), self.filters(x), self.voice(x)
-        return torch.sigmoid(gains.float()), torch.tanh(filters.float()), voice.float()[..., 0]
-
     def forward(self, microphone: Tensor, error: Tensor, echo: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
         """What is kept of `error` (batch, frames, bins), and logits of voice (batch, frames)."""
-        gains, filters, voice = self.answers(self.features(microphone, error, echo, far))
-        taps = torch.complex(*filters.unflatten(-1, (2, TAPS, LOW_BINS)).unbind(-3))
+        gains, taps, voice = self.answers(self.features(microphone, error, echo, far))
         low = error[..., :LOW_BINS]
         refined = low + low * taps[..., 0, :] + shifted(low) * taps[..., 1, :] + echo[..., :LOW_BINS] * taps[..., 2, :]
         whole = torch.cat([refined, error[..., LOW_BINS:]], -1)

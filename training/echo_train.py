@@ -7,11 +7,7 @@ from the checkpoint in `--out`.
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +15,16 @@ import torch
 from echo_network import BINS, HOP, EchoMask, analyse, power, synthesise
 from hearing import Hearing
 from torch import Tensor, nn
-from train import PEAK_RATE, Schedule, compressed, optimisers_of
+from train import compressed
+from trainer import Trainer, options_of
 
 RATE_HZ = 16000
 BATCH, SAMPLES = 24, 3 * RATE_HZ
-CHECKPOINT_STEPS = 100
 RATIO_WEIGHT, HEARING_WEIGHT, VOICE_WEIGHT = 0.01, 0.01, 0.01
 LOST, LEFT = (1.4, 0.8), (0.8, 1.6)  # weights of what is lost and what is left, while the near end talks and not
 MICROPHONE, ERROR, ECHO, FAR, TARGET, NEAR = range(6)
 WEIGHTS = torch.cat([torch.full((81,), 1.3), torch.full((BINS - 81,), 0.9)])
 hearing = Hearing(BINS, RATE_HZ / 2 / (BINS - 1))
-
-log = logging.getLogger("train")
 
 
 class Clips:
@@ -100,83 +94,17 @@ def left_to_voice(near_power: Tensor, target: Tensor, estimate: Tensor) -> Tenso
     return torch.log10((wrong + 1e-3 * voice) / (voice + 1e-9))
 
 
-class Trainer:
-    """A network, its average, its optimisers, and where they are kept."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.network = EchoMask()
-        averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(0.997)
-        self.averaged = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=averaging)
-        self.averaged.eval()
-        self.optimisers = optimisers_of(self.network)
-        self.schedule = Schedule(options.minutes * 60, options.rate)
-        self.step, self._file = 0, options.out / "checkpoint.pt"
-        begun = self._file if self._file.exists() else options.begin_with
-        if begun:
-            saved = torch.load(begun, weights_only=True)
-            self.averaged.load_state_dict(saved["averaged"])
-            self.network.load_state_dict(saved["network"])
-        if self._file.exists():
-            for (optimiser, _), state in zip(self.optimisers, saved["optimisers"], strict=True):
-                optimiser.load_state_dict(state)
-            self.step, self.schedule.spent = saved["step"], saved["spent"]
-        self._clips = Clips(options.clips, self.step + 1)
-        held_out = Clips(options.held_out, 7)
-        self._held_out = [held_out.batch() for _ in range(5)]
-
-    def advance(self) -> float:
-        for optimiser, factor in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = factor * self.schedule.rate(self.step)
-        loss = loss_of(self.network, self._clips.batch())
-        self.network.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        for optimiser, _ in self.optimisers:
-            optimiser.step()
-        self.averaged.update_parameters(self.network)
-        self.step += 1
-        return float(loss.detach())
-
-    def judge(self) -> float:
-        with torch.no_grad():
-            return float(np.mean([float(loss_of(self.averaged.module, batch)) for batch in self._held_out]))
-
-    def save(self) -> None:
-        state = {"network": self.network.state_dict(), "averaged": self.averaged.state_dict(), "step": self.step}
-        state |= {"optimisers": [o.state_dict() for o, _ in self.optimisers], "spent": self.schedule.spent}
-        torch.save(state, self._file.with_suffix(".new"))
-        os.replace(self._file.with_suffix(".new"), self._file)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = options_of(__doc__)
     parser.add_argument("--clips", required=True, type=Path)
     parser.add_argument("--held-out", required=True, type=Path)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--minutes", type=float, default=90)
-    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="the highest learning rate")
-    parser.add_argument("--begin-with", type=Path, help="a checkpoint to go on from")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(1)
-    torch.manual_seed(1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(options)
-    log.info("%d parameters, step %d", sum(p.numel() for p in trainer.network.parameters()), trainer.step)
-    running, begun = None, time.monotonic() - trainer.schedule.spent
-    while trainer.schedule.spent < trainer.schedule.seconds:
-        loss = trainer.advance()
-        running = loss if running is None else running + 0.03 * (loss - running)
-        trainer.schedule.spent = time.monotonic() - begun
-        if trainer.step % CHECKPOINT_STEPS == 0:
-            line = {"step": trainer.step, "minutes": round(trainer.schedule.spent / 60, 1)}
-            line |= {"train": round(running, 5), "held_out": round(trainer.judge(), 5)}
-            trainer.save()
-            with (options.out / "log.jsonl").open("a") as out:
-                out.write(json.dumps(line) + "\n")
-            log.info("%s", line)
-    trainer.save()
+    torch.manual_seed(options.seed)
+    trainer = Trainer(EchoMask(), loss_of, options)
+    held_out = Clips(options.held_out, 7)
+    drawn = Clips(options.clips, options.seed + trainer.step)
+    trainer.run(iter(lambda: (drawn.batch(),), None), [(held_out.batch(),) for _ in range(5)])
 
 
 if __name__ == "__main__":

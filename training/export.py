@@ -13,6 +13,7 @@ import argparse
 import struct
 import zlib
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -68,6 +69,9 @@ def write_weights(path: Path, tensors: Arrays) -> None:
     path.write_bytes(MAGIC + struct.pack("<2I", VERSION, zlib.crc32(checked)) + checked)
 
 
+Network = TypeVar("Network", bound=torch.nn.Module)
+
+
 def quantized(network: torch.nn.Module) -> torch.nn.Module:
     """The network with its weights as the file holds them."""
     with torch.no_grad():
@@ -78,10 +82,9 @@ def quantized(network: torch.nn.Module) -> torch.nn.Module:
     return network
 
 
-def averaged(checkpoint: Path) -> Suppressor:
-    """The averaged weights of a checkpoint, ready to run."""
+def averaged(network: Network, checkpoint: Path) -> Network:
+    """With the averaged weights of a checkpoint, ready to run."""
     state = torch.load(checkpoint, weights_only=True)["averaged"]
-    network = Suppressor()
     network.load_state_dict({name.removeprefix("module."): value for name, value in state.items() if "." in name})
     return network.eval()
 
@@ -106,7 +109,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--reference", type=Path)
     options = parser.parse_args()
-    network = averaged(options.checkpoint)
+    network = averaged(Suppressor(), options.checkpoint)
     write_weights(options.out, {**tensors_of(network), "bands.edges": edges_bins().astype(np.float32)[None]})
     if options.reference:
         write_reference(options.reference, quantized(network))

@@ -54,23 +54,45 @@ def running_mean(x: Tensor) -> Tensor:
     return torch.cat(parts, 1)
 
 
-class Suppressor(nn.Module):
-    """Hears a frame and answers for it."""
+class MaskNetwork(nn.Module):
+    """What the networks of this package share; the core looks for `inputs`, `first`, `second` and the three heads.
 
-    def __init__(self) -> None:
+    It answers with gains of bands, with complex filters of `taps` for low bins, and with the chance of a voice.
+    """
+
+    def __init__(self, inputs: int, bands: int, low_bins: int, taps: int) -> None:
         super().__init__()
-        self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
-        turns = torch.exp(-2j * torch.pi * HOP / WINDOW * torch.arange(LOW_BINS))
-        self.register_buffer("turns", turns, persistent=False)
-        self.inputs = nn.Linear(INPUTS, HIDDEN)
+        self._shape = 2, taps, low_bins
+        self.inputs = nn.Linear(inputs, HIDDEN)
         self.first = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
         self.second = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
-        self.gains = nn.Linear(HIDDEN, BANDS)
-        self.filters = nn.Linear(HIDDEN, 2 * TAPS * LOW_BINS)
+        self.gains = nn.Linear(HIDDEN, bands)
+        self.filters = nn.Linear(HIDDEN, 2 * taps * low_bins)
         self.voice = nn.Linear(HIDDEN, 1)
         nn.init.zeros_(self.filters.weight)
         nn.init.zeros_(self.filters.bias)
         nn.init.constant_(self.gains.bias, 1.0)
+
+    def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gains 0 to 1, filters (batch, frames, taps, low bins), logits of voice (batch, frames)."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):  # a fifth less time
+            x = torch.relu(self.inputs(features))
+            first = recurrent(self.first, x)
+            second = recurrent(self.second, first)
+            x = first + second
+            gains, filters, voice = self.gains(x), self.filters(x), self.voice(x)
+        real, imag = torch.tanh(filters.float()).unflatten(-1, self._shape).unbind(-3)
+        return torch.sigmoid(gains.float()), torch.complex(real, imag), voice.float()[..., 0]
+
+
+class Suppressor(MaskNetwork):
+    """Hears a frame and answers for it."""
+
+    def __init__(self) -> None:
+        super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
+        self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
+        turns = torch.exp(-2j * torch.pi * HOP / WINDOW * torch.arange(LOW_BINS))
+        self.register_buffer("turns", turns, persistent=False)
 
     def features(self, spectrum: Tensor) -> Tensor:
         """Levels of bands against their second, bands and low bins against the whole, phase advance of low bins."""
@@ -85,21 +107,10 @@ class Suppressor(nn.Module):
         levels = [(band_db - mean_db) / 15, (band_db - whole_db) / 20, (bins_db - whole_db) / 20]
         return torch.cat([torch.cat(levels, -1).clamp(-4, 4), advance.real, advance.imag], -1)
 
-    def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Band gains 0 to 1, filters of the low bins (real parts of all taps, then imaginary), logit of voice."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):  # a fifth less time
-            x = torch.relu(self.inputs(features))
-            first = recurrent(self.first, x)
-            second = recurrent(self.second, first)
-            x = first + second
-            gains, filters, voice = self.gains(x), self.filters(x), self.voice(x)
-        return torch.sigmoid(gains.float()), torch.tanh(filters.float()), voice.float()[..., 0]
-
     def forward(self, spectrum: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The cleaned spectrum, all bins or those `kept`, and logits of voice (batch, frames)."""
-        gains, filters, voice = self.answers(self.features(spectrum))
+        gains, taps, voice = self.answers(self.features(spectrum))
         kept = torch.arange(spectrum.shape[-1]) if kept is None else kept
-        taps = torch.complex(*filters.unflatten(-1, (2, TAPS, LOW_BINS)).unbind(-3))
         low = spectrum[..., :LOW_BINS]
         refined = low + low * taps[..., 0, :] + shifted(low) * taps[..., 1, :]
         whole = torch.cat([refined, spectrum[..., kept[LOW_BINS:]]], -1)

@@ -26,6 +26,17 @@ std::vector<std::size_t> factors_of(std::size_t length) {
 
 }  // namespace
 
+std::size_t quick_fft_size(std::size_t least) {
+    const auto rest_of = [](std::size_t size) {
+        for (const std::size_t factor : {2u, 3u, 5u})
+            while (size % factor == 0) size /= factor;
+        return size;
+    };
+    std::size_t size = least + least % 2;
+    while (rest_of(size) != 1) size += 2;
+    return size;
+}
+
 RealFft::RealFft(std::size_t size, Isa isa)
     : size_(size), packed_(size % 2 == 0 ? size / 2 : size), loops_(&fft_loops(isa)) {
     const auto factors = factors_of(packed_);

@@ -10,6 +10,9 @@
 
 namespace spike {
 
+// The next even size from `least` on that the transform is quick at.
+std::size_t quick_fft_size(std::size_t least);
+
 // A transform of `size` real samples to size/2 + 1 bins and back. Spectra are planar (real parts, imaginary parts), the
 // form in which loops over bins vectorise. The forward transform is not scaled, the inverse by 1/size.
 //

@@ -7,7 +7,6 @@
 namespace spike {
 namespace {
 
-constexpr int decimated_rate_hz = 4000;
 constexpr std::size_t microphone_ms = 80;
 
 std::size_t decimated(std::size_t ms, std::size_t factor, int rate_hz) {
@@ -15,18 +14,6 @@ std::size_t decimated(std::size_t ms, std::size_t factor, int rate_hz) {
 }
 
 }  // namespace
-
-// The next even size that the FFT is quick at.
-std::size_t quick_fft_size(std::size_t least) {
-    const auto rest_of = [](std::size_t size) {
-        for (const std::size_t factor : {2u, 3u, 5u})
-            while (size % factor == 0) size /= factor;
-        return size;
-    };
-    std::size_t size = least + least % 2;
-    while (rest_of(size) != 1) size += 2;
-    return size;
-}
 
 double parabola_top(float before, float here, float after) noexcept {
     const float curvature = before - 2.0f * here + after;

@@ -7,8 +7,7 @@
 
 namespace spike {
 
-// The next even size from `least` on that the FFT is quick at.
-std::size_t quick_fft_size(std::size_t least);
+constexpr int decimated_rate_hz = 4000;
 
 // Where the top of the parabola through a peak and its neighbours lies, -0.5 to 0.5 steps from the peak.
 double parabola_top(float before, float here, float after) noexcept;

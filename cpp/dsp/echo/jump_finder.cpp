@@ -9,7 +9,6 @@ namespace spike {
 namespace {
 
 constexpr float from_hz = 80.0f, to_hz = 1600.0f;
-constexpr float decimated_rate_hz = 4000.0f;
 constexpr std::size_t smoothed_bins = 15;  // to each side: 10 Hz
 constexpr float power_share = 0.01f;       // of the mean power, below which a bin is not lifted
 constexpr double energy_share = 1e-2;      // of the mean energy: a silent stretch is like nothing
@@ -96,7 +95,7 @@ void JumpFinder::whiten() noexcept {
     fft_.forward(time_, microphone_real_, microphone_imag_);
     smooth_power(echo_real_, echo_imag_, echo_power_);
     smooth_power(microphone_real_, microphone_imag_, microphone_power_);
-    const float hz_per_bin = decimated_rate_hz / static_cast<float>(fft_.size());
+    const float hz_per_bin = static_cast<float>(decimated_rate_hz) / static_cast<float>(fft_.size());
     const auto from = static_cast<std::size_t>(from_hz / hz_per_bin), to = static_cast<std::size_t>(to_hz / hz_per_bin);
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float weight =

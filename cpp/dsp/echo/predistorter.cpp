@@ -102,8 +102,8 @@ void Predistorter::regress(const AdaptiveFilter& filter) noexcept {
     for (std::size_t i = 0; i < branches; ++i) {
         const float *real = real_.data() + i * bins_, *imag = imag_.data() + i * bins_;
         for (std::size_t j = 0; j < branches; ++j)
-            now[i][j] = j < i ? now[j][i]
-                              : kept_half * product(real, imag, real_.data() + j * bins_, imag_.data() + j * bins_);
+            now[i][j] =
+                j < i ? now[j][i] : kept_half * product(real, imag, real_.data() + j * bins_, imag_.data() + j * bins_);
         const auto error = filter.error_spectrum();
         now[i][branches] = product(real, imag, error.real, error.imag);
     }

@@ -52,8 +52,8 @@ class Predistorter {
     std::array<double, branches> solution() const noexcept;
 
     std::size_t block_, channels_;
-    FarSpectra spectra_;  // of the branches of each channel
-    std::size_t bins_;   // that are heard
+    FarSpectra spectra_;                        // of the branches of each channel
+    std::size_t bins_;                          // that are heard
     float peak_;                                // of the far end
     std::array<float, branches> weights_{};     // of the branches
     std::array<Row, branches> correlations_{};  // of the branches' echoes with each other, and with the error
