@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -45,11 +45,11 @@ def streaming(process: Callable[[Any, Any], Any], rate_hz: int, dtype: Any) -> C
 
 
 @pytest.mark.parametrize("rate_hz", [48000, 16000])
-@pytest.mark.parametrize("peer", ["spike", "webrtc"])
-def bench_echo(benchmark: Any, peer: str, rate_hz: int) -> None:
+@pytest.mark.parametrize("peer", ["neural", "spectral", "webrtc"])
+def bench_echo(benchmark: Any, peer: dsp.EchoResidual | Literal["webrtc"], rate_hz: int) -> None:
     benchmark.group = f"echo 10 ms at {rate_hz}"
-    if peer == "spike":
-        benchmark(streaming(dsp.EchoCanceller(rate_hz).process, rate_hz, np.float32))
+    if peer != "webrtc":
+        benchmark(streaming(dsp.EchoCanceller(rate_hz, residual=peer).process, rate_hz, np.float32))
     else:
         benchmark(streaming(webrtc(rate_hz, echo_cancellation=True), rate_hz, np.int16))
 
