@@ -14,7 +14,7 @@ from export import averaged, tensors_of, write_weights
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", required=True, type=Path)
+    parser.add_argument("--checkpoint", required=True, type=Path, nargs="+")
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
     write_weights(options.out, tensors_of(averaged(EchoMask(), options.checkpoint)))

@@ -82,10 +82,11 @@ def quantized(network: torch.nn.Module) -> torch.nn.Module:
     return network
 
 
-def averaged(network: Network, checkpoint: Path) -> Network:
-    """With the averaged weights of a checkpoint, ready to run."""
-    state = torch.load(checkpoint, weights_only=True)["averaged"]
-    network.load_state_dict({name.removeprefix("module."): value for name, value in state.items() if "." in name})
+def averaged(network: Network, checkpoints: list[Path]) -> Network:
+    """With the averaged weights of a checkpoint, or the mean of several (Wortsman et al. 2022), ready to run."""
+    states = [torch.load(checkpoint, weights_only=True)["averaged"] for checkpoint in checkpoints]
+    means = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0] if "." in name}
+    network.load_state_dict({name.removeprefix("module."): value for name, value in means.items()})
     return network.eval()
 
 
@@ -105,7 +106,7 @@ def write_reference(path: Path, network: Suppressor, frames: int = 150) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", required=True, type=Path)
+    parser.add_argument("--checkpoint", required=True, type=Path, nargs="+")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--reference", type=Path)
     options = parser.parse_args()
