@@ -273,7 +273,8 @@ void EchoCanceller::read_far_anew() noexcept {
 
 void EchoCanceller::predict(std::span<const float> microphone) noexcept {
     far_spectra_.push(far_aligned_);
-    const bool bends = settling_frames_ == 0 && frames_of_doubt_ == 0 && ++since_bending_ % blocks_per_bending == 0;
+    const bool bends = settling_frames_ == 0 && frames_of_doubt_ == 0 && predistorter_.can_learn() &&
+                       ++since_bending_ % blocks_per_bending == 0;
     if (bends) predistorter_.hear(filter_);
     filter_.process(microphone, error_, echo_);
     if (bends) predistorter_.learn(filter_);

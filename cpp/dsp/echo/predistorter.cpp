@@ -14,6 +14,9 @@ constexpr float first_peak = 0.05f, peak_decay = 0.99998f;  // of a block
 constexpr std::size_t partitions = 8;                       // of the echo path that are heard: most of its power
 constexpr double memory = 0.999;     // of what was learned before, from time to time that it learns
 constexpr double reluctance = 40.0;  // to bend anything: counts as so many bins full of branch against it
+constexpr double proven = 25.0 * reluctance;
+constexpr float nearly_nothing = 0.05f;
+constexpr std::size_t cycle_blocks = 72, listened_blocks = 24;
 constexpr float least_weight = -1.0f, most_weight = 1.5f;
 constexpr float importance_floor = 0.1f;  // of the mean of all bins
 constexpr float power_floor = 1e-4f;
@@ -39,6 +42,7 @@ void Predistorter::reset() noexcept {
     peak_ = first_peak;
     weights_.fill(0.0f);
     correlations_ = {};
+    known_blocks_ = cycle_ = 0;
 }
 
 void Predistorter::branch(std::size_t index, std::span<const float> samples, std::span<float> out) const noexcept {
@@ -64,11 +68,22 @@ void Predistorter::process(std::span<float> far) noexcept {
     float peak = peak_decay * peak_;
     for (const float sample : far) peak = std::max(peak, std::abs(sample));
     peak_ = peak;
+    cycle_ = (cycle_ + 1) % cycle_blocks;
+    known_blocks_ = bends_nothing() && cycle_ >= listened_blocks ? 0 : known_blocks_ + 1;
+    if (known_blocks_ > 0) listen(far);
+    distort(far);
+}
+
+bool Predistorter::bends_nothing() const noexcept {
+    return correlations_[0][0] > proven &&
+           std::ranges::all_of(weights_, [](float weight) { return std::abs(weight) < nearly_nothing; });
+}
+
+void Predistorter::listen(std::span<const float> far) noexcept {
     for (std::size_t row = 0; row < channels_ * branches; ++row)
         branch(row % branches, far.subspan(row / branches * block_, block_),
                std::span(blocks_).subspan(row * block_, block_));
     spectra_.push(blocks_);
-    distort(far);
 }
 
 void Predistorter::realign(const FarLine& line, double delay) noexcept {

@@ -28,6 +28,10 @@ class Predistorter {
     // One block of planar channels, as it is aligned with the microphone: replaced by what the loudspeaker plays.
     void process(std::span<float> far) noexcept;
 
+    // Whether the branches' last blocks are known, from which it learns. A loudspeaker that has been found to bend
+    // nothing is listened to for a third of the time.
+    bool can_learn() const noexcept { return known_blocks_ >= spectra_.partitions(); }
+
     // Before and after `filter` processes the microphone's block, as often as is worth it: before it learns from the
     // error, since what it has learned from it is like it.
     void hear(AdaptiveFilter& filter) noexcept;
@@ -47,13 +51,16 @@ class Predistorter {
   private:
     using Row = std::array<double, branches + 1>;
 
+    bool bends_nothing() const noexcept;
+    void listen(std::span<const float> far) noexcept;
     void branch(std::size_t index, std::span<const float> samples, std::span<float> out) const noexcept;
     void regress(const AdaptiveFilter& filter) noexcept;
     std::array<double, branches> solution() const noexcept;
 
     std::size_t block_, channels_;
-    FarSpectra spectra_;                        // of the branches of each channel
-    std::size_t bins_;                          // that are heard
+    FarSpectra spectra_;  // of the branches of each channel
+    std::size_t bins_;    // that are heard
+    std::size_t known_blocks_ = 0, cycle_ = 0;
     float peak_;                                // of the far end
     std::array<float, branches> weights_{};     // of the branches
     std::array<Row, branches> correlations_{};  // of the branches' echoes with each other, and with the error
