@@ -10,7 +10,7 @@ namespace {
 constexpr float high_pass_hz = 80.0f;
 // A near end counts once it has been heard for some frames: the first moments of an echo that nothing is known of are
 // not a voice.
-constexpr float heard_probability = 0.5f;
+constexpr float heard_probability = 0.75f;
 constexpr float forgotten_a_frame = 0.5f;
 constexpr float enough_evidence = 5.0f, most_evidence = 12.0f;
 constexpr int gate_frames = 30;
