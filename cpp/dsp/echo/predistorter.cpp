@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace spike {
 namespace {
@@ -14,6 +13,7 @@ constexpr float first_peak = 0.05f, peak_decay = 0.99998f;  // of a block
 constexpr std::size_t partitions = 8;                       // of the echo path that are heard: most of its power
 constexpr double memory = 0.999;     // of what was learned before, from time to time that it learns
 constexpr double reluctance = 40.0;  // to bend anything: counts as so many bins full of branch against it
+// So much has been heard, and no branch is worth more: then it listens for some blocks of each cycle.
 constexpr double proven = 25.0 * reluctance;
 constexpr float nearly_nothing = 0.05f;
 constexpr std::size_t cycle_blocks = 72, listened_blocks = 24;

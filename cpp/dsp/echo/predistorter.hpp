@@ -43,9 +43,6 @@ class Predistorter {
     // Take the branches anew, as `line` gives the far end at another delay.
     void realign(const FarLine& line, double delay) noexcept;
 
-    // How much of each branch is taken away.
-    std::span<const float> weights() const noexcept { return weights_; }
-
     void reset() noexcept;
 
   private:
