@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import scipy.signal
 import torch
 from bands import edges_bins
 from network import HOP, Suppressor, analyse, synthesise
@@ -91,11 +92,16 @@ def averaged(network: Network, checkpoints: list[Path]) -> Network:
 
 
 def write_reference(path: Path, network: Suppressor, frames: int = 150) -> None:
-    """Something like a voice in noise, as heard and as cleaned."""
-    random, n = np.random.default_rng(5), np.arange(frames * HOP)
-    tone = np.sin(2 * np.pi * 180 * n / 48000 + 3 * np.sin(n / 4000))
-    voiced = np.abs(np.sin(n / 9000)) ** 2 * np.sign(tone) * np.abs(tone) ** 0.3
-    samples = np.round(3000 * voiced + 300 * random.standard_normal(len(n))).astype(np.int16)
+    """Vowels in noise, as heard and as cleaned: pulses through three formants, in syllables."""
+    random, t = np.random.default_rng(5), np.arange(frames * HOP) / 48000
+    pulses = np.diff(np.floor(np.cumsum(140 + 25 * np.sin(2 * np.pi * 0.9 * t)) / 48000), prepend=0.0)
+    for formant_hz, bandwidth_hz in ((600, 90), (1300, 110), (2500, 160)):
+        decay = np.exp(-np.pi * bandwidth_hz / 48000)
+        turn = np.cos(2 * np.pi * formant_hz / 48000)
+        pulses = scipy.signal.lfilter([1 - decay], [1, -2 * decay * turn, decay**2], pulses)
+    vowels = pulses * np.sin(np.pi * np.minimum((3 * t) % 1.4, 1)) ** 2
+    heard = 12000 * vowels / np.abs(vowels).max() + 2400 * random.standard_normal(len(t))
+    samples = np.round(heard).astype(np.int16)
     with torch.no_grad():
         cleaned, voice = network(analyse(torch.from_numpy(samples / np.float32(32768))[None]))
         cleaned = synthesise(cleaned)
