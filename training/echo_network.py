@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from network import MaskNetwork, running_mean, shifted
+from network import MaskNetwork, phase_advance, running_mean, shifted
 from torch import Tensor, nn
 
 HOP, WINDOW = 160, 320  # 10 and 20 ms at 16 kHz: bins of 50 Hz, as at every other rate
@@ -74,10 +74,7 @@ class EchoMask(MaskNetwork):
         cross = error * echo.conj()
         scale = torch.rsqrt(bands[1] * bands[2] + FLOOR * FLOOR)
         likeness = [(part.contiguous() @ self.means) * scale for part in (cross.real, cross.imag)]
-        low = error[..., :PHASE_BINS]
-        before = shifted(low)
-        advance = low * before.conj() / torch.sqrt(power(low) * power(before) + FLOOR**2)
-        advance = advance * self.turns  # less what a steady sine in the middle of its bin turns in a hop
+        advance = phase_advance(error[..., :PHASE_BINS], self.turns)
         return torch.cat([torch.cat(levels, -1).clamp(-4, 4), *likeness, advance.real, advance.imag], -1)
 
     def forward(self, microphone: Tensor, error: Tensor, echo: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,6 +41,13 @@ def shifted(x: Tensor, frames: int = 1) -> Tensor:
     return torch.cat([torch.zeros_like(x[:, :frames]), x[:, :-frames]], 1)
 
 
+def phase_advance(low: Tensor, turns: Tensor) -> Tensor:
+    """How far each bin's phase moved in a hop, less `turns`: what a steady sine in the middle of its bin turns."""
+    before = shifted(low)
+    power, past_power = (x.real**2 + x.imag**2 for x in (low, before))
+    return low * before.conj() / torch.sqrt(power * past_power + FLOOR**2) * turns
+
+
 def running_mean(x: Tensor) -> Tensor:
     """Exponential over frames, starting at the first: a product with a triangle of powers, block by block."""
     state, steps = x[:, 0], torch.arange(100)
@@ -102,8 +109,7 @@ class Suppressor(MaskNetwork):
         whole_db = mean_db[..., :LOW_BANDS].mean(-1, keepdim=True)
         low, low_power = spectrum[..., :LOW_BINS], power[..., :LOW_BINS]
         bins_db = 10 * torch.log10(low_power + FLOOR)
-        advance = low * shifted(low).conj() / torch.sqrt(low_power * shifted(low_power) + FLOOR**2)
-        advance = advance * self.turns  # less what a steady sine in the middle of its bin turns in a hop
+        advance = phase_advance(low, self.turns)
         levels = [(band_db - mean_db) / 15, (band_db - whole_db) / 20, (bins_db - whole_db) / 20]
         return torch.cat([torch.cat(levels, -1).clamp(-4, 4), advance.real, advance.imag], -1)
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 
 namespace spike {
 namespace {
@@ -31,34 +30,16 @@ float decibels(float power) noexcept { return 10.0f * std::log10(power + power_f
 }  // namespace
 
 EchoMask::EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples)
-    : weights_(std::move(weights)),
+    : network_(std::move(weights), 1),
       scale_(1.0f / static_cast<float>(block_samples * block_samples)),
-      inputs_(*weights_, "inputs", Activation::relu, 1),
-      first_(*weights_, "first", 1),
-      second_(*weights_, "second", 1),
-      gain_head_(*weights_, "gains", Activation::sigmoid, 1),
-      filter_head_(*weights_, "filters", Activation::tanh, 1),
-      voice_head_(*weights_, "voice", Activation::sigmoid, 1),
-      features_(1, inputs_.inputs()),
-      joined_(1, inputs_.outputs()),
-      gains_(1, gain_head_.outputs()),
-      filters_(1, filter_head_.outputs()),
-      voice_(1, voice_head_.outputs()),
       past_real_(low_bins),
       past_imag_(low_bins) {
-    const std::size_t width = inputs_.outputs();
-    const bool fits = inputs_.inputs() == 6 * bands + 2 * phase_bins && first_.inputs() == width &&
-                      first_.outputs() == width && second_.inputs() == width && second_.outputs() == width &&
-                      gain_head_.inputs() == width && filter_head_.inputs() == width && voice_head_.inputs() == width &&
-                      gains_.width() == bands && filters_.width() == 2 * taps * low_bins && voice_.width() == 1;
-    if (!fits) throw WeightsError(weights_->name() + " is of another network than the echo mask");
+    network_.require({6 * bands + 2 * phase_bins, bands, 2 * taps * low_bins}, "the echo mask");
     reset();
 }
 
 void EchoMask::reset() noexcept {
-    first_.reset();
-    second_.reset();
-    voice_.clear();
+    network_.reset();
     near_level_.heard = far_level_.heard = false;
     for (auto* past : {&past_real_, &past_imag_}) std::ranges::fill(*past, 0.0f);
 }
@@ -110,7 +91,7 @@ void EchoMask::hear_phases(const Spectrum& error, std::span<float> features) con
 
 void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo,
                     const Spectrum& far) noexcept {
-    const auto features = features_.of(0);
+    const auto features = network_.features(0);
     const Spectrum* const signals[] = {&microphone, &error, &echo, &far};
     for (std::size_t signal = 0; signal < 4; ++signal)
         hear_levels(*signals[signal], features.subspan(signal * bands, bands));
@@ -125,16 +106,6 @@ void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spe
     }
 }
 
-void EchoMask::think() noexcept {
-    inputs_.process(features_, joined_);
-    const Activations& first = first_.process(joined_);
-    const Activations& second = second_.process(first);
-    std::ranges::transform(first.of(0), second.of(0), joined_.of(0).begin(), std::plus<>());
-    gain_head_.process(joined_, gains_);
-    filter_head_.process(joined_, filters_);
-    voice_head_.process(joined_, voice_);
-}
-
 void EchoMask::keep(const Spectrum& error, const Spectrum& echo, std::span<float> real,
                     std::span<float> imag) noexcept {
     std::copy_n(error.real.begin(), bins, real.begin());
@@ -143,7 +114,7 @@ void EchoMask::keep(const Spectrum& error, const Spectrum& echo, std::span<float
     const Spectrum* const heard[taps] = {&error, &past, &echo};
     for (std::size_t tap = 0; tap < taps; ++tap) {
         const float *from_real = heard[tap]->real.data(), *from_imag = heard[tap]->imag.data();
-        const float* by_real = filters_.of(0).data() + tap * low_bins;
+        const float* by_real = network_.filters(0).data() + tap * low_bins;
         const float* by_imag = by_real + taps * low_bins;
         for (std::size_t k = 0; k < low_bins; ++k) {
             real[k] += by_real[k] * from_real[k] - by_imag[k] * from_imag[k];
@@ -152,8 +123,8 @@ void EchoMask::keep(const Spectrum& error, const Spectrum& echo, std::span<float
     }
     for (std::size_t band = 0; band < bands; ++band)
         for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
-            real[k] *= gains_.of(0)[band];
-            imag[k] *= gains_.of(0)[band];
+            real[k] *= gains()[band];
+            imag[k] *= gains()[band];
         }
     std::copy_n(error.real.begin(), low_bins, past_real_.begin());
     std::copy_n(error.imag.begin(), low_bins, past_imag_.begin());
@@ -162,7 +133,7 @@ void EchoMask::keep(const Spectrum& error, const Spectrum& echo, std::span<float
 void EchoMask::process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far,
                        std::span<float> real, std::span<float> imag) noexcept {
     hear(microphone, error, echo, far);
-    think();
+    network_.think();
     keep(error, echo, real, imag);
 }
 

@@ -6,8 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "dsp/neural/layers.hpp"
-#include "dsp/neural/weights.hpp"
+#include "dsp/neural/mask_network.hpp"
 
 namespace spike {
 
@@ -34,8 +33,8 @@ class EchoMask {
                  std::span<float> real, std::span<float> imag) noexcept;
 
     // Of that block's bands, the last one up to 8 kHz.
-    std::span<const float> gains() const noexcept { return gains_.of(0); }
-    float near_end_probability() const noexcept { return voice_.of(0)[0]; }
+    std::span<const float> gains() const noexcept { return network_.gains(0); }
+    float near_end_probability() const noexcept { return network_.voice_probability(0); }
 
     void reset() noexcept;
 
@@ -51,15 +50,10 @@ class EchoMask {
     void hear_levels(const Spectrum& spectrum, std::span<float> powers) const noexcept;
     void hear_likeness(const Spectrum& error, const Spectrum& echo, std::span<float> features) const noexcept;
     void hear_phases(const Spectrum& error, std::span<float> features) const noexcept;
-    void think() noexcept;
     void keep(const Spectrum& error, const Spectrum& echo, std::span<float> real, std::span<float> imag) noexcept;
 
-    std::shared_ptr<const Weights> weights_;
+    MaskNetwork network_;
     float scale_;  // of a power, to that of a sine of amplitude 1
-    Dense inputs_;
-    Gru first_, second_;
-    Dense gain_head_, filter_head_, voice_head_;
-    Activations features_, joined_, gains_, filters_, voice_;
     RunningLevel near_level_{-80.0f}, far_level_{-60.0f};
     std::vector<float> past_real_, past_imag_;  // the error's low bins a block ago
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numbers>
 
 namespace spike {
@@ -19,31 +18,17 @@ float decibels(float power) noexcept { return 10.0f * std::log10(power + power_f
 }  // namespace
 
 SpeechFilter::SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t window_samples, std::size_t streams)
-    : weights_(std::move(weights)),
+    : network_(std::move(weights), streams),
       bins_(window_samples / 2 + 1),
-      low_bins_(weights_->matrix("filters.weight").rows / (2 * taps)),
+      low_bins_(network_.filters() / (2 * taps)),
       scale_(4.0f / (static_cast<float>(window_samples) * static_cast<float>(window_samples))),
       power_(bins_),
-      inputs_(*weights_, "inputs", Activation::relu, streams),
-      gain_head_(*weights_, "gains", Activation::sigmoid, streams),
-      filter_head_(*weights_, "filters", Activation::tanh, streams),
-      voice_head_(*weights_, "voice", Activation::sigmoid, streams),
-      first_(*weights_, "first", streams),
-      second_(*weights_, "second", streams),
-      features_(streams, inputs_.inputs()),
-      joined_(streams, inputs_.outputs()),
-      gains_(streams, gain_head_.outputs()),
-      filters_(streams, filter_head_.outputs()),
-      voice_(streams, voice_head_.outputs()),
       streams_(streams) {
-    read_bands(weights_->floats("bands.edges"));
+    read_bands(network_.weights().floats("bands.edges"));
     band_db_.resize(band_weight_.size());
-    const std::size_t bands = band_weight_.size(), width = inputs_.outputs();
-    const bool fits = inputs_.inputs() == 2 * bands + 3 * low_bins_ && gains_.width() == bands && low_bins_ <= bins_ &&
-                      first_.inputs() == width && first_.outputs() == width && second_.inputs() == width &&
-                      second_.outputs() == width && gain_head_.inputs() == width && filter_head_.inputs() == width &&
-                      voice_head_.inputs() == width && voice_.width() == 1;
-    if (!fits) throw WeightsError(weights_->name() + " is of another network than the noise suppressor's");
+    const std::size_t bands = band_weight_.size();
+    const std::size_t low_bins = std::min(low_bins_, bins_);
+    network_.require({2 * bands + 3 * low_bins, bands, 2 * taps * low_bins}, "the noise suppressor's");
     for (Stream& stream : streams_) {
         for (auto* side : {&stream.real, &stream.imag})
             for (auto& frame : *side) frame.resize(bins_);
@@ -57,7 +42,7 @@ SpeechFilter::SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t w
 }
 
 void SpeechFilter::read_bands(std::span<const float> edges) {
-    if (edges.size() < low_bands + 2) throw WeightsError(weights_->name() + " has too few bands");
+    if (edges.size() < low_bands + 2) throw WeightsError(network_.weights().name() + " has too few bands");
     const std::size_t bands = edges.size() - 1;
     const auto centre = [&edges](std::size_t band) { return 0.5f * (edges[band] + edges[band + 1]); };
     band_.resize(bins_);
@@ -86,8 +71,8 @@ void SpeechFilter::listen(std::size_t index, std::span<const float> real, std::s
     std::ranges::copy(real, stream.real[stream.newest].begin());
     std::ranges::copy(imag, stream.imag[stream.newest].begin());
     for (std::size_t k = 0; k < bins_; ++k) power_[k] = real[k] * real[k] + imag[k] * imag[k];
-    hear_levels(stream, features_.of(index));
-    hear_phases(stream, features_.of(index));
+    hear_levels(stream, network_.features(index));
+    hear_phases(stream, network_.features(index));
 }
 
 void SpeechFilter::hear_levels(Stream& stream, std::span<float> features) noexcept {
@@ -134,24 +119,13 @@ void SpeechFilter::hear_phases(const Stream& stream, std::span<float> features) 
     }
 }
 
-void SpeechFilter::think() noexcept {
-    inputs_.process(features_, joined_);
-    const Activations& first = first_.process(joined_);
-    const Activations& second = second_.process(first);
-    for (std::size_t stream = 0; stream < joined_.streams(); ++stream)
-        std::ranges::transform(first.of(stream), second.of(stream), joined_.of(stream).begin(), std::plus<>());
-    gain_head_.process(joined_, gains_);
-    filter_head_.process(joined_, filters_);
-    voice_head_.process(joined_, voice_);
-}
-
 void SpeechFilter::filter(std::size_t index, float kept, std::span<float> real, std::span<float> imag) noexcept {
     const Stream& stream = streams_[index];
     const float* noisy_real = stream.real[stream.newest].data();
     const float* noisy_imag = stream.imag[stream.newest].data();
     std::copy(noisy_real, noisy_real + bins_, real.begin());
     std::copy(noisy_imag, noisy_imag + bins_, imag.begin());
-    const auto filters = filters_.of(index);
+    const auto filters = network_.filters(index);
     for (std::size_t tap = 0; tap < taps; ++tap) {
         const float* from_real = stream.real[(stream.newest + tap) % taps].data();
         const float* from_imag = stream.imag[(stream.newest + tap) % taps].data();
@@ -162,7 +136,7 @@ void SpeechFilter::filter(std::size_t index, float kept, std::span<float> real, 
             imag[k] += by_real[k] * from_imag[k] + by_imag[k] * from_real[k];
         }
     }
-    const auto gains = gains_.of(index);
+    const auto gains = network_.gains(index);
     for (std::size_t k = 0; k < bins_; ++k) {
         const std::size_t next = std::min<std::size_t>(band_[k] + 1, gains.size() - 1);
         const float gain = gains[next] + share_[k] * (gains[band_[k]] - gains[next]);
@@ -172,9 +146,7 @@ void SpeechFilter::filter(std::size_t index, float kept, std::span<float> real, 
 }
 
 void SpeechFilter::reset() noexcept {
-    first_.reset();
-    second_.reset();
-    voice_.clear();
+    network_.reset();
     for (Stream& stream : streams_) {
         for (auto* side : {&stream.real, &stream.imag})
             for (auto& frame : *side) std::ranges::fill(frame, 0.0f);

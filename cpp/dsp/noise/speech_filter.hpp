@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "dsp/neural/layers.hpp"
+#include "dsp/neural/mask_network.hpp"
 
 namespace spike {
 
@@ -25,17 +25,17 @@ class SpeechFilter {
 
     // Takes in a stream's spectrum.
     void listen(std::size_t stream, std::span<const float> real, std::span<const float> imag) noexcept;
-    void think() noexcept;
+    void think() noexcept { network_.think(); }
     // The cleaned spectrum of the frame that `listen` took, with `kept` of what was there, 0 to 1.
     void filter(std::size_t stream, float kept, std::span<float> real, std::span<float> imag) noexcept;
 
-    float speech_probability(std::size_t stream) const noexcept { return voice_.of(stream)[0]; }
+    float speech_probability(std::size_t stream) const noexcept { return network_.voice_probability(stream); }
     void reset() noexcept;
 
     // What the network hears and answers, for tests.
-    std::span<const float> features(std::size_t stream) const noexcept { return features_.of(stream); }
-    std::span<const float> gains(std::size_t stream) const noexcept { return gains_.of(stream); }
-    std::span<const float> filters(std::size_t stream) const noexcept { return filters_.of(stream); }
+    std::span<const float> features(std::size_t stream) const noexcept { return network_.features(stream); }
+    std::span<const float> gains(std::size_t stream) const noexcept { return network_.gains(stream); }
+    std::span<const float> filters(std::size_t stream) const noexcept { return network_.filters(stream); }
 
   private:
     static constexpr std::size_t taps = 2;
@@ -51,16 +51,13 @@ class SpeechFilter {
     void hear_levels(Stream& stream, std::span<float> features) noexcept;
     void hear_phases(const Stream& stream, std::span<float> features) const noexcept;
 
-    std::shared_ptr<const Weights> weights_;
+    MaskNetwork network_;
     std::size_t bins_, low_bins_;
     float scale_;                      // of a power, so that a sine of amplitude 1 is near 1
     std::vector<std::uint32_t> band_;  // of each bin: the lower of its two bands, and its share in it
     std::vector<float> share_, band_weight_;
     std::vector<float> turn_real_, turn_imag_;  // what a steady sine in the middle of a low bin turns in 10 ms, undone
     std::vector<float> power_, band_db_;
-    Dense inputs_, gain_head_, filter_head_, voice_head_;
-    Gru first_, second_;
-    Activations features_, joined_, gains_, filters_, voice_;
     std::vector<Stream> streams_;
 };
 
