@@ -113,6 +113,13 @@ class Caller:
             if task.get_name() == "ping":
                 task.cancel()
 
+    def vanish(self) -> None:
+        """From now on nothing leaves; what comes is still heard."""
+
+        async def dropped(data: bytes) -> None: ...
+
+        self.pc.sctp.transport.transport._send = dropped  # all is bundled on this one
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()

@@ -266,11 +266,20 @@ async def test_an_offer_for_the_same_connection_may_add_video() -> None:
 
 async def test_a_client_that_vanishes_is_noticed(server: ConversationServer) -> None:
     async with Caller(server.create_conversation()) as caller:
-        caller.stop_pings()
+        caller.vanish()
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         await asyncio.wait_for(caller.closed.wait(), SILENCE_LIMIT_S + 2)
         assert SILENCE_LIMIT_S - 1 < loop.time() - start_s < SILENCE_LIMIT_S + 1
+
+
+async def test_a_client_whose_pings_are_late_is_not_given_up(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        caller.stop_pings()  # its voice still comes
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(caller.closed.wait(), SILENCE_LIMIT_S + 2)
+        caller.send("send-text", {"content": "still here"})
+        await caller.until("user-input")
 
 
 async def test_several_conversations_at_once(server: ConversationServer) -> None:

@@ -14,6 +14,7 @@ from aiortc import (
     RTCDataChannel,
     RTCPeerConnection,
     RTCSessionDescription,
+    RTCTransportStats,
 )
 from aiortc.sdp import candidate_from_sdp
 
@@ -65,7 +66,6 @@ class Peer:
         self._pc.on("connectionstatechange", self._on_state)
         self._channel: RTCDataChannel | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._last_sign_of_life_s = 0.0
         self._gone = False
 
     async def answer(self, sdp: str, sdp_type: str) -> RTCSessionDescription:
@@ -102,10 +102,6 @@ class Peer:
         if self._channel and self._channel.readyState == "open":
             self._channel.send(text)
 
-    def touch(self) -> None:
-        """Note a sign of life of the client."""
-        self._last_sign_of_life_s = asyncio.get_running_loop().time()
-
     async def close(self, *, say_goodbye: bool = False) -> None:
         """Close everything; with `say_goodbye` tell the client first that the conversation is over."""
         self._gone = True
@@ -137,7 +133,6 @@ class Peer:
         channel.on("close", self._lose)
 
     def _on_message(self, message: str | bytes) -> None:
-        self.touch()
         if isinstance(message, str) and len(message) <= MAX_MESSAGE_CHARS and not message.startswith("ping"):
             self._listener.on_message(self, message)
 
@@ -152,17 +147,25 @@ class Peer:
             self._listener.on_lost(self)
 
     async def _watch_over(self) -> None:
+        """Any packet is a sign of life: on a lossy way, a ping may wait for seconds to be sent again (RFC 9260, 6.3)."""
         loop = asyncio.get_running_loop()
-        self.touch()
+        received, heard_at_s = 0, loop.time()
         while not self._gone:
             began_s = loop.time()
             await asyncio.sleep(WATCH_INTERVAL_S)
             # While this program was held up, nothing could be heard.
-            self._last_sign_of_life_s += max(0.0, loop.time() - began_s - 2 * WATCH_INTERVAL_S)
+            heard_at_s += max(0.0, loop.time() - began_s - 2 * WATCH_INTERVAL_S)
+            now_received = await self._packets_received()
+            if now_received != received:
+                received, heard_at_s = now_received, loop.time()
             limit_s = SILENCE_LIMIT_S if self._channel else CONNECT_TIMEOUT_S
-            if loop.time() - self._last_sign_of_life_s > limit_s:
+            if loop.time() - heard_at_s > limit_s:
                 logger.info("peer %s has been silent for %g s", self.id, limit_s)
                 self._lose()
+
+    async def _packets_received(self) -> int:
+        stats = (await self._pc.getStats()).values()
+        return sum(each.packetsReceived for each in stats if isinstance(each, RTCTransportStats))
 
     async def _flush(self) -> None:
         """Give the last message time to leave."""
