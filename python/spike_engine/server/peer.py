@@ -147,7 +147,7 @@ class Peer:
             self._listener.on_lost(self)
 
     async def _watch_over(self) -> None:
-        """Any packet is a sign of life: on a lossy way, a ping may wait for seconds to be sent again (RFC 9260, 6.3)."""
+        """Any packet is a sign of life: on a lossy way a ping may wait for seconds to be sent again (RFC 9260)."""
         loop = asyncio.get_running_loop()
         received, heard_at_s = 0, loop.time()
         while not self._gone:
