@@ -238,6 +238,11 @@ TEST_CASE("every instruction set gives the same whole numbers, and activations w
             (kernels.*kernel)(actual.data(), actual.size());
             for (std::size_t i = 0; i < x.size(); ++i) CHECK(std::abs(expected[i] - actual[i]) < 1e-6f);
         }
+        Values levels(x.size()), levels_expected(x.size());
+        for (std::size_t i = 0; i < levels.size(); ++i) levels[i] = levels_expected[i] = x[i] * x[i];
+        baseline.decibels(levels_expected.data(), levels.size());
+        kernels.decibels(levels.data(), levels.size());
+        for (std::size_t i = 0; i < levels.size(); ++i) CHECK(std::abs(levels_expected[i] - levels[i]) < 2e-5f);
         Values expected(hidden, 0.5f), actual(hidden, 0.5f);
         baseline.update(network.bias_ih.data(), network.bias_hh.data(), expected.data(), hidden);
         kernels.update(network.bias_ih.data(), network.bias_hh.data(), actual.data(), hidden);
@@ -245,8 +250,13 @@ TEST_CASE("every instruction set gives the same whole numbers, and activations w
     }
 }
 
-TEST_CASE("activations are the functions") {
+TEST_CASE("activations and decibels are the functions") {
     const auto& kernels = spike::neural_kernels(spike::active_isa());
+    for (float power = 1e-14f; power < 1e6f; power *= 1.013f) {
+        float level_db = power;
+        kernels.decibels(&level_db, 1);
+        CHECK(std::abs(static_cast<double>(level_db) - 10.0 * std::log10(static_cast<double>(power) + 1e-10)) < 2e-5);
+    }
     for (float x = -30.0f; x < 30.0f; x += 0.037f) {
         float sigmoid = x, tanh = x;
         kernels.sigmoid(&sigmoid, 1);

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "base/cpu.hpp"
+
 namespace spike {
 namespace {
 
@@ -25,13 +27,13 @@ constexpr std::array<std::size_t, EchoMask::bands + 1> edges = [] {
     return made;
 }();
 
-float decibels(float power) noexcept { return 10.0f * std::log10(power + power_floor); }
-
 }  // namespace
 
 EchoMask::EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples)
     : network_(std::move(weights), 1),
       scale_(1.0f / static_cast<float>(block_samples * block_samples)),
+      advance_(phase_bins, 0.5, scale_),
+      kernels_(&neural_kernels(active_isa())),
       past_real_(low_bins),
       past_imag_(low_bins) {
     network_.require({6 * bands + 2 * phase_bins, bands, 2 * taps * low_bins}, "the echo mask");
@@ -78,17 +80,6 @@ void EchoMask::hear_likeness(const Spectrum& error, const Spectrum& echo, std::s
     }
 }
 
-void EchoMask::hear_phases(const Spectrum& error, std::span<float> features) const noexcept {
-    float sign = scale_;  // a steady sine in the middle of its bin turns by half a circle for each bin
-    for (std::size_t k = 0; k < phase_bins; ++k, sign = -sign) {
-        const float power = error.real[k] * error.real[k] + error.imag[k] * error.imag[k];
-        const float past_power = past_real_[k] * past_real_[k] + past_imag_[k] * past_imag_[k];
-        const float unit = sign / std::sqrt(scale_ * scale_ * power * past_power + power_floor * power_floor);
-        features[k] = unit * (error.real[k] * past_real_[k] + error.imag[k] * past_imag_[k]);
-        features[phase_bins + k] = unit * (error.imag[k] * past_real_[k] - error.real[k] * past_imag_[k]);
-    }
-}
-
 void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo,
                     const Spectrum& far) noexcept {
     const auto features = network_.features(0);
@@ -96,8 +87,8 @@ void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spe
     for (std::size_t signal = 0; signal < 4; ++signal)
         hear_levels(*signals[signal], features.subspan(signal * bands, bands));
     hear_likeness(error, echo, features);
-    hear_phases(error, features.subspan(6 * bands));
-    for (float& power : features.first(4 * bands)) power = decibels(power);
+    advance_.hear(error, past(), features.subspan(6 * bands));
+    kernels_->decibels(features.data(), 4 * bands);
     const float near_db = near_level_.follow(features.first(bands));
     const float far_db = far_level_.follow(features.subspan(3 * bands, bands));
     for (std::size_t at = 0; at < 4 * bands; ++at) {
@@ -110,17 +101,9 @@ void EchoMask::keep(const Spectrum& error, const Spectrum& echo, std::span<float
                     std::span<float> imag) noexcept {
     std::copy_n(error.real.begin(), bins, real.begin());
     std::copy_n(error.imag.begin(), bins, imag.begin());
-    const Spectrum past{past_real_, past_imag_};
-    const Spectrum* const heard[taps] = {&error, &past, &echo};
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-        const float *from_real = heard[tap]->real.data(), *from_imag = heard[tap]->imag.data();
-        const float* by_real = network_.filters(0).data() + tap * low_bins;
-        const float* by_imag = by_real + taps * low_bins;
-        for (std::size_t k = 0; k < low_bins; ++k) {
-            real[k] += by_real[k] * from_real[k] - by_imag[k] * from_imag[k];
-            imag[k] += by_real[k] * from_imag[k] + by_imag[k] * from_real[k];
-        }
-    }
+    const Spectrum heard[taps] = {error, past(), echo};
+    for (std::size_t tap = 0; tap < taps; ++tap)
+        add_filtered(heard[tap], network_.filters(0).subspan(tap * low_bins), taps * low_bins, low_bins, real, imag);
     for (std::size_t band = 0; band < bands; ++band)
         for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
             real[k] *= gains()[band];

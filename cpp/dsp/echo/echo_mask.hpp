@@ -7,13 +7,9 @@
 #include <vector>
 
 #include "dsp/neural/mask_network.hpp"
+#include "dsp/neural/spectrum.hpp"
 
 namespace spike {
-
-// One block's spectrum, planar, bins 50 Hz apart.
-struct Spectrum {
-    std::span<const float> real, imag;
-};
 
 // Hears the levels of four signals in bands below 8 kHz, how alike the adaptive filter's error and echo are and how the
 // error's phases move; answers with a gain for each band, with filters of the low bins over the error and the echo, and
@@ -28,7 +24,7 @@ class EchoMask {
     // network.
     EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples);
 
-    // Spectra of one block of at least `bins` bins each. Writes what is kept of the error's first `bins`.
+    // Spectra of one block of at least `bins` bins each, 50 Hz apart. Writes what is kept of the error's first `bins`.
     void process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far,
                  std::span<float> real, std::span<float> imag) noexcept;
 
@@ -49,11 +45,14 @@ class EchoMask {
     void hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far) noexcept;
     void hear_levels(const Spectrum& spectrum, std::span<float> powers) const noexcept;
     void hear_likeness(const Spectrum& error, const Spectrum& echo, std::span<float> features) const noexcept;
-    void hear_phases(const Spectrum& error, std::span<float> features) const noexcept;
     void keep(const Spectrum& error, const Spectrum& echo, std::span<float> real, std::span<float> imag) noexcept;
+
+    Spectrum past() const noexcept { return {past_real_, past_imag_}; }
 
     MaskNetwork network_;
     float scale_;  // of a power, to that of a sine of amplitude 1
+    PhaseAdvance advance_;
+    const NeuralKernels* kernels_;
     RunningLevel near_level_{-80.0f}, far_level_{-60.0f};
     std::vector<float> past_real_, past_imag_;  // the error's low bins a block ago
 };

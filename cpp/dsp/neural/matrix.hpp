@@ -31,6 +31,8 @@ struct NeuralKernels {
     // out = sums * unit * scales + bias.
     void (*finish)(const std::int32_t* sums, float unit, const float* scales, const float* bias, float* out,
                    std::size_t count) noexcept;
+    // Powers to dB, from -100 on: 1e-10 is added. Within 2e-5 dB of the function.
+    void (*decibels)(float* powers, std::size_t count) noexcept;
     void (*sigmoid)(float* values, std::size_t count) noexcept;
     void (*tanh)(float* values, std::size_t count) noexcept;
     // The state of a gated recurrent unit, from what its gates (reset, update, new) have of the input and of the state.

@@ -203,6 +203,24 @@ inline float exponential(float x) noexcept {
     return sum * std::bit_cast<float>((std::clamp(whole, -120, 120) + 127) << 23);
 }
 
+// By the power of two, and the series of the logarithm in (m - 1) / (m + 1) for m from 0.71 to 1.41.
+inline float decibels_of(float power) noexcept {
+    const std::int32_t bits = std::bit_cast<std::int32_t>(power + 1e-10f) - 0x3F3504F3;  // of the root of a half
+    const std::int32_t whole = bits >> 23;
+    const float m = std::bit_cast<float>((bits & 0x7FFFFF) + 0x3F3504F3);
+    const float s = (m - 1.0f) / (m + 1.0f), square = s * s;
+    float sum = square * (1.0f / 9.0f) + 1.0f / 7.0f;
+    sum = sum * square + 1.0f / 5.0f;
+    sum = sum * square + 1.0f / 3.0f;
+    sum = 2.0f * (s + s * square * sum);
+    constexpr float of_two = 10.0f * std::numbers::ln2_v<float> / std::numbers::ln10_v<float>;
+    return static_cast<float>(whole) * of_two + sum * (10.0f / std::numbers::ln10_v<float>);
+}
+
+void powers_to_decibels(float* powers, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) powers[i] = decibels_of(powers[i]);
+}
+
 inline float logistic(float x) noexcept { return 1.0f / (1.0f + exponential(-x)); }
 inline float hyperbolic_tangent(float x) noexcept { return 1.0f - 2.0f / (1.0f + exponential(2.0f * x)); }
 
@@ -228,6 +246,7 @@ void update(const float* fresh, const float* kept, float* state, std::size_t wid
 const NeuralKernels neural_kernels_variant{.multiply = &multiply,
                                            .quantize = &quantize,
                                            .finish = &finish,
+                                           .decibels = &powers_to_decibels,
                                            .sigmoid = &apply_sigmoid,
                                            .tanh = &apply_tanh,
                                            .update = &update};

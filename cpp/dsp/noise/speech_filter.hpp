@@ -3,12 +3,12 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "dsp/neural/mask_network.hpp"
+#include "dsp/neural/spectrum.hpp"
 
 namespace spike {
 
@@ -45,18 +45,24 @@ class SpeechFilter {
         std::vector<float> mean_db;
         std::size_t newest = 0;
         bool heard = false;
+
+        // The newest frame, or one so many before it.
+        Spectrum frame(std::size_t before = 0) const noexcept {
+            const std::size_t at = (newest + before) % taps;
+            return {real[at], imag[at]};
+        }
     };
 
     void read_bands(std::span<const float> edges);
     void hear_levels(Stream& stream, std::span<float> features) noexcept;
-    void hear_phases(const Stream& stream, std::span<float> features) const noexcept;
 
     MaskNetwork network_;
     std::size_t bins_, low_bins_;
-    float scale_;                      // of a power, so that a sine of amplitude 1 is near 1
-    std::vector<std::uint32_t> band_;  // of each bin: the lower of its two bands, and its share in it
-    std::vector<float> share_, band_weight_;
-    std::vector<float> turn_real_, turn_imag_;  // what a steady sine in the middle of a low bin turns in 10 ms, undone
+    float scale_;  // of a power, so that a sine of amplitude 1 is near 1
+    PhaseAdvance advance_;
+    const NeuralKernels* kernels_;
+    std::vector<std::size_t> begin_;          // of each band's bins; the rest of a bin is the next band's
+    std::vector<float> share_, band_weight_;  // of a bin in its band; of a band
     std::vector<float> power_, band_db_;
     std::vector<Stream> streams_;
 };
