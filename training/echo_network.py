@@ -12,11 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from frames import Frames
 from network import MaskNetwork, phase_advance, running_mean, shifted
-from torch import Tensor, nn
+from torch import Tensor
 
-HOP, WINDOW = 160, 320  # 10 and 20 ms at 16 kHz: bins of 50 Hz, as at every other rate
-BINS = 161
+FRAMES = Frames(hop=160, window=320)  # 10 and 20 ms at 16 kHz: bins of 50 Hz, as at every other rate
+BINS = FRAMES.bins
 EDGES = np.concatenate([np.arange(0, 32), np.arange(32, 64, 2), np.linspace(64, BINS, 17).round().astype(int)])
 BANDS = len(EDGES) - 1
 PHASE_BINS, LOW_BINS = 64, 80  # whose phases are heard; that are refined
@@ -24,7 +25,6 @@ INPUTS = 6 * BANDS + 2 * PHASE_BINS
 TAPS = 3  # of a refined bin: what is left now, a frame ago; the echo
 FLOOR = 1e-10  # of a band's power
 QUIET_DB, FAR_QUIET_DB = -80.0, -60.0  # levels are taken against what they have been of late, or this
-WINDOW_SHAPE = torch.sqrt(torch.hann_window(WINDOW))
 
 
 def band_means() -> Tensor:
@@ -33,21 +33,6 @@ def band_means() -> Tensor:
     for band, (begin, end) in enumerate(pairwise(EDGES)):
         means[begin:end, band] = 1.0 / (end - begin)
     return means
-
-
-def analyse(samples: Tensor) -> Tensor:
-    """(batch, samples) to (batch, frames, bins), a sine of amplitude 1 near 1; frame k ends at HOP * (k + 1)."""
-    padded = nn.functional.pad(samples, (WINDOW - HOP, 0))
-    spectrum = torch.stft(padded, WINDOW, HOP, window=WINDOW_SHAPE, center=False, return_complex=True)
-    return spectrum.transpose(1, 2) * (2 / WINDOW)
-
-
-def synthesise(spectrum: Tensor) -> Tensor:
-    """Back to samples, HOP later than `analyse` took them in."""
-    frames = torch.fft.irfft(spectrum * (WINDOW / 2), WINDOW) * WINDOW_SHAPE
-    out = frames[..., :HOP].clone()
-    out[:, 1:] += frames[:, :-1, HOP:]
-    return out.flatten(1)
 
 
 def power(spectrum: Tensor) -> Tensor:
@@ -61,7 +46,7 @@ class EchoMask(MaskNetwork):
         super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
         self.register_buffer("means", band_means(), persistent=False)
         self.register_buffer("spread", (band_means() > 0).float().T.contiguous(), persistent=False)
-        turns = torch.exp(-2j * torch.pi * HOP / WINDOW * torch.arange(PHASE_BINS))
+        turns = torch.exp(-2j * torch.pi * FRAMES.hop / FRAMES.window * torch.arange(PHASE_BINS))
         self.register_buffer("turns", turns, persistent=False)
 
     def features(self, microphone: Tensor, error: Tensor, echo: Tensor, far: Tensor) -> Tensor:

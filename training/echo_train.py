@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from echo_network import BINS, HOP, EchoMask, analyse, power, synthesise
+from echo_network import BINS, FRAMES, EchoMask, power
 from hearing import Hearing
 from torch import Tensor, nn
 from train import compressed
@@ -63,7 +63,7 @@ class Clips:
 
 def loss_of(network: EchoMask, signals: Tensor) -> Tensor:
     """Of compressed spectra (Braun and Tashev 2021), of samples, and of what a listener hears."""
-    microphone, error, echo, far, target, near = (analyse(signals[:, signal]) for signal in range(6))
+    microphone, error, echo, far, target, near = (FRAMES.analyse(signals[:, signal]) for signal in range(6))
     estimate, voice = network(microphone, error, echo, far)
     near_power = power(near).sum(-1)
     talking = ((near_power > near_power.amax(1, keepdim=True) * 10**-3.5) & (near_power > 4e-9)).float()
@@ -89,8 +89,8 @@ def loss_of(network: EchoMask, signals: Tensor) -> Tensor:
 
 def left_to_voice(near_power: Tensor, target: Tensor, estimate: Tensor) -> Tensor:
     """How wrong the samples are against the near end's power, in powers of ten."""
-    wrong = synthesise(estimate - target).square().sum(1)
-    voice = near_power * HOP  # of its samples
+    wrong = FRAMES.synthesise(estimate - target).square().sum(1)
+    voice = near_power * FRAMES.hop  # of its samples
     return torch.log10((wrong + 1e-3 * voice) / (voice + 1e-9))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.signal
 import torch
 from bands import edges_bins
-from network import HOP, Suppressor, analyse, synthesise
+from network import FRAMES, Suppressor
 from numpy.typing import NDArray
 
 MAGIC, VERSION = b"SPKWGT\0\0", 1
@@ -93,7 +93,7 @@ def averaged(network: Network, checkpoints: list[Path]) -> Network:
 
 def write_reference(path: Path, network: Suppressor, frames: int = 150) -> None:
     """Vowels in noise, as heard and as cleaned: pulses through three formants, in syllables."""
-    random, t = np.random.default_rng(5), np.arange(frames * HOP) / 48000
+    random, t = np.random.default_rng(5), np.arange(frames * FRAMES.hop) / 48000
     pulses = np.diff(np.floor(np.cumsum(140 + 25 * np.sin(2 * np.pi * 0.9 * t)) / 48000), prepend=0.0)
     for formant_hz, bandwidth_hz in ((600, 90), (1300, 110), (2500, 160)):
         decay = np.exp(-np.pi * bandwidth_hz / 48000)
@@ -103,8 +103,8 @@ def write_reference(path: Path, network: Suppressor, frames: int = 150) -> None:
     heard = 12000 * vowels / np.abs(vowels).max() + 2400 * random.standard_normal(len(t))
     samples = np.round(heard).astype(np.int16)
     with torch.no_grad():
-        cleaned, voice = network(analyse(torch.from_numpy(samples / np.float32(32768))[None]))
-        cleaned = synthesise(cleaned)
+        cleaned, voice = network(FRAMES.analyse(torch.from_numpy(samples / np.float32(32768))[None]))
+        cleaned = FRAMES.synthesise(cleaned)
     path.parent.mkdir(parents=True, exist_ok=True)
     voice = torch.sigmoid(voice)
     np.savez_compressed(path, samples=samples, cleaned=cleaned[0].numpy(), voice=voice[0].numpy())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from bands import BIN_HZ, BINS
-from network import analyse
+from network import FRAMES
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -39,7 +39,7 @@ class Mixtures:
         sides = [self._pair() for _ in range(size)]
         with torch.no_grad():
             voice, noise, clean = (
-                analyse(torch.from_numpy(np.stack(side))) for side in zip(*(s[:3] for s in sides), strict=True)
+                FRAMES.analyse(torch.from_numpy(np.stack(side))) for side in zip(*(s[:3] for s in sides), strict=True)
             )
             shapes = np.stack([self._responses(s[3]) for s in sides], 1)
             of_voice, of_noise = torch.from_numpy(shapes)[:, :, None]

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import torch
 from bands import BANDS, LOW_BANDS, LOW_BINS, filterbank
+from frames import Frames
 from recurrence import recurrent
 from torch import Tensor, nn
 
-HOP, WINDOW = 480, 1440  # samples at 48 kHz: 10 ms, 30 ms
+FRAMES = Frames(hop=480, window=1440)  # samples at 48 kHz: 10 ms, 30 ms
 INPUTS = 2 * BANDS + 3 * LOW_BINS
 HIDDEN = 240
 TAPS = 2  # frames that a low bin is made from: its own, the one before
 KEEP = 0.99  # of a running level from frame to frame: one second
 FLOOR = 1e-10
-WINDOW_SHAPE = torch.sqrt(torch.hann_window(WINDOW))
-
-
-def analyse(samples: Tensor) -> Tensor:
-    """(batch, samples) to (batch, frames, BINS), a sine of amplitude 1 near 1; frame k ends at HOP * (k + 1)."""
-    padded = nn.functional.pad(samples, (WINDOW - HOP, 0))
-    spectrum = torch.stft(padded, WINDOW, HOP, window=WINDOW_SHAPE, center=False, return_complex=True)
-    return spectrum.transpose(1, 2) * (2 / WINDOW)
-
-
-def synthesise(spectrum: Tensor) -> Tensor:
-    """Back to samples, WINDOW - HOP later than `analyse` took them in; of the lower bins alone, at a lower rate."""
-    window = 2 * (spectrum.shape[-1] - 1)
-    hop = window * HOP // WINDOW
-    shape = torch.sqrt(torch.hann_window(window)) * (2 * HOP / WINDOW)
-    frames = torch.fft.irfft(spectrum * (window / 2), window) * shape
-    batch, count, _ = frames.shape
-    out = torch.zeros(batch, count * hop + window - hop)
-    for part in range(WINDOW // HOP):
-        out[:, part * hop : (part + count) * hop] += frames[..., part * hop : (part + 1) * hop].reshape(batch, -1)
-    return out[:, : count * hop]
 
 
 def shifted(x: Tensor, frames: int = 1) -> Tensor:
@@ -98,7 +78,7 @@ class Suppressor(MaskNetwork):
     def __init__(self) -> None:
         super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
         self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
-        turns = torch.exp(-2j * torch.pi * HOP / WINDOW * torch.arange(LOW_BINS))
+        turns = torch.exp(-2j * torch.pi * FRAMES.hop / FRAMES.window * torch.arange(LOW_BINS))
         self.register_buffer("turns", turns, persistent=False)
 
     def features(self, spectrum: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from bands import BIN_HZ, BINS, SPLIT_BIN
 from hearing import Hearing
 from mixtures import Mixtures
-from network import Suppressor, analyse, synthesise
+from network import FRAMES, Suppressor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
@@ -69,8 +69,8 @@ def heard_apart(clean: Tensor, estimate: Tensor, talking: Tensor) -> Tensor:
 def noise_to_voice(clean: Tensor, estimate: Tensor) -> Tensor:
     """How wrong the samples are, of powers below 8 kHz, in powers of ten: compressed spectra hardly ask it."""
     low = slice(0, SPLIT_BIN + 1)
-    voice = synthesise(clean[..., low])
-    wrong = (synthesise(estimate[..., low]) - voice).square().sum(1)
+    voice = FRAMES.synthesise(clean[..., low])
+    wrong = (FRAMES.synthesise(estimate[..., low]) - voice).square().sum(1)
     power = voice.square().sum(1)
     there = power > 1e-4
     return torch.log10((wrong[there] + 1e-3 * power[there]) / power[there]).sum() / len(power)
@@ -86,7 +86,7 @@ class Distilled:
     def batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
         with torch.no_grad():
             signals = torch.from_numpy(np.stack([self._clip() for _ in range(size)]))
-            noisy, clean, taught = (analyse(signals[:, signal]) for signal in range(3))
+            noisy, clean, taught = (FRAMES.analyse(signals[:, signal]) for signal in range(3))
         return noisy, clean, taught
 
     def _clip(self) -> NDArray[np.float32]:
