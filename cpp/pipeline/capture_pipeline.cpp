@@ -1,6 +1,7 @@
 #include "pipeline/capture_pipeline.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/denormals.hpp"
 
@@ -8,11 +9,12 @@ namespace spike {
 namespace {
 
 constexpr float high_pass_hz = 80.0f;
-// A near end counts once it has been heard for some frames: the first moments of an echo that nothing is known of are
-// not a voice.
-constexpr float heard_probability = 0.75f;
-constexpr float forgotten_a_frame = 0.5f;
-constexpr float enough_evidence = 5.0f, most_evidence = 12.0f;
+// Whether there is a near end is decided over some frames, by the sum of its log odds in each (A. Wald, "Sequential
+// tests of statistical hypotheses", Annals of Mathematical Statistics, 1945): the first moments of an echo that nothing
+// is known of look like a voice, too, but less surely. A voice is the exception, and no single frame decides.
+constexpr float odds_without_news = -1.5f;
+constexpr float least_news = -2.0f, most_news = 3.5f;
+constexpr float enough_evidence = 8.0f, most_evidence = 18.0f;
 constexpr int gate_frames = 30;
 // While the loudspeaker plays, a voice is not far below its echo: neither in what the linear stage leaves nor in what
 // is sent. What is, is what is left of the echo.
@@ -22,6 +24,11 @@ constexpr float voice_probability = 0.6f;
 constexpr int voice_frames = 20;          // how long a pause still counts as speech
 constexpr float far_heard_power = 1e-7f;  // -70 dBFS
 constexpr int far_frames = 40;            // a room's reverberation
+
+float log_odds(float probability) noexcept {
+    constexpr float never = 1e-4f;
+    return std::log((probability + never) / (1.0f - probability + never));
+}
 
 float mean_power(std::span<const float> samples) noexcept {
     float sum = 0.0f;
@@ -80,9 +87,9 @@ bool CapturePipeline::somebody_talks() noexcept {
         return false;
     }
     const bool is_alone = far_frames_left_ == 0;
-    const bool heard =
-        stats_.echo.near_end > heard_probability && (is_alone || stats_.echo.share_left > least_share_left);
-    evidence_ = std::clamp(evidence_ + (heard ? 1.0f : -forgotten_a_frame), 0.0f, most_evidence);
+    const bool is_enough = is_alone || stats_.echo.share_left > least_share_left;
+    const float news = is_enough ? log_odds(stats_.echo.near_end) + odds_without_news : least_news;
+    evidence_ = std::clamp(evidence_ + std::clamp(news, least_news, most_news), 0.0f, most_evidence);
     frames_left_ = evidence_ >= enough_evidence ? gate_frames : std::max(0, frames_left_ - 1);
     const bool is_loud = is_alone || sent_power_ > least_share_sent * microphone_power_;
     const bool is_voice = is_loud && voice_detector_.probability() > voice_probability;
