@@ -66,8 +66,8 @@ class CapturePipeline {
     std::size_t late_at_ = 0;
     float mean_power_heard_ = 0.0f, microphone_power_ = 0.0f, sent_power_ = 0.0f;
     int far_frames_left_ = 0, voice_left_ = 0;  // for which the far end and a voice still count as heard
-    float evidence_ = 0.0f;  // log odds of a near end, of late
-    int frames_left_ = 0;    // for which the gate stays open
+    float evidence_ = 0.0f;                     // log odds of a near end, of late
+    int frames_left_ = 0;                       // for which the gate stays open
     CaptureStats stats_;
 };
 
