@@ -167,9 +167,10 @@ void EchoCanceller::follow_delay() noexcept {
         stats_.delay_ms = static_cast<float>(1000.0 * found / config_.sample_rate_hz);
         return;
     }
-    // A model that works is moved only for one delay that is seen again and again: a near end that talks makes the
-    // finder see many.
-    if (repeated && proofs_ >= (works ? proofs_against_a_model : proofs_of_a_delay)) move_model(found);
+    // The first delay is taken at once. A model that works is moved only for one that is seen again and again: a near
+    // end that talks makes the finder see many.
+    const int enough = placed_for_ < 0.0 ? 1 : works ? proofs_against_a_model : proofs_of_a_delay;
+    if (repeated && proofs_ >= enough) move_model(found);
 }
 
 bool EchoCanceller::still_works() const noexcept { return explained_ > works_share * recent_echo_power_; }

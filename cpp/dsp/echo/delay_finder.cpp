@@ -39,7 +39,7 @@ void DelayFinder::reset() noexcept {
     for (auto* buffer : {&cross_real_, &cross_imag_, &far_power_}) std::fill(buffer->begin(), buffer->end(), 0.0f);
     filled_ = 0;
     drifted_ = 0.0;
-    candidate_ = 0;
+    candidate_ = nowhere;
     agreed_ = 0;
 }
 

@@ -30,6 +30,8 @@ class DelayFinder {
     void reset() noexcept;
 
   private:
+    static constexpr std::size_t nowhere = std::size_t{1} << 31;  // as a candidate: no peak is near
+
     std::optional<double> correlate() noexcept;
     double peak_offset(std::size_t lag) const noexcept;  // of the parabola through a peak, in lags
 
@@ -44,7 +46,7 @@ class DelayFinder {
 
     double drifted_ = 0.0;  // since the last correlation, decimated
     std::size_t filled_ = 0;
-    std::size_t candidate_ = 0;
+    std::size_t candidate_ = nowhere;
     int agreed_ = 0;
 };
 
