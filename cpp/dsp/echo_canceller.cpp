@@ -34,8 +34,10 @@ constexpr int most_frames_of_doubt = 20;
 constexpr int frames_to_settle = 6;  // after a jump
 constexpr float works_share = 0.3f,
                 trusted = 0.5f;  // what it may leave to stay where it is, and for the drift to be measured
-// The model begins this much before the delay that was found: the correlation's peak is not always the first path.
-constexpr double lead_blocks = 1.0;
+// The model begins this much before the delay that was found, and once it has worked for a second, so much more: the
+// loudest sound may come long after the first. It learns faster where it does not begin in silence.
+constexpr double lead_blocks = 1.0, room_blocks = 2.0;
+constexpr int frames_before_room = 100;
 constexpr double same_delay_ms = 1.0;
 constexpr double reach_blocks = 10.0;  // within which of the model's begin no delay speaks against it
 constexpr int proofs_of_a_delay = 2;
@@ -129,7 +131,7 @@ void EchoCanceller::reset() noexcept {
     microphone_power_ = error_power_ = out_power_ = recent_microphone_power_ = recent_error_power_ = 0.0f;
     recent_echo_power_ = explained_ = 0.0f;
     quick_microphone_power_ = quick_error_power_ = quick_echo_power_ = overpredicted_ = 0.0f;
-    since_relearning_ = since_bending_ = 0;
+    since_relearning_ = since_bending_ = working_frames_ = 0;
     begin_ = proposed_ = 0.0;
     placed_for_ = -1.0;
     moment_ = 0.0;
@@ -203,6 +205,16 @@ void EchoCanceller::move_model(double found) noexcept {
     stats_.delay_ms = static_cast<float>(1000.0 * found / config_.sample_rate_hz);
 }
 
+void EchoCanceller::make_room_for_the_first_sound() noexcept {
+    const auto block = static_cast<double>(frame_);
+    const bool works = has_worked_ && still_works() && settling_frames_ == 0 && frames_of_doubt_ == 0;
+    const double room = std::min(std::floor(begin_ / block), room_blocks);
+    if (room < 1.0 || placed_for_ - begin_ > (lead_blocks + 1.0) * block) working_frames_ = 0;
+    if (!works || ++working_frames_ < frames_before_room) return;
+    working_frames_ = 0;
+    realign(begin_ - room * block, -static_cast<std::ptrdiff_t>(room));
+}
+
 // While the model predicts an echo that is not there, and for a while after it has begun to fail, the echo is looked
 // for at other delays.
 void EchoCanceller::catch_a_jump() noexcept {
@@ -226,18 +238,19 @@ void EchoCanceller::catch_a_jump() noexcept {
 void EchoCanceller::expect_a_jump() noexcept {
     older_.impulse_response(jump_finder_.response());
     const double lead = placed_for_ - begin_ - 0.001 * config_.sample_rate_hz;
-    jump_finder_.expect(static_cast<std::size_t>(std::clamp(lead, 0.0, static_cast<double>(frame_))));
+    const double most = room_blocks * static_cast<double>(frame_);
+    jump_finder_.expect(static_cast<std::size_t>(std::clamp(lead, 0.0, most)));
 }
 
 // The room has stayed, the buffers have not: what was known before is right at another delay.
 void EchoCanceller::jump(double moved) noexcept {
     moved = std::round(moved);  // buffers jump by whole samples
     moved += fine_alignment_.best_shift(jump_finder_.response(), begin_ + moved);
-    double begin = begin_ + moved;
-    const std::ptrdiff_t shift = begin < 0.0 ? 1 : 0;  // the model's lead
-    begin += static_cast<double>(shift) * static_cast<double>(frame_);
-    if (begin < 0.0) return;
-    realign(begin, shift);
+    const auto block = static_cast<double>(frame_);
+    const double given_up = std::max(0.0, std::ceil(-(begin_ + moved) / block));  // of the lead
+    const double begin = begin_ + moved + given_up * block;
+    if (begin > placed_for_ + moved) return;
+    realign(begin, static_cast<std::ptrdiff_t>(given_up));
     for (auto* filter : {&filter_, &fast_filter_}) {
         filter->learn_from(older_, true);
         filter->doubt(doubt_after_a_jump);
@@ -348,6 +361,7 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
     // Last, since the far end is realigned between two blocks.
     follow_delay();
     catch_a_jump();
+    make_room_for_the_first_sound();
     std::swap(microphone_, delayed_microphone_);
 }
 

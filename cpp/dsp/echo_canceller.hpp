@@ -66,6 +66,7 @@ class EchoCanceller {
     void realign(double begin, std::ptrdiff_t blocks) noexcept;
     void follow_delay() noexcept;
     void move_model(double found) noexcept;
+    void make_room_for_the_first_sound() noexcept;
     void catch_a_jump() noexcept;
     void expect_a_jump() noexcept;
     void jump(double moved) noexcept;
@@ -103,6 +104,7 @@ class EchoCanceller {
     bool was_right_ = false;   // the model explained the microphone until now
     int settling_frames_ = 0;  // since it has jumped
     int frames_of_doubt_ = 0;  // for which the delay may have jumped
+    int working_frames_ = 0;   // of a model that begins close to the loudest sound
     int proofs_ = 0;           // how much more often it was found than others
     float microphone_power_ = 0.0f, error_power_ = 0.0f, out_power_ = 0.0f;
     float recent_microphone_power_ = 0.0f, recent_error_power_ = 0.0f;

@@ -9,6 +9,7 @@ namespace {
 // Of a coefficient of the first block at the start; that of later ones falls as a room's reverberation does.
 constexpr float initial_variance = 4.0f;
 constexpr float initial_decay = 0.8f;
+constexpr float early_variance = 0.4f;  // of what a shift puts before the first block
 constexpr float near_power_smoothing = 0.8f;
 // How much of the expected echo is taken out of the error's power to give the near end's.
 constexpr float residual_share = 0.5f;
@@ -186,7 +187,10 @@ void AdaptiveFilter::shift(std::ptrdiff_t blocks) noexcept {
             if (known)
                 std::copy_n(values->begin() + (first + from) * bins, bins, target);
             else
-                std::fill_n(target, bins, values == &variance_ ? initial_variance_of(static_cast<std::size_t>(to)) : 0);
+                std::fill_n(target, bins,
+                            values != &variance_ ? 0.0f
+                            : blocks < 0         ? early_variance
+                                                 : initial_variance_of(static_cast<std::size_t>(to)));
         }
     }
 }
