@@ -105,6 +105,32 @@ def test_a_change_of_the_room_is_learned() -> None:
 
 
 @pytest.mark.quality
+@pytest.mark.parametrize("delay_ms", [40, 250, 500, 900])
+def test_an_unknown_delay_is_found_within_a_second_of_echo(delay_ms: int) -> None:
+    far = speech(FAR, 16000, 2.5)
+    microphone = echo_of(far, impulse_response(16000, 0.4, delay_ms, -6.0, seed=12)) + noise(len(far), -70)
+    canceller = EchoCanceller(16000)
+    heard = int(np.flatnonzero(np.abs(far) > 0.1 * np.abs(far).max())[0]) + 16 * (delay_ms + 1000)
+
+    cancelled(canceller, microphone[:heard], far[:heard])
+
+    assert canceller.stats.delay_ms == pytest.approx(delay_ms, abs=10)
+
+
+@pytest.mark.parametrize("late_ms", [12, 20])
+def test_a_first_sound_before_the_loudest_is_modelled(late_ms: int) -> None:
+    far = speech(FAR, 16000, 9.0)
+    response = 0.05 * impulse_response(16000, 0.25, 60.0, 0.0, seed=4)
+    direct = 960
+    response[direct], response[direct + 16 * late_ms] = 0.3, 0.5
+    microphone = echo_of(far, response)
+
+    left = EchoCanceller(16000).linear_stage(microphone, far).error
+
+    settled = slice(5 * 16000, 9 * 16000)
+    assert level_db(left[settled]) < level_db(microphone[settled]) - 18
+
+
 def test_a_stereo_far_end_is_removed() -> None:
     rate_hz = 16000
     left, right = 0.5 * speech(FAR, rate_hz, SECONDS), 0.3 * speech(NEAR, rate_hz, SECONDS)
