@@ -207,7 +207,7 @@ void EchoCanceller::move_model(double found) noexcept {
 
 void EchoCanceller::make_room_for_the_first_sound() noexcept {
     const auto block = static_cast<double>(frame_);
-    const bool works = has_worked_ && still_works() && settling_frames_ == 0 && frames_of_doubt_ == 0;
+    const bool works = placed_for_ >= 0.0 && still_works() && settling_frames_ == 0 && frames_of_doubt_ == 0;
     const double room = std::min(std::floor(begin_ / block), room_blocks);
     if (room < 1.0 || placed_for_ - begin_ > (lead_blocks + 1.0) * block) working_frames_ = 0;
     if (!works || ++working_frames_ < frames_before_room) return;
