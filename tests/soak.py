@@ -48,9 +48,10 @@ def resident_kb() -> int:
 def soak(name: str, process: Callable[[Samples, Samples], Samples], hours: float) -> bool:
     """Stream through one stage and print what it took; whether it is sound."""
     mic, far = minute()
-    times: dict[str, list[float]] = {"sound": [], "silence": []}
+    medians: dict[str, list[float]] = {"sound": [], "silence": []}
     memory_kb, finite = [], True
     for _ in range(round(60 * hours)):
+        times: dict[str, list[float]] = {"sound": [], "silence": []}  # of a minute: those of a day would grow by 2.6 MB
         for second in range(len(mic)):
             began = time.process_time()
             out = process(mic[second], far[second])
@@ -58,11 +59,13 @@ def soak(name: str, process: Callable[[Samples, Samples], Samples], hours: float
             finite = finite and bool(np.isfinite(out).all())
             if second < SOUND_S or second >= SOUND_S + 2:  # not while it still fades
                 times["sound" if second < SOUND_S else "silence"].append(took)
+        for kind, each in times.items():
+            medians[kind].append(float(np.median(each)))
         gc.collect()
         memory_kb.append(resident_kb())
     settled = memory_kb[min(5, len(memory_kb) - 1)]
     growth_kb = max(memory_kb) - settled
-    sound, silence = (1e4 * float(np.median(times[kind])) for kind in ("sound", "silence"))  # us per 10 ms
+    sound, silence = (1e4 * float(np.median(medians[kind])) for kind in ("sound", "silence"))  # us per 10 ms
     print(
         f"| {name} | {hours:g} | {sound:.0f} | {silence:.0f} | {growth_kb} | {'yes' if finite else 'NO'} |", flush=True
     )
