@@ -46,8 +46,7 @@ class EchoMask(MaskNetwork):
         super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
         self.register_buffer("means", band_means(), persistent=False)
         self.register_buffer("spread", (band_means() > 0).float().T.contiguous(), persistent=False)
-        turns = torch.exp(-2j * torch.pi * FRAMES.hop / FRAMES.window * torch.arange(PHASE_BINS))
-        self.register_buffer("turns", turns, persistent=False)
+        self.register_buffer("turns", FRAMES.turns(PHASE_BINS), persistent=False)
 
     def features(self, microphone: Tensor, error: Tensor, echo: Tensor, far: Tensor) -> Tensor:
         """Of spectra (batch, frames, bins): levels of four signals, likeness of error and echo, phases of the error."""

@@ -14,6 +14,10 @@ class Frames:
         self.bins = window // 2 + 1
         self._shape = torch.sqrt(torch.hann_window(window))
 
+    def turns(self, bins: int) -> Tensor:
+        """What undoes the turn of a steady sine in the middle of each of the first bins from frame to frame."""
+        return torch.exp(-2j * torch.pi * self.hop / self.window * torch.arange(bins))
+
     def analyse(self, samples: Tensor) -> Tensor:
         """(batch, samples) to (batch, frames, bins), a sine of amplitude 1 near 1; frame k ends at hop * (k + 1)."""
         padded = nn.functional.pad(samples, (self.window - self.hop, 0))

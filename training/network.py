@@ -78,8 +78,7 @@ class Suppressor(MaskNetwork):
     def __init__(self) -> None:
         super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
         self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
-        turns = torch.exp(-2j * torch.pi * FRAMES.hop / FRAMES.window * torch.arange(LOW_BINS))
-        self.register_buffer("turns", turns, persistent=False)
+        self.register_buffer("turns", FRAMES.turns(LOW_BINS), persistent=False)
 
     def features(self, spectrum: Tensor) -> Tensor:
         """Levels of bands against their second, bands and low bins against the whole, phase advance of low bins."""

@@ -104,7 +104,6 @@ def test_a_change_of_the_room_is_learned() -> None:
     assert level_db(microphone[relearned]) - level_db(out[relearned]) >= 15.0
 
 
-@pytest.mark.quality
 @pytest.mark.parametrize("delay_ms", [40, 250, 500, 900])
 def test_an_unknown_delay_is_found_within_a_second_of_echo(delay_ms: int) -> None:
     far = speech(FAR, 16000, 2.5)
@@ -117,6 +116,7 @@ def test_an_unknown_delay_is_found_within_a_second_of_echo(delay_ms: int) -> Non
     assert canceller.stats.delay_ms == pytest.approx(delay_ms, abs=10)
 
 
+@pytest.mark.quality
 @pytest.mark.parametrize("late_ms", [12, 20, 30])
 def test_a_first_sound_before_the_loudest_is_modelled(late_ms: int) -> None:
     far = speech(FAR, 16000, 9.0)
@@ -131,6 +131,7 @@ def test_a_first_sound_before_the_loudest_is_modelled(late_ms: int) -> None:
     assert level_db(left[settled]) < level_db(microphone[settled]) - 18
 
 
+@pytest.mark.quality
 def test_a_stereo_far_end_is_removed() -> None:
     rate_hz = 16000
     left, right = 0.5 * speech(FAR, rate_hz, SECONDS), 0.3 * speech(NEAR, rate_hz, SECONDS)

@@ -182,15 +182,13 @@ void AdaptiveFilter::shift(std::ptrdiff_t blocks) noexcept {
         const std::ptrdiff_t to = blocks > 0 ? step % partitions : partitions - 1 - step % partitions;
         const std::ptrdiff_t from = to + blocks, first = step / partitions * partitions;
         const bool known = from >= 0 && from < partitions;
+        const float new_variance = blocks < 0 ? early_variance : initial_variance_of(static_cast<std::size_t>(to));
         for (auto* values : {&real_, &imag_, &variance_}) {
             const auto target = values->begin() + (first + to) * bins;
             if (known)
                 std::copy_n(values->begin() + (first + from) * bins, bins, target);
             else
-                std::fill_n(target, bins,
-                            values != &variance_ ? 0.0f
-                            : blocks < 0         ? early_variance
-                                                 : initial_variance_of(static_cast<std::size_t>(to)));
+                std::fill_n(target, bins, values == &variance_ ? new_variance : 0.0f);
         }
     }
 }
