@@ -14,20 +14,17 @@ from aiortc import (
     RTCDataChannel,
     RTCPeerConnection,
     RTCSessionDescription,
-    RTCTransportStats,
 )
 from aiortc.sdp import candidate_from_sdp
 
 from spike_engine.protocol import encode_signalling
 from spike_engine.server.avatar import Avatar
 from spike_engine.server.media import AvatarTrack, VoiceTrack
+from spike_engine.transports.silence import SILENCE_LIMIT_S, until_silent
 
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 15.0
-# aiortc alone takes 30 s to notice that the other side is gone; a living client pings every second.
-SILENCE_LIMIT_S = 3.0
-WATCH_INTERVAL_S = 0.25
 FLUSH_TIMEOUT_S = 0.3
 MAX_MESSAGE_CHARS = 64 * 1024
 
@@ -147,25 +144,12 @@ class Peer:
             self._listener.on_lost(self)
 
     async def _watch_over(self) -> None:
-        """Any packet is a sign of life: on a lossy way a ping may wait for seconds to be sent again (RFC 9260)."""
-        loop = asyncio.get_running_loop()
-        received, heard_at_s = 0, loop.time()
-        while not self._gone:
-            began_s = loop.time()
-            await asyncio.sleep(WATCH_INTERVAL_S)
-            # While this program was held up, nothing could be heard.
-            heard_at_s += max(0.0, loop.time() - began_s - 2 * WATCH_INTERVAL_S)
-            now_received = await self._packets_received()
-            if now_received != received:
-                received, heard_at_s = now_received, loop.time()
-            limit_s = SILENCE_LIMIT_S if self._channel else CONNECT_TIMEOUT_S
-            if loop.time() - heard_at_s > limit_s:
-                logger.info("peer %s has been silent for %g s", self.id, limit_s)
-                self._lose()
+        def limit_s() -> float:
+            return SILENCE_LIMIT_S if self._channel else CONNECT_TIMEOUT_S
 
-    async def _packets_received(self) -> int:
-        stats = (await self._pc.getStats()).values()
-        return sum(each.packetsReceived for each in stats if isinstance(each, RTCTransportStats))
+        await until_silent(self._pc, limit_s)
+        logger.info("peer %s has been silent for %g s", self.id, limit_s())
+        self._lose()
 
     async def _flush(self) -> None:
         """Give the last message time to leave."""

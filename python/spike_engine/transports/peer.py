@@ -25,9 +25,8 @@ from spike_engine.transports.base import LocalMedia, TransportListener
 from spike_engine.transports.encoders import PictureEncoder, VoiceEncoder, install
 from spike_engine.transports.gathering import Gathering
 from spike_engine.transports.probe import answering
+from spike_engine.transports.silence import SILENCE_LIMIT_S, until_silent
 
-# A living peer sends RTCP reports at least every 1.5 s, so this long a silence is a dead one. aiortc alone takes 30 s.
-SILENCE_LIMIT_S = 3.0
 CLOSE_TIMEOUT_S = 2.0
 # What is sent before anybody has said what the network can take.
 FIRST_AUDIO_BPS = 40_000
@@ -280,16 +279,7 @@ class Peer:
             self._listener.on_closed(reason, error)
 
     async def _watch_over(self) -> None:
-        loop = asyncio.get_running_loop()
-        received, heard_at = 0, loop.time()
-        interval_s = SILENCE_LIMIT_S / 10
-        while loop.time() - heard_at < SILENCE_LIMIT_S:
-            began_s = loop.time()
-            await asyncio.sleep(interval_s)
-            heard_at += max(0.0, loop.time() - began_s - 2 * interval_s)  # held up, this program could hear nothing
-            now_received = (await self.get_stats()).packets_received
-            if now_received != received:
-                received, heard_at = now_received, loop.time()
+        await until_silent(self._pc, lambda: SILENCE_LIMIT_S)
         self._on_failed(DisconnectReason.NETWORK, ConnectionFailed(f"the server was silent for {SILENCE_LIMIT_S:g} s"))
 
 
