@@ -9,7 +9,8 @@ import argparse
 from pathlib import Path
 
 from echo_network import EchoMask
-from export import averaged, tensors_of, write_weights
+from export import averaged
+from weights_file import tensors_of, write_weights
 
 
 def main() -> None:

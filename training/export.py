@@ -3,15 +3,12 @@
 python training/export.py --checkpoint DIR/checkpoint.pt --out python/spike_engine/weights/noise.spkw \
     --reference tests/dsp/data/noise_reference.npz
 
-The file's layout stands in `cpp/dsp/neural/weights.hpp`. `write_weights` takes the state of any network made of
-`torch.nn.Linear` and single-layer `torch.nn.GRU` modules; `quantized` gives the weights as the core will have them.
+`quantized` gives the weights as the core will have them.
 """
 
 from __future__ import annotations
 
 import argparse
-import struct
-import zlib
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,55 +17,7 @@ import scipy.signal
 import torch
 from bands import edges_bins
 from network import FRAMES, Suppressor
-from numpy.typing import NDArray
-
-MAGIC, VERSION = b"SPKWGT\0\0", 1
-FLOATS, MATRIX = 0, 1
-ALIGNMENT, BLOCK_ROWS, MOST_COLUMNS = 64, 16, 512
-Arrays = dict[str, NDArray[np.float32]]
-
-
-def padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % ALIGNMENT)
-
-
-def rounded(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """The matrix as int8, and what 1 stands for in each row."""
-    scales = np.maximum(np.abs(matrix).max(1), 1e-12).astype(np.float32) / np.float32(127)
-    return np.clip(np.round(matrix / scales[:, None]), -127, 127).astype(np.int8), scales
-
-
-def packed(matrix: NDArray[np.float32]) -> bytes:
-    """Blocks of 16 rows, in a block pairs of columns, in a pair the rows; then the rows' scales."""
-    rows, columns = matrix.shape
-    if columns > MOST_COLUMNS:
-        raise ValueError(f"a matrix may have {MOST_COLUMNS} columns, not {columns}")
-    weights, scales = rounded(matrix)
-    whole = np.zeros((-(-rows // BLOCK_ROWS) * BLOCK_ROWS, columns + columns % 2), np.int8)
-    whole[:rows, :columns] = weights
-    blocks = whole.reshape(-1, BLOCK_ROWS, whole.shape[1] // 2, 2).transpose(0, 2, 1, 3)
-    return padded(np.ascontiguousarray(blocks).tobytes()) + scales.tobytes()
-
-
-def tensors_of(network: torch.nn.Module) -> Arrays:
-    """Weights and biases by the names that the core's layers look for."""
-    state = {name.replace("_l0", ""): value.numpy().astype(np.float32) for name, value in network.state_dict().items()}
-    return {name: value if value.ndim == 2 else value[None] for name, value in state.items()}
-
-
-def write_weights(path: Path, tensors: Arrays) -> None:
-    """`tensors` of two dimensions; names that hold ".weight" become int8 matrices, all others stay float32."""
-    data_begin = -(-(20 + 48 * len(tensors)) // ALIGNMENT) * ALIGNMENT
-    table, data = b"", b""
-    for name, value in tensors.items():
-        kind = MATRIX if ".weight" in name else FLOATS
-        table += name.encode().ljust(32, b"\0")
-        table += struct.pack("<4I", kind, *value.shape, data_begin + len(data))
-        data += padded(packed(value) if kind == MATRIX else value.astype("<f4").tobytes())
-    checked = (struct.pack("<I", len(tensors)) + table).ljust(data_begin - 16, b"\0") + data
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(MAGIC + struct.pack("<2I", VERSION, zlib.crc32(checked)) + checked)
-
+from weights_file import rounded, tensors_of, write_weights
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 

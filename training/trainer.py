@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from weights_file import load_weights
 
 PEAK_RATE, LEAST_RATE, WARM_STEPS = 1e-3, 1e-5, 150
 MATRIX_RATE = 1.7  # of that rate, for matrices under Muon
@@ -27,7 +28,9 @@ def options_of(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=90.0)
-    parser.add_argument("--begin-with", type=Path, help="a checkpoint whose averaged weights a new run starts from")
+    parser.add_argument(
+        "--begin-with", type=Path, help="what a new run starts from: averaged weights of a checkpoint, or a .spkw"
+    )
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="the highest learning rate")
     parser.add_argument("--average", type=float, default=0.997, help="share of the averaged weights kept at a step")
     parser.add_argument("--threads", type=int, default=1)
@@ -59,8 +62,14 @@ class Trainer:
         if self._file.exists():
             self._go_on(torch.load(self._file, weights_only=True))
         elif options.begin_with:
-            self._averaged.load_state_dict(torch.load(options.begin_with, weights_only=True)["averaged"])
-            network.load_state_dict(self._averaged.module.state_dict())
+            self._begin_with(options.begin_with)
+
+    def _begin_with(self, file: Path) -> None:
+        if file.suffix == ".spkw":
+            load_weights(self._averaged.module, file)
+        else:
+            self._averaged.load_state_dict(torch.load(file, weights_only=True)["averaged"])
+        self.network.load_state_dict(self._averaged.module.state_dict())
 
     def _go_on(self, saved: dict) -> None:
         self.network.load_state_dict(saved["network"])

@@ -14,7 +14,7 @@ Linear::Linear(const Weights& weights, std::string_view matrix, std::string_view
     : matrix_(weights.matrix(matrix)),
       bias_(weights.floats(bias)),
       kernels_(&neural_kernels(active_isa())),
-      quantized_width_(2 * matrix_.packed.pairs),
+      quantized_width_(matrix_.packed.padded_columns()),
       sums_width_(block_rows * matrix_.packed.blocks),
       quantized_(std::min(streams, most_together) * quantized_width_),
       sums_(std::min(streams, most_together) * sums_width_) {
@@ -29,11 +29,11 @@ void Linear::process(const Activations& in, Activations& out) noexcept {
 }
 
 void Linear::process_some(const Activations& in, Activations& out, std::size_t first, std::size_t count) noexcept {
-    std::array<const std::int16_t*, most_together> inputs{};
+    std::array<const std::int8_t*, most_together> inputs{};
     std::array<std::int32_t*, most_together> sums{};
     std::array<float, most_together> units{};
     for (std::size_t i = 0; i < count; ++i) {
-        std::int16_t* quantized = quantized_.data() + i * quantized_width_;
+        std::int8_t* quantized = quantized_.data() + i * quantized_width_;
         units[i] = kernels_->quantize(in.of(first + i).data(), matrix_.columns, quantized);
         inputs[i] = quantized;
         sums[i] = sums_.data() + i * sums_width_;

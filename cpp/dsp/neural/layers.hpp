@@ -31,7 +31,7 @@ class Activations {
 
 enum class Activation { none, relu, sigmoid, tanh };
 
-// Weights times inputs plus a bias. Inputs become int16 by the largest of each frame, products are whole numbers: the
+// Weights times inputs plus a bias. Inputs become int8 by the largest of each frame, products are whole numbers: the
 // same on every instruction set.
 class Linear {
   public:
@@ -50,7 +50,7 @@ class Linear {
     std::span<const float> bias_;
     const NeuralKernels* kernels_;
     std::size_t quantized_width_, sums_width_;
-    AlignedVector<std::int16_t> quantized_;
+    AlignedVector<std::int8_t> quantized_;
     AlignedVector<std::int32_t> sums_;
 };
 

@@ -1,4 +1,4 @@
-// The arithmetic of the layers: products of int8 matrices with int16 vectors, in whole numbers, and activations.
+// The arithmetic of the layers: products of int8 matrices with int8 vectors, in whole numbers, and activations.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 
 namespace spike {
 
-constexpr std::size_t block_rows = 16;     // rows that lie side by side, two columns at a time
-constexpr std::size_t most_columns = 512;  // so that 32 bits hold a sum of 127 * 32767
-constexpr std::size_t most_together = 4;   // vectors that one pass over a matrix serves
+constexpr std::size_t block_rows = 16;  // rows that lie side by side, two columns at a time
+constexpr std::size_t most_columns = 512;
+constexpr std::size_t most_together = 4;  // vectors that one pass over a matrix serves
 
 // Weights as they lie in the file: blocks of `block_rows` rows; in a block, for each pair of columns, the pair of each
 // row. Rows and columns are filled up with zeros to whole blocks and pairs.
@@ -18,16 +18,19 @@ struct PackedMatrix {
     const std::int8_t* weights;
     std::size_t blocks;
     std::size_t pairs;
+
+    std::size_t padded_columns() const noexcept { return 2 * (pairs + pairs % 2); }
 };
 
 // Whole numbers are the same on every instruction set; the rest differs by rounding only, and `sigmoid` and `tanh` are
 // within 1e-6 of the function.
 struct NeuralKernels {
-    // sums[v][row] = the row's product with inputs[v], for `vectors` from 1 to `most_together`.
-    void (*multiply)(const PackedMatrix& matrix, const std::int16_t* const* inputs, std::int32_t* const* sums,
+    // sums[v][row] = the row's product with inputs[v], for `vectors` from 1 to `most_together`. Inputs are up to 127 in
+    // size, and filled up with zeros to `padded_columns`.
+    void (*multiply)(const PackedMatrix& matrix, const std::int8_t* const* inputs, std::int32_t* const* sums,
                      std::size_t vectors) noexcept;
-    // Brings `values` to whole numbers up to 32767 in size; returns what one of them stands for.
-    float (*quantize)(const float* values, std::size_t count, std::int16_t* quantized) noexcept;
+    // Brings `values` to whole numbers up to 127 in size; returns what one of them stands for.
+    float (*quantize)(const float* values, std::size_t count, std::int8_t* quantized) noexcept;
     // out = sums * unit * scales + bias.
     void (*finish)(const std::int32_t* sums, float unit, const float* scales, const float* bias, float* out,
                    std::size_t count) noexcept;

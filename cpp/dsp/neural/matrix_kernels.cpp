@@ -18,21 +18,34 @@
 namespace spike::SPIKE_ISA {
 namespace {
 
-// Sums of a block of rows: what `add` needs of the instruction set. `Weights` are a pair of columns of all the rows.
+// Sums of a block of rows: what `multiply_blocks` needs of the instruction set. `add` takes a step: as many columns of
+// all the rows, and inputs, as 32 bits hold of `Input`.
 #if defined(__AVX512VNNI__)
+using Input = std::int8_t;
 struct Sums {
     __m512i all = _mm512_setzero_si512();
     struct Weights {
         __m512i all;
+        // Two pairs of columns: their words go together row by row. The product wants one side without a sign, so that
+        // weights get 128 more.
         explicit Weights(const std::int8_t* from) noexcept
-            : all(_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))) {}
+            : all(_mm512_xor_si512(_mm512_permutexvar_epi16(pairs_together(), _mm512_loadu_si512(from)),
+                                   _mm512_set1_epi8(static_cast<char>(0x80)))) {}
+        static __m512i pairs_together() noexcept {
+            const __m512i rows = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            return _mm512_or_si512(rows, _mm512_slli_epi32(_mm512_add_epi32(rows, _mm512_set1_epi32(16)), 16));
+        }
     };
-    void add(const Weights& weights, std::int32_t pair) noexcept {
-        all = _mm512_dpwssd_epi32(all, weights.all, _mm512_set1_epi32(pair));
+    void add(const Weights& weights, std::int32_t step) noexcept {
+        all = _mm512_dpbusd_epi32(all, weights.all, _mm512_set1_epi32(step));
     }
-    void store(std::int32_t* to) const noexcept { _mm512_storeu_si512(to, all); }
+    // `of_inputs` is their sum, of which the weights have taken 128 times too much.
+    void store(std::int32_t* to, std::int32_t of_inputs) const noexcept {
+        _mm512_storeu_si512(to, _mm512_sub_epi32(all, _mm512_set1_epi32(128 * of_inputs)));
+    }
 };
 #elif defined(__AVX2__)
+using Input = std::int16_t;
 struct Sums {
     __m256i half[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     struct Weights {
@@ -46,11 +59,12 @@ struct Sums {
         for (std::size_t i = 0; i < 2; ++i)
             half[i] = _mm256_add_epi32(half[i], _mm256_madd_epi16(weights.half[i], inputs));
     }
-    void store(std::int32_t* to) const noexcept {
+    void store(std::int32_t* to, std::int32_t) const noexcept {
         for (std::size_t i = 0; i < 2; ++i) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8 * i), half[i]);
     }
 };
 #elif defined(__SSE2__) || defined(_M_X64)
+using Input = std::int16_t;
 struct Sums {
     __m128i quarter[4] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128()};
     struct Weights {
@@ -68,11 +82,12 @@ struct Sums {
         for (std::size_t i = 0; i < 4; ++i)
             quarter[i] = _mm_add_epi32(quarter[i], _mm_madd_epi16(weights.quarter[i], inputs));
     }
-    void store(std::int32_t* to) const noexcept {
+    void store(std::int32_t* to, std::int32_t) const noexcept {
         for (std::size_t i = 0; i < 4; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 4 * i), quarter[i]);
     }
 };
 #elif defined(__ARM_NEON)
+using Input = std::int16_t;
 struct Sums {
     int32x4_t quarter[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
     struct Weights {
@@ -95,11 +110,12 @@ struct Sums {
             high = vmlal_n_s16(high, vget_high_s16(weights.half[i].val[1]), odd);
         }
     }
-    void store(std::int32_t* to) const noexcept {
+    void store(std::int32_t* to, std::int32_t) const noexcept {
         for (std::size_t i = 0; i < 4; ++i) vst1q_s32(to + 4 * i, quarter[i]);
     }
 };
 #else
+using Input = std::int16_t;
 struct Sums {
     std::int32_t row[block_rows] = {};
     struct Weights {
@@ -111,46 +127,72 @@ struct Sums {
         for (std::size_t r = 0; r < block_rows; ++r)
             row[r] += weights.from[2 * r] * even + weights.from[2 * r + 1] * odd;
     }
-    void store(std::int32_t* to) const noexcept { std::copy(row, row + block_rows, to); }
+    void store(std::int32_t* to, std::int32_t) const noexcept { std::copy(row, row + block_rows, to); }
 };
 #endif
 
-std::int32_t pair_at(const std::int16_t* inputs, std::size_t pair) noexcept {
-    std::int32_t both;
-    std::memcpy(&both, inputs + 2 * pair, sizeof both);
-    return both;
+constexpr std::size_t step_columns = sizeof(std::int32_t) / sizeof(Input);
+
+std::int32_t step_at(const Input* inputs, std::size_t step) noexcept {
+    std::int32_t columns;
+    std::memcpy(&columns, inputs + step_columns * step, sizeof columns);
+    return columns;
 }
 
-// `wide` blocks of rows times `vectors` vectors stay in registers while the columns pass.
+// What all blocks of rows are multiplied with.
+template <std::size_t vectors>
+struct Inputs {
+    const Input* of[vectors];
+    std::int32_t sum[vectors];
+};
+
+// `wide` blocks of rows times `vectors` vectors stay in registers while the columns pass. Where a step takes two pairs
+// and there is an odd one left, the last step reads what lies behind the block, the scales at least, and multiplies it
+// with 0.
 template <std::size_t vectors, std::size_t wide>
-void multiply_blocks(const PackedMatrix& matrix, std::size_t block, const std::int16_t* const* inputs,
+void multiply_blocks(const PackedMatrix& matrix, std::size_t block, const Inputs<vectors>& inputs,
                      std::int32_t* const* sums) noexcept {
-    constexpr std::size_t pair_bytes = 2 * block_rows;
-    const std::size_t distance = matrix.pairs * pair_bytes;
+    constexpr std::size_t step_bytes = step_columns * block_rows;
+    const std::size_t distance = matrix.pairs * 2 * block_rows;
+    const std::size_t steps = (2 * matrix.pairs + step_columns - 1) / step_columns;
     const std::int8_t* from = matrix.weights + block * distance;
     Sums made[wide][vectors];
-    for (std::size_t pair = 0; pair < matrix.pairs; ++pair)
+    for (std::size_t step = 0; step < steps; ++step)
         for (std::size_t i = 0; i < wide; ++i) {
-            const Sums::Weights weights(from + i * distance + pair * pair_bytes);
-            for (std::size_t v = 0; v < vectors; ++v) made[i][v].add(weights, pair_at(inputs[v], pair));
+            const Sums::Weights weights(from + i * distance + step * step_bytes);
+            for (std::size_t v = 0; v < vectors; ++v) made[i][v].add(weights, step_at(inputs.of[v], step));
         }
     for (std::size_t i = 0; i < wide; ++i)
-        for (std::size_t v = 0; v < vectors; ++v) made[i][v].store(sums[v] + (block + i) * block_rows);
+        for (std::size_t v = 0; v < vectors; ++v) made[i][v].store(sums[v] + (block + i) * block_rows, inputs.sum[v]);
+}
+
+// As many blocks at a time as there are, up to `wide`.
+template <std::size_t vectors, std::size_t wide>
+void multiply_from(const PackedMatrix& matrix, std::size_t block, const Inputs<vectors>& inputs,
+                   std::int32_t* const* sums) noexcept {
+    for (; block + wide <= matrix.blocks; block += wide) multiply_blocks<vectors, wide>(matrix, block, inputs, sums);
+    if constexpr (wide > 1) multiply_from<vectors, wide - 1>(matrix, block, inputs, sums);
 }
 
 template <std::size_t vectors>
-void multiply_by(const PackedMatrix& matrix, const std::int16_t* const* inputs, std::int32_t* const* sums) noexcept {
+void multiply_by(const PackedMatrix& matrix, const std::int8_t* const* from, std::int32_t* const* sums) noexcept {
+    const std::size_t columns = matrix.padded_columns();
+    Inputs<vectors> inputs{};
 #if defined(__AVX512VNNI__)
-    constexpr std::size_t wide = 4;
+    constexpr std::size_t wide = vectors == 1 ? 5 : 4;  // a product takes four cycles; there are 32 registers
+    for (std::size_t v = 0; v < vectors; ++v) {
+        inputs.of[v] = from[v];
+        for (std::size_t column = 0; column < columns; ++column) inputs.sum[v] += from[v][column];
+    }
 #else
     constexpr std::size_t wide = vectors == 1 ? 2 : 1;
+    Input widened[vectors][most_columns];
+    for (std::size_t v = 0; v < vectors; ++v) inputs.of[v] = std::copy_n(from[v], columns, widened[v]) - columns;
 #endif
-    std::size_t block = 0;
-    for (; block + wide <= matrix.blocks; block += wide) multiply_blocks<vectors, wide>(matrix, block, inputs, sums);
-    for (; block < matrix.blocks; ++block) multiply_blocks<vectors, 1>(matrix, block, inputs, sums);
+    multiply_from<vectors, wide>(matrix, 0, inputs, sums);
 }
 
-void multiply(const PackedMatrix& matrix, const std::int16_t* const* inputs, std::int32_t* const* sums,
+void multiply(const PackedMatrix& matrix, const std::int8_t* const* inputs, std::int32_t* const* sums,
               std::size_t vectors) noexcept {
     switch (vectors) {
         case 1: multiply_by<1>(matrix, inputs, sums); break;
@@ -168,18 +210,18 @@ float largest_of(const float* values, std::size_t count) noexcept {
     return std::bit_cast<float>(largest);
 }
 
-float quantize(const float* values, std::size_t count, std::int16_t* quantized) noexcept {
+float quantize(const float* values, std::size_t count, std::int8_t* quantized) noexcept {
     const float largest = largest_of(values, count);
     if (!(largest > 1e-20f)) {
-        std::fill(quantized, quantized + count, std::int16_t{0});
+        std::fill(quantized, quantized + count, std::int8_t{0});
         return 0.0f;
     }
-    const float scale = 32767.0f / largest;
+    const float scale = 127.0f / largest;
     for (std::size_t i = 0; i < count; ++i) {
         const float scaled = values[i] * scale;
-        quantized[i] = static_cast<std::int16_t>(static_cast<std::int32_t>(scaled + std::copysign(0.5f, scaled)));
+        quantized[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(scaled + std::copysign(0.5f, scaled)));
     }
-    return largest / 32767.0f;
+    return largest / 127.0f;
 }
 
 void finish(const std::int32_t* sums, float unit, const float* scales, const float* bias, float* out,
