@@ -20,7 +20,7 @@ from pesq import pesq
 from pystoi import stoi
 from scipy.signal import correlate
 from speechmos import dnsmos
-from suppressors import SYSTEMS, Make, Samples, installed
+from suppressors import MILLIONS, SYSTEMS, Make, Samples, installed
 from words import errors, words
 
 from spike_engine import dsp
@@ -137,9 +137,10 @@ def measured(systems: dict[str, Make], rate_hz: int, options: argparse.Namespace
 
 
 def table(found: dict[str, Scores]) -> str:
-    rows = [["", *COLUMNS], ["---"] * (len(COLUMNS) + 1)]
+    rows = [["", "weights", *COLUMNS], ["---"] * (len(COLUMNS) + 2)]
     for name, scores in found.items():
-        cells = [format(scores[key], style) for key, style in COLUMNS.values()]
+        cells = [f"{MILLIONS[name]:.2f} M" if name in MILLIONS else "-"]
+        cells += [format(scores[key], style) for key, style in COLUMNS.values()]
         rows.append([f"**{name}**" if name == "spike_engine" else name, *cells])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 

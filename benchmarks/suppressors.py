@@ -178,6 +178,17 @@ SYSTEMS: dict[str, Make] = {
     "noisereduce": noisereduce,
 }
 
+# Millions of weights of those that are networks, counted in the files of their packages.
+MILLIONS = {
+    "spike_engine": 0.93,
+    "DeepFilterNet3": 2.13,
+    "RNNoise": 2.88,
+    "GTCRN": 0.05,
+    "DTLN": 0.99,
+    "hush": 2.28,
+    "NSNet2": 2.69,
+}
+
 
 def installed(rate_hz: int) -> dict[str, Make]:
     """Those that run here; names the others."""

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/denormals.hpp"
+#include "dsp/power.hpp"
 
 namespace spike {
 namespace {
@@ -53,12 +54,6 @@ EchoCanceller::Config validated(const EchoCanceller::Config& config) {
     if (config.far_channels < 1 || config.far_channels > 2)
         throw std::invalid_argument("far_channels must be 1 or 2, not " + std::to_string(config.far_channels));
     return config;
-}
-
-float mean_power(std::span<const float> samples) noexcept {
-    float sum = 0.0f;
-    for (const float sample : samples) sum += sample * sample;
-    return sum / static_cast<float>(samples.size());
 }
 
 float mean_product(std::span<const float> one, std::span<const float> other) noexcept {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/denormals.hpp"
+#include "dsp/power.hpp"
 
 namespace spike {
 namespace {
@@ -28,12 +29,6 @@ constexpr int far_frames = 40;            // a room's reverberation
 float log_odds(float probability) noexcept {
     constexpr float never = 1e-4f;
     return std::log((probability + never) / (1.0f - probability + never));
-}
-
-float mean_power(std::span<const float> samples) noexcept {
-    float sum = 0.0f;
-    for (const float sample : samples) sum += sample * sample;
-    return sum / static_cast<float>(samples.size());
 }
 
 }  // namespace

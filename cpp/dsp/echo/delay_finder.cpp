@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "dsp/power.hpp"
+
 namespace spike {
 namespace {
 
@@ -14,12 +16,6 @@ constexpr float regularisation = 0.03f;   // of the mean far power: bins that th
 constexpr int agreements = 2;             // correlations in a row that must repeat a peak
 constexpr std::size_t same_samples = 6;   // 1.5 ms: two peaks this near are one
 constexpr float silence_power = 1e-6f;
-
-float mean_power_of(std::span<const float> samples) noexcept {
-    float sum = 0.0f;
-    for (const float sample : samples) sum += sample * sample;
-    return sum / static_cast<float>(samples.size());
-}
 
 }  // namespace
 
@@ -79,8 +75,7 @@ double DelayFinder::peak_offset(std::size_t lag) const noexcept {
 std::optional<double> DelayFinder::correlate() noexcept {
     // While the far end is silent there is nothing to learn, and a near end that talks would be taken for a late echo.
     const auto far = lines_->far().last(window_ + max_lag_), microphone = lines_->microphone().last(window_);
-    if (mean_power_of(far.last(window_)) < silence_power || mean_power_of(microphone) < silence_power)
-        return std::nullopt;
+    if (mean_power(far.last(window_)) < silence_power || mean_power(microphone) < silence_power) return std::nullopt;
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(far.begin(), far.end(), time_.begin());
     fft_.forward(time_, far_real_, far_imag_);
@@ -88,7 +83,7 @@ std::optional<double> DelayFinder::correlate() noexcept {
     std::copy(microphone.begin(), microphone.end(), time_.begin());
     fft_.forward(time_, microphone_real_, microphone_imag_);
     if (drifted_ != 0.0) move_evidence();
-    float mean_power = 0.0f;
+    float mean_far_power = 0.0f;
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float real = far_real_[k] * microphone_real_[k] + far_imag_[k] * microphone_imag_[k];
         const float imag = far_imag_[k] * microphone_real_[k] - far_real_[k] * microphone_imag_[k];
@@ -96,10 +91,10 @@ std::optional<double> DelayFinder::correlate() noexcept {
         cross_real_[k] = forgetting * cross_real_[k] + (1.0f - forgetting) * real;
         cross_imag_[k] = forgetting * cross_imag_[k] + (1.0f - forgetting) * imag;
         far_power_[k] = forgetting * far_power_[k] + (1.0f - forgetting) * power;
-        mean_power += far_power_[k] / static_cast<float>(fft_.bins());
+        mean_far_power += far_power_[k] / static_cast<float>(fft_.bins());
     }
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        const float scale = 1.0f / (far_power_[k] + regularisation * mean_power);
+        const float scale = 1.0f / (far_power_[k] + regularisation * mean_far_power);
         far_real_[k] = cross_real_[k] * scale;
         far_imag_[k] = cross_imag_[k] * scale;
     }
