@@ -187,7 +187,10 @@ void multiply_by(const PackedMatrix& matrix, const std::int8_t* const* from, std
 #else
     constexpr std::size_t wide = vectors == 1 ? 2 : 1;
     Input widened[vectors][most_columns];
-    for (std::size_t v = 0; v < vectors; ++v) inputs.of[v] = std::copy_n(from[v], columns, widened[v]) - columns;
+    for (std::size_t v = 0; v < vectors; ++v) {
+        std::copy_n(from[v], columns, widened[v]);
+        inputs.of[v] = widened[v];
+    }
 #endif
     multiply_from<vectors, wide>(matrix, 0, inputs, sums);
 }
