@@ -1,3 +1,4 @@
+// What stages compare to tell sound from silence and echo from voice.
 #pragma once
 
 #include <span>
