@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from weights_file import load_weights
+from weights_file import read_weights
 
 PEAK_RATE, LEAST_RATE, WARM_STEPS = 1e-3, 1e-5, 150
 MATRIX_RATE = 1.7  # of that rate, for matrices under Muon
@@ -66,7 +66,10 @@ class Trainer:
 
     def _begin_with(self, file: Path) -> None:
         if file.suffix == ".spkw":
-            load_weights(self._averaged.module, file)
+            tensors = read_weights(file)
+            with torch.no_grad():
+                for name, value in self._averaged.module.named_parameters():
+                    value.copy_(torch.from_numpy(tensors[name.replace("_l0", "")].copy()).reshape(value.shape))
         else:
             self._averaged.load_state_dict(torch.load(file, weights_only=True)["averaged"])
         self.network.load_state_dict(self._averaged.module.state_dict())

@@ -1,6 +1,7 @@
 """The file of weights that the core reads, whose layout stands in `cpp/dsp/neural/weights.hpp`.
 
 `write_weights` takes the tensors of any network made of `torch.nn.Linear` and single-layer `torch.nn.GRU` modules.
+Tests read files with this, too, so that it does without torch.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 MAGIC, VERSION = b"SPKWGT\0\0", 1
 FLOATS, MATRIX = 0, 1
@@ -80,11 +84,3 @@ def _tensor(file: bytes, entry: int) -> tuple[str, NDArray[np.float32]]:
     blocks = blocks.reshape(-1, whole_columns // 2, BLOCK_ROWS, 2).transpose(0, 2, 1, 3)
     scales = np.frombuffer(file, "<f4", rows, begin + len(padded(blocks.tobytes())))
     return name, blocks.reshape(whole_rows, whole_columns)[:rows, :columns] * scales[:, None]
-
-
-def load_weights(network: torch.nn.Module, path: Path) -> None:
-    """Gives a network the weights of a file."""
-    tensors = read_weights(path)
-    with torch.no_grad():
-        for name, value in network.named_parameters():
-            value.copy_(torch.from_numpy(tensors[name.replace("_l0", "")].copy()).reshape(value.shape))

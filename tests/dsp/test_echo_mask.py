@@ -5,15 +5,20 @@ The network as it is trained stands in `training/echo_network.py`; the file's la
 
 from __future__ import annotations
 
-import struct
+import sys
 from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rooms import FAR, NEAR, echo_of, impulse_response, level_db, speech
 
 from spike_engine.dsp import EchoCanceller
+
+sys.path.append(str(Path(__file__).parents[2] / "training"))
+
+from weights_file import read_weights
 
 RATE_HZ, FRAME, BINS, HIDDEN = 16000, 160, 161, 240
 PHASE_BINS, LOW_BINS, TAPS = 64, 80, 3
@@ -25,20 +30,8 @@ Array = NDArray[np.float64]
 
 def weights() -> dict[str, Array]:
     """The tensors of the package's file."""
-    data = (resources.files("spike_engine") / "weights" / "echo.spkw").read_bytes()
-    found = {}
-    for at in range(20, 20 + 48 * struct.unpack_from("<I", data, 16)[0], 48):
-        name = data[at : at + 32].rstrip(b"\0").decode()
-        kind, rows, columns, begin = struct.unpack_from("<4I", data, at + 32)
-        if kind == 0:
-            found[name] = np.frombuffer(data, "<f4", rows * columns, begin).astype(float)
-            continue
-        blocks, pairs = -(-rows // 16), (columns + 1) // 2
-        size = blocks * 16 * pairs * 2
-        whole = np.frombuffer(data, np.int8, size, begin).reshape(blocks, pairs, 16, 2).transpose(0, 2, 1, 3)
-        scales = np.frombuffer(data, "<f4", rows, begin + -(-size // 64) * 64)
-        found[name] = whole.reshape(blocks * 16, pairs * 2)[:rows, :columns] * scales[:, None].astype(float)
-    return found
+    tensors = read_weights(Path(str(resources.files("spike_engine") / "weights" / "echo.spkw")))
+    return {name: (x if ".weight" in name else x[0]).astype(float) for name, x in tensors.items()}
 
 
 def spectra(samples: Array) -> Array:
