@@ -18,7 +18,7 @@ test: $(VENV)/.installed
 	@.ci/whip-server
 	$(BIN)/python -m nox --session cpp-release tests
 
-# What comes from the system: PortAudio for devices, recorded speech for the demo and the tests, doctest for the C++ tests.
+# What comes from the system: libopus for the core, PortAudio for devices, recorded speech for the demo and the tests, doctest for the C++ tests.
 system:
 	@.ci/system-packages
 

@@ -45,7 +45,13 @@ OUTSIDE = {  # packages that only these rooms import
     "pipecat": {"integrations"},
     "_core": {"dsp", "frames"},
 }
-CPP_LAYERS = {"base": set(), "convert": {"base"}, "dsp": {"base", "convert"}, "pipeline": {"base", "convert", "dsp"}}
+CPP_LAYERS = {
+    "base": set(),
+    "convert": {"base"},
+    "dsp": {"base", "convert"},
+    "media": {"base", "convert", "dsp"},
+    "pipeline": {"base", "convert", "dsp", "media"},
+}
 
 
 def room_of(path: Path) -> str:
