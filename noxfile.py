@@ -89,7 +89,7 @@ def cpp(session: nox.Session) -> None:
 
 @nox.session(name="cpp-arm")
 def cpp_arm(session: nox.Session) -> None:
-    """The C++ tests with NEON, in an emulated processor (Debian: g++-aarch64-linux-gnu, qemu-user, libopus-dev:arm64)."""
+    """The C++ tests with NEON, emulated (Debian: g++-aarch64-linux-gnu, qemu-user, libopus-dev:arm64)."""
     session.install("cmake", "ninja")
     session.run("cmake", "--preset", "arm", silent=True)
     session.run("cmake", "--build", "--preset", "arm", silent=True)
