@@ -1,6 +1,7 @@
 // No stage may allocate in process(): operator new is replaced and counts.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include "convert/sample_blocks.hpp"
 #include "dsp/noise_suppressor.hpp"
 #include "dsp/resampler.hpp"
+#include "media/opus_encoder.hpp"
 #include "pipeline/capture_pipeline.hpp"
 #include "pipeline/render_pipeline.hpp"
 
@@ -194,5 +196,18 @@ TEST_CASE("a ring allocates nothing after its construction") {
     CHECK(allocations_of([&] {
               ring.push(block);
               ring.pop(block);
+          }) == 0);
+}
+
+TEST_CASE("encoding a voice takes no memory, nor does a change of its settings") {
+    spike::VoiceEncoder encoder({}, {.fec = true, .expected_loss = 0.1});
+    const auto samples = tone(960, 0.02f);
+    std::array<std::uint8_t, spike::VoiceEncoder::most_bytes> packet;
+    CHECK(allocations_of([&] {
+              for (int round = 0; round < 20; ++round) {
+                  encoder.use(
+                      {.bitrate_bps = 16000 + 1000 * round, .fec = round % 2 == 0, .expected_loss = 0.01 * round});
+                  encoder.encode(samples, packet);
+              }
           }) == 0);
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -282,6 +282,73 @@ class RenderPipeline:
         ...
     @property
     def level_dbfs(self) -> float:
+        ...
+class OpusEncoder:
+    """
+    One voice as Opus packets (RFC 6716); settings can change between two frames.
+    """
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, channels: typing.SupportsInt | typing.SupportsIndex = 1, bitrate_bps: typing.SupportsInt | typing.SupportsIndex = 40000, fec: bool = False, expected_loss: typing.SupportsFloat | typing.SupportsIndex = 0.0, dtx: bool = False, complexity: typing.SupportsInt | typing.SupportsIndex = 9, application: str = 'voip') -> None:
+        ...
+    @typing.overload
+    def encode(self, pcm: numpy.typing.NDArray[numpy.float32]) -> bytes:
+        """
+        The packet of one frame, shape (n,) or (n, 2); 1 or 2 bytes where nothing has to be sent (DTX).
+        """
+    @typing.overload
+    def encode(self, pcm: numpy.typing.NDArray[numpy.int16]) -> bytes:
+        ...
+    def reset(self) -> None:
+        """
+        Begin a new stream.
+        """
+    @property
+    def bitrate_bps(self) -> int:
+        """
+        6000 to 510000.
+        """
+    @bitrate_bps.setter
+    def bitrate_bps(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def channels(self) -> int:
+        ...
+    @property
+    def complexity(self) -> int:
+        """
+        0 to 10: more time for a better voice.
+        """
+    @complexity.setter
+    def complexity(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def dtx(self) -> bool:
+        """
+        Send next to nothing for silence.
+        """
+    @dtx.setter
+    def dtx(self, arg1: bool) -> None:
+        ...
+    @property
+    def expected_loss(self) -> float:
+        """
+        Share of packets that get lost, 0 to 1.
+        """
+    @expected_loss.setter
+    def expected_loss(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def fec(self) -> bool:
+        """
+        Carry a coarse copy of each frame in the packet that follows.
+        """
+    @fec.setter
+    def fec(self, arg1: bool) -> None:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
+    @property
+    def sample_rate_hz(self) -> int:
         ...
 def active_isa() -> str:
     """
