@@ -63,7 +63,7 @@ def duplex(session: nox.Session) -> None:
     """A bot that talks for five minutes over PulseAudio's devices, and twenty who interrupt it, on an idle machine."""
     groups(session, "test")
     session.install(".")
-    session.run("python", "tests/duplex.py", *session.posargs)
+    session.run("python", "tests/tools/duplex.py", *session.posargs)
 
 
 @nox.session
@@ -71,7 +71,7 @@ def soak(session: nox.Session) -> None:
     """A day of audio through the echo canceller and the capture pipeline. About an hour; `-- --hours 1` for less."""
     groups(session, "test")
     session.install(".")
-    session.run("python", "tests/soak.py", *session.posargs)
+    session.run("python", "tests/tools/soak.py", *session.posargs)
 
 
 @nox.session(name="cpp-release")

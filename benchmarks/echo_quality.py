@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "dsp"))
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 from echo_metrics import figures  # noqa: E402
 from echo_scenarios import ALL, Scenario, build  # noqa: E402

@@ -3,16 +3,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-for _folder in ("", "dsp"):  # the test doubles of endpoints.py, the rooms of dsp/rooms.py
-    sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 
 def open_sockets() -> set[str]:

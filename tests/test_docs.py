@@ -12,9 +12,10 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 import spike_engine
-from spike_engine import devices, media
+from spike_engine import devices
+from spike_engine.media import local as media
 from spike_engine.server import ConversationServer, HummingPersona
-from spike_engine.sources import audio_source_of
+from spike_engine.sources.resolve import audio_source_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if page.exists()]
@@ -38,7 +39,9 @@ EXAMPLES = [
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """The devices that the examples take for granted."""
-    monkeypatch.setattr(media, "source_of", lambda s: ArrayMicrophone() if isinstance(s, str) else audio_source_of(s))
+    monkeypatch.setattr(
+        media, "audio_source_of", lambda s: ArrayMicrophone() if isinstance(s, str) else audio_source_of(s)
+    )
     monkeypatch.setattr(media, "sink_of", lambda s: RecordingLoudspeaker() if isinstance(s, str) else s)
     monkeypatch.setattr(devices, "Camera", lambda *_: ColourCamera())
 

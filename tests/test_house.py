@@ -20,38 +20,24 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(spike_engine.__file__).parent
 SOURCES = ROOT / "python" / "spike_engine"
 
-# Each room may import from the rooms before it, and from itself.
-PYTHON_LAYERS = [
-    {"errors", "inventory", "stats", "opening", "_core"},
-    {"events", "pulse"},
-    {"emitter", "options", "dsp", "frames"},
-    {"protocol", "openai_protocol", "turns", "state", "far_end", "fed_track", "portaudio", "cameras"},
-    {"devices"},
-    {"playback", "adaptation", "sources", "device_watch"},
-    {"tracks", "remote", "transports"},
-    {"media"},
-    {"session", "monitor"},
-    {"connection"},
-    {"client"},
-    {"window"},
-    {"server", "clean", "integrations"},
-    {"demo", "commands"},
-    {"cli"},
-]
-OUTSIDE = {  # packages that only these rooms import
-    "aiortc": {"fed_track", "tracks", "remote", "transports", "server"},
-    "sounddevice": {"portaudio"},
-    "pulsectl": {"pulse"},
-    "pipecat": {"integrations"},
-    "_core": {"dsp", "frames"},
-}
-CPP_LAYERS = {
-    "base": set(),
-    "convert": {"base"},
-    "dsp": {"base", "convert"},
-    "media": {"base", "convert", "dsp"},
-    "pipeline": {"base", "convert", "dsp", "media"},
-}
+PAGE = ROOT / "docs" / "architecture.md"
+
+
+def table(header: str) -> list[list[str]]:
+    """The rows of the table in docs/architecture.md that begins with `header`."""
+    if not PAGE.exists():
+        pytest.skip("the documentation is not here: an installed package is tested")
+    rows = PAGE.read_text().split(f"| {header} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([\w/]+)`", cell)
+
+
+def floors_inside(order: str) -> dict[str, int]:
+    """`a`, `b` ◄ `c` as the floor that each name is on."""
+    return {name: floor for floor, names in enumerate(order.split("◄")) for name in names_in(names)}
 
 
 def room_of(path: Path) -> str:
@@ -78,36 +64,67 @@ def python_files() -> list[Path]:
     return [path for path in sorted(SOURCES.rglob("*.py")) if path != SOURCES / "__init__.py"]
 
 
+def test_the_page_names_every_room() -> None:
+    rooms = {room_of(path) for path in python_files()} | {"_core"}
+
+    assert {name for row in table("Floor | Room") for name in names_in(row[1])} == rooms
+
+
+def test_at_most_seven_files_stand_at_the_top() -> None:
+    assert len([path for path in [*python_files(), SOURCES / "__init__.py"] if path.parent == SOURCES]) <= 7
+
+
 def test_python_rooms_import_one_way_only() -> None:
-    depth = {room: level for level, rooms in enumerate(PYTHON_LAYERS) for room in rooms}
+    floor = {names_in(row[1])[0]: int(row[0]) for row in table("Floor | Room")}
     for path in python_files():
         room = room_of(path)
         for name in imports_of(path):
             match = re.match(r"spike_engine\.(\w+)", name)
-            if match and match[1] in depth and match[1] != room:
-                assert depth[match[1]] < depth[room], f"{path.name} ({room}) imports {name}"
+            if match and match[1] in floor and match[1] != room:
+                assert floor[match[1]] < floor[room], f"{path.name} ({room}) imports {name}"
+
+
+@pytest.mark.parametrize(
+    "room", ["events", "dsp", "protocols", "devices", "sources", "transports", "media", "conversation"]
+)
+def test_modules_of_a_room_import_one_way_only(room: str) -> None:
+    (order,) = (row[1] for row in table("Room | From the bottom") if names_in(row[0]) == [room])
+    floor = floors_inside(order)
+    modules = [path for path in python_files() if path.parent == SOURCES / room and path.stem != "__init__"]
+    assert {path.stem for path in modules} == set(floor)
+    for path in modules:
+        for name in imports_of(path):
+            match = re.match(rf"spike_engine\.{room}\.(\w+)", name)
+            if match and match[1] != path.stem:
+                assert match[1] in floor, f"{path} imports {name}"
+                assert floor[match[1]] < floor[path.stem], f"{path} imports {name}"
 
 
 def test_outside_packages_are_imported_in_their_rooms_only() -> None:
+    rooms_of = {names_in(package)[0]: names_in(rooms) for package, rooms in table("Package | Rooms")}
     for path in python_files():
+        place = path.relative_to(SOURCES).with_suffix("").as_posix()
         for name in imports_of(path):
-            for package, rooms in OUTSIDE.items():
+            for package, rooms in rooms_of.items():
                 if name.split(".")[0] == package or name.startswith(f"spike_engine.{package}"):
-                    assert room_of(path) in rooms, f"{path} imports {name}"
+                    assert any(place == room or place.startswith(f"{room}/") for room in rooms), (
+                        f"{path} imports {name}"
+                    )
 
 
 def test_cpp_rooms_include_one_way_only() -> None:
     cpp = ROOT / "cpp"
     if not cpp.exists():
         pytest.skip("the sources are not here: an installed package is tested")
+    layers = {names_in(folder)[0]: set(names_in(lower)) for folder, lower in table("Folder | Includes from")}
     for path in cpp.rglob("*.?pp"):
         room = path.relative_to(cpp).parts[0]
-        includes = re.findall(r'#include ["<]([^">]+)[">]', path.read_text())
-        if room in CPP_LAYERS:
-            for include in includes:
+        assert room in layers or room in {"bindings", "tests"}, f"docs/architecture.md does not name {room}"
+        if room in layers:
+            for include in re.findall(r'#include ["<]([^">]+)[">]', path.read_text()):
                 other = include.split("/")[0]
                 assert other not in {"pybind11", "bindings", "tests"}, f"{path} includes {include}"
-                assert other not in CPP_LAYERS or other in CPP_LAYERS[room] | {room}, f"{path} includes {include}"
+                assert other not in layers or other in layers[room] | {room}, f"{path} includes {include}"
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -24,7 +24,7 @@ from prepare import recordings
 
 from spike_engine import _core, dsp
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "dsp"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "tools"))
 
 import echo_scenarios
 from echo_metrics import figures

@@ -21,7 +21,10 @@ from spike_engine.events import (
     AIIdle,
     AISpeaking,
     AIThinking,
+    ClientStats,
     Connected,
+    Device,
+    Devices,
     DevicesChanged,
     Disconnected,
     DisconnectReason,
@@ -32,14 +35,13 @@ from spike_engine.events import (
     NetworkQuality,
     Perception,
     Reconnecting,
+    TransportStats,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
 )
-from spike_engine.inventory import Device, Devices
+from spike_engine.events.state import ConversationState
 from spike_engine.options import ClientOptions, IceServer, VideoQuality
-from spike_engine.state import ConversationState
-from spike_engine.stats import ClientStats, TransportStats
 from spike_engine.window import show
 
 __version__ = "0.1.0"

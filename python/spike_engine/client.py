@@ -12,22 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import frames
-from spike_engine.connection import Connection
+from spike_engine.conversation.conversation import Conversation
 from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
-from spike_engine.emitter import EventEmitter
 from spike_engine.errors import InvalidState
-from spike_engine.events import AnyHandler, Event, EventName, FunctionCall
-from spike_engine.inventory import Devices
+from spike_engine.events import AnyHandler, ClientStats, Devices, Event, EventName, FunctionCall
+from spike_engine.events.emitter import EventEmitter
+from spike_engine.events.state import ConversationState, after
 from spike_engine.options import ClientOptions, IceServer
-from spike_engine.protocol import WireProtocol
-from spike_engine.sources import frames_of
-from spike_engine.state import ConversationState, after
-from spike_engine.stats import ClientStats
+from spike_engine.protocols.base import WireProtocol
+from spike_engine.sources.stream import frames_of
 from spike_engine.transports.base import Transport
 from spike_engine.transports.registry import create_transport
 
 if TYPE_CHECKING:
-    from spike_engine.tracks import AudioTap
+    from spike_engine.media.capture import AudioTap
 
 
 class SpikeClient(EventEmitter):
@@ -68,7 +66,7 @@ class SpikeClient(EventEmitter):
         ice_transport_policy: Literal["all", "relay"] = "all",
     ) -> None:
         super().__init__()
-        self._connection: Connection | None = None
+        self._conversation: Conversation | None = None
         self._watches_devices = False
         self.options = ClientOptions(
             conversation_url=conversation_url,
@@ -136,8 +134,8 @@ class SpikeClient(EventEmitter):
         A ``join()`` that is under way raises :class:`~spike_engine.InvalidState`.
         Without a conversation nothing happens.
         """
-        if self._connection:
-            await self._connection.leave()
+        if self._conversation:
+            await self._conversation.leave()
 
     async def reconnect(self) -> None:
         """Connect again to the same conversation, after ``disconnected`` or to replace a bad connection.
@@ -150,16 +148,16 @@ class SpikeClient(EventEmitter):
         """
         if self._transport is None or self._state.status == "connecting":
             raise InvalidState("reconnect() needs a client that has joined before and is not joining now")
-        if self._connection and self._connection.ending:
-            await asyncio.shield(self._connection.ending)
-        if self._connection:
-            await self._connection.reconnect()
+        if self._conversation and self._conversation.ending:
+            await asyncio.shield(self._conversation.ending)
+        if self._conversation:
+            await self._conversation.reconnect()
         else:
             await self._connect(self._transport)
 
     async def _connect(self, transport: Transport) -> None:
         self._set_state(replace(self._state, status="connecting", error=None))
-        self._connection = Connection(
+        self._conversation = Conversation(
             self.options,
             transport,
             emit=self.emit,
@@ -168,12 +166,12 @@ class SpikeClient(EventEmitter):
             tap=self._tap,
         )
         if self._watches_devices:
-            self._connection.watch_devices()
+            self._conversation.watch_devices()
         state = self._state
-        await self._connection.open(audio_enabled=state.audio_enabled, video_enabled=state.video_enabled)
+        await self._conversation.open(audio_enabled=state.audio_enabled, video_enabled=state.video_enabled)
 
     def _on_over(self) -> None:
-        self._connection = None
+        self._conversation = None
 
     # --- events and state ---------------------------------------------------------------------------------------------
 
@@ -238,8 +236,8 @@ class SpikeClient(EventEmitter):
             InvalidState: There is no connection.
         """
         self._send(self._wire().interrupt())
-        if self._connection:
-            self._connection.media.playback.flush()
+        if self._conversation:
+            self._conversation.media.playback.flush()
 
     def send_function_result(self, call: FunctionCall, result: Any) -> None:
         """Give the AI what a function that this program carries out has returned.
@@ -254,9 +252,9 @@ class SpikeClient(EventEmitter):
         self._send(self._wire().function_result(call, result))
 
     def _wire(self) -> WireProtocol:
-        if not self._connection or not self._connection.session or not self._state.is_connected:
+        if not self._conversation or not self._conversation.connection or not self._state.is_connected:
             raise InvalidState(f"messages need a connection; this client is {self._state.status}")
-        return self._connection.session.protocol
+        return self._conversation.connection.protocol
 
     def _send(self, texts: list[str]) -> None:
         for text in texts:
@@ -276,8 +274,8 @@ class SpikeClient(EventEmitter):
         self._set_enabled("video", bool(enabled))
 
     def _set_enabled(self, kind: Literal["audio", "video"], enabled: bool) -> None:
-        if self._connection and self._connection.media.set_enabled(kind, enabled=enabled):
-            self._connection.transport.set_track_enabled(kind, enabled=enabled)
+        if self._conversation and self._conversation.media.set_enabled(kind, enabled=enabled):
+            self._conversation.transport.set_track_enabled(kind, enabled=enabled)
 
     async def set_audio_device(self, device: str | AudioSource) -> None:
         """Capture from another microphone, in a running conversation or from the next join on.
@@ -286,8 +284,8 @@ class SpikeClient(EventEmitter):
             MediaError: It cannot be opened; the one before stays in use.
         """
         options = replace(self.options, audio_source=device)
-        if self._connection:
-            await self._connection.media.set_audio_source(device)
+        if self._conversation:
+            await self._conversation.media.set_audio_source(device)
         self.options = options
 
     async def set_video_device(self, device: str | VideoSource) -> None:
@@ -297,8 +295,8 @@ class SpikeClient(EventEmitter):
             MediaError: It cannot be opened; the one before stays in use.
         """
         options = replace(self.options, video_source=device)
-        if self._connection:
-            await self._connection.media.set_video_source(device)
+        if self._conversation:
+            await self._conversation.media.set_video_source(device)
         self.options = options
 
     async def set_output_device(self, device: str | AudioSink | None) -> None:
@@ -308,14 +306,14 @@ class SpikeClient(EventEmitter):
             MediaError: It cannot be opened; the one before stays in use.
         """
         options = replace(self.options, audio_output=device)
-        if self._connection:
-            await self._connection.media.set_audio_output(device)
+        if self._conversation:
+            await self._conversation.media.set_audio_output(device)
         self.options = options
 
     def _subscribed(self, name: EventName) -> None:
         self._watches_devices |= name == "devices-changed"
-        if self._connection and self._watches_devices:
-            self._connection.watch_devices()
+        if self._conversation and self._watches_devices:
+            self._conversation.watch_devices()
 
     async def get_devices(self) -> Devices:
         """The microphones (``.audio``), cameras (``.video``) and loudspeakers (``.audio_output``) of this machine."""
@@ -358,7 +356,7 @@ class SpikeClient(EventEmitter):
 
     async def get_stats(self) -> ClientStats:
         """The conversation in figures, zeros while there is none."""
-        return await self._connection.get_stats() if self._connection else ClientStats()
+        return await self._conversation.get_stats() if self._conversation else ClientStats()
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Call ``tap(kind, samples)`` with every block of audio, mono float32 at 48 kHz, on the event loop.

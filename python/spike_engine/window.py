@@ -7,7 +7,7 @@ from typing import Any
 
 from spike_engine import frames
 from spike_engine.client import SpikeClient
-from spike_engine.state import ConversationState
+from spike_engine.events.state import ConversationState
 
 REFRESH_S = 1 / 30
 BACKGROUND, TEXT, METER = (16, 18, 24), (235, 235, 235), (90, 200, 120)

@@ -22,8 +22,8 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import ConnectionFailed, ConversationEnded, SpikeClient
-from spike_engine.transports import gathering
 from spike_engine.transports.whip import WhipTransport
+from spike_engine.webrtc import gathering
 
 ROOT = Path(__file__).parents[2]
 SERVERS = ROOT / "build" / "whip"

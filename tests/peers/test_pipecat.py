@@ -17,7 +17,7 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import ErrorCode, FunctionCall, Perception, SpikeClient
-from spike_engine.transports import gathering
+from spike_engine.webrtc import gathering
 
 pytest.importorskip("pipecat")
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -31,7 +31,7 @@ def bot() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = Path(__file__).with_name("pipecat_bot.py")
+    program = Path(__file__).parents[1] / "tools" / "pipecat_bot.py"
     process = subprocess.Popen(
         [sys.executable, str(program), "-t", "webrtc", "--host", "127.0.0.1", "--port", str(port)],
         stdout=subprocess.DEVNULL,

@@ -11,7 +11,8 @@ import pytest
 from caller import Caller
 from host import Host
 
-from spike_engine.server import ConversationServer, Invitation, MissingExtra, TooManyConversations, extras, serve
+from spike_engine import extras
+from spike_engine.server import ConversationServer, Invitation, MissingExtra, TooManyConversations, serve
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 

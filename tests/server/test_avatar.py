@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from spike_engine.server.avatar import Avatar
-from spike_engine.server.face import BOB_ROWS, paint_face
+from spike_engine.server.picture.avatar import Avatar
+from spike_engine.server.picture.face import BOB_ROWS, paint_face
 
 WIDTH, HEIGHT = 320, 180
 

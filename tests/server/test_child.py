@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spike_engine.server import MissingExtra, extras, voice
-from spike_engine.server.child import Child, ChildFailed
-from spike_engine.server.hearing import Recogniser, VoiceDetector
+from spike_engine.server import MissingExtra
+from spike_engine.server.local import voice
+from spike_engine.server.local.child import CHILDREN, Child, ChildFailed
+from spike_engine.server.local.hearing import Recogniser, VoiceDetector
+from spike_engine.server.local.voice import EspeakCommand, EspeakWorker, open_voice
 from spike_engine.server.turns import Utterance
-from spike_engine.server.voice import EspeakCommand, EspeakWorker, open_voice
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -37,9 +38,8 @@ class Worker:
 @pytest.fixture
 async def echo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Child]:
     (tmp_path / "echo.py").write_text(ECHO)
-    main = Path(extras.__file__).parent / "children" / "__main__.py"
-    (tmp_path / "__main__.py").write_text(main.read_text())
-    monkeypatch.setattr("spike_engine.server.child.CHILDREN", tmp_path)
+    (tmp_path / "__main__.py").write_text((CHILDREN / "__main__.py").read_text())
+    monkeypatch.setattr("spike_engine.server.local.child.CHILDREN", tmp_path)
     child = Child("echo")
     yield child
     await child.close()
@@ -74,7 +74,7 @@ async def test_a_child_that_dies_is_told_and_replaced(echo: Child) -> None:
 
 
 async def test_a_child_that_does_not_go_is_killed(echo: Child, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spike_engine.server.child.EXIT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("spike_engine.server.local.child.EXIT_TIMEOUT_S", 0.05)
     stuck = asyncio.create_task(echo.ask({"sleep_s": 60}))
     await asyncio.sleep(0.2)
     await echo.close()

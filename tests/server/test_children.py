@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spike_engine.server.children import __main__ as children
+from spike_engine.server.local.children import __main__ as children
 
 
 def test_the_loop_answers_each_request_until_stdin_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,7 @@ def test_the_loop_answers_each_request_until_stdin_ends(tmp_path: Path, monkeypa
 
 def test_the_recogniser_hears_one_utterance_after_the_other(recording: Callable[[str], np.ndarray]) -> None:
     pytest.importorskip("pocketsphinx")
-    from spike_engine.server.children.sphinx import Worker
+    from spike_engine.server.local.children.sphinx import Worker
 
     worker = Worker()
     heard = []
@@ -66,7 +66,7 @@ HINTS = ["hello", "thank you", "good-bye"]
 )
 def test_a_hint_is_taken_where_the_sound_fits_it(recording: Callable[[str], np.ndarray], name: str, text: str) -> None:
     pytest.importorskip("pocketsphinx")
-    from spike_engine.server.children.sphinx import Worker
+    from spike_engine.server.local.children.sphinx import Worker
 
     worker = Worker()
     quiet = bytes(6400)

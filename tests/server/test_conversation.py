@@ -15,7 +15,7 @@ from host import Host
 
 from spike_engine.server import ConversationServer
 from spike_engine.server.persona import Perceived
-from spike_engine.transports.silence import SILENCE_LIMIT_S
+from spike_engine.webrtc.silence import SILENCE_LIMIT_S
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spike_engine.server import FrontDesk
-from spike_engine.server.front_desk import TOPICS, Thinker, find_topic
-from spike_engine.server.matching import likeness, sound_key
+from spike_engine.server.front_desk.matching import likeness, sound_key
+from spike_engine.server.front_desk.persona import TOPICS, Thinker, find_topic
 
 
 @pytest.mark.parametrize(

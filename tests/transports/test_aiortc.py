@@ -13,8 +13,8 @@ from aiortc.codecs.opus import OpusEncoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
-from spike_engine.transports import encoders
-from spike_engine.transports.encoders import PictureEncoder, VoiceEncoder, install
+from spike_engine.webrtc import encoders
+from spike_engine.webrtc.encoders import PictureEncoder, VoiceEncoder, install
 
 CHANGED = "aiortc has changed: mend spike_engine/transports/encoders.py"
 

@@ -13,7 +13,7 @@ from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
 from spike_engine import ConversationEnded, ErrorCode, SpikeClient, TokenExpired
 from spike_engine.events import AIIdle, AISpeaking, AIThinking, UserStartedSpeaking, UserStoppedSpeaking, UserTranscript
-from spike_engine.openai_protocol import OpenAIProtocol
+from spike_engine.protocols.openai import OpenAIProtocol
 from spike_engine.transports.openai_realtime import calls_url
 from spike_engine.transports.registry import transport_of
 

@@ -15,7 +15,7 @@ from endpoints import Listener
 
 from spike_engine.errors import ConnectionFailed, ConversationEnded, ErrorCode, SpikeError, TokenExpired
 from spike_engine.options import ClientOptions
-from spike_engine.transports.base import LocalMedia
+from spike_engine.transports.base import LocalTracks
 from spike_engine.transports.smallwebrtc import SmallWebRTCTransport
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -34,7 +34,7 @@ async def transport_to(handler: Handler) -> AsyncIterator[SmallWebRTCTransport]:
 async def failure_of(handler: Handler) -> SpikeError:
     async with transport_to(handler) as transport:
         with pytest.raises(SpikeError) as failure:
-            await transport.connect(LocalMedia(), Listener())
+            await transport.connect(LocalTracks(), Listener())
     return failure.value
 
 
@@ -135,4 +135,6 @@ async def test_an_address_that_names_the_endpoint_is_used_as_it_is() -> None:
     async with TestServer(app) as server:
         url = str(server.make_url("/api/offer"))
         with pytest.raises(ConversationEnded):
-            await SmallWebRTCTransport(ClientOptions(conversation_url=url, token="t")).connect(LocalMedia(), Listener())
+            await SmallWebRTCTransport(ClientOptions(conversation_url=url, token="t")).connect(
+                LocalTracks(), Listener()
+            )

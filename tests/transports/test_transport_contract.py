@@ -10,11 +10,11 @@ from endpoints import Listener
 
 from spike_engine.errors import ConnectionFailed, ConversationEnded, TokenExpired
 from spike_engine.events import DisconnectReason
+from spike_engine.media.capture import MicrophoneTrack
 from spike_engine.options import ClientOptions
-from spike_engine.protocol import ConversationProtocol
+from spike_engine.protocols.rtvi import RTVIProtocol
 from spike_engine.server import ConversationServer
-from spike_engine.tracks import MicrophoneTrack
-from spike_engine.transports.base import LocalMedia, Transport, TransportStats
+from spike_engine.transports.base import LocalTracks, Transport, TransportStats
 from spike_engine.transports.smallwebrtc import SmallWebRTCTransport
 
 TRANSPORTS: list[Callable[[ClientOptions], Transport]] = [SmallWebRTCTransport]
@@ -39,22 +39,22 @@ async def transport(request: pytest.FixtureRequest, server: ConversationServer) 
 
 async def test_messages_flow_both_ways(transport: Transport) -> None:
     listener = Listener()
-    await transport.connect(LocalMedia(wants_video=False), listener)
-    transport.send(ConversationProtocol().client_ready())
+    await transport.connect(LocalTracks(wants_video=False), listener)
+    transport.send(RTVIProtocol().client_ready())
 
     assert "bot-ready" in await asyncio.wait_for(listener.messages.get(), 5)
 
 
 async def test_the_remote_tracks_are_reported(transport: Transport) -> None:
     listener = Listener()
-    await transport.connect(LocalMedia(audio=MicrophoneTrack(), wants_video=True), listener)
+    await transport.connect(LocalTracks(audio=MicrophoneTrack(), wants_video=True), listener)
 
     assert sorted(track.kind for track in listener.tracks) == ["audio", "video"]
 
 
 async def test_voice_only_has_no_video(transport: Transport) -> None:
     listener = Listener()
-    await transport.connect(LocalMedia(wants_video=False), listener)
+    await transport.connect(LocalTracks(wants_video=False), listener)
 
     assert [track.kind for track in listener.tracks] == ["audio"]
 
@@ -62,7 +62,7 @@ async def test_voice_only_has_no_video(transport: Transport) -> None:
 async def test_stats_count_while_connected_and_are_zero_without(transport: Transport) -> None:
     assert await transport.get_stats() == TransportStats()
 
-    await transport.connect(LocalMedia(wants_video=False), Listener())
+    await transport.connect(LocalTracks(wants_video=False), Listener())
     async with asyncio.timeout(5):
         while (await transport.get_stats()).packets_received == 0:
             await asyncio.sleep(0.02)
@@ -73,7 +73,7 @@ async def test_stats_count_while_connected_and_are_zero_without(transport: Trans
 
 async def test_close_may_be_called_twice_and_before_connect(transport: Transport) -> None:
     await transport.close()
-    await transport.connect(LocalMedia(wants_video=False), Listener())
+    await transport.connect(LocalTracks(wants_video=False), Listener())
     await transport.close()
     await transport.close()
 
@@ -84,18 +84,18 @@ async def test_sending_without_a_connection_is_dropped(transport: Transport) -> 
 
 
 async def test_it_connects_again_after_close(transport: Transport) -> None:
-    await transport.connect(LocalMedia(wants_video=False), Listener())
+    await transport.connect(LocalTracks(wants_video=False), Listener())
     await transport.close()
     listener = Listener()
-    await transport.connect(LocalMedia(wants_video=False), listener)
-    transport.send(ConversationProtocol().client_ready())
+    await transport.connect(LocalTracks(wants_video=False), listener)
+    transport.send(RTVIProtocol().client_ready())
 
     assert "bot-ready" in await asyncio.wait_for(listener.messages.get(), 5)
 
 
 async def test_an_end_by_the_server_is_reported(transport: Transport, server: ConversationServer) -> None:
     listener = Listener()
-    await transport.connect(LocalMedia(wants_video=False), listener)
+    await transport.connect(LocalTracks(wants_video=False), listener)
     await server.stop()
     reason, error = await asyncio.wait_for(listener.closed, 5)
 
@@ -105,7 +105,7 @@ async def test_an_end_by_the_server_is_reported(transport: Transport, server: Co
 
 async def test_close_reports_nothing(transport: Transport) -> None:
     listener = Listener()
-    await transport.connect(LocalMedia(wants_video=False), listener)
+    await transport.connect(LocalTracks(wants_video=False), listener)
     await transport.close()
 
     assert not listener.closed.done()
@@ -116,7 +116,7 @@ async def test_a_server_that_is_down(create: Callable[[ClientOptions], Transport
     transport = create(ClientOptions(conversation_url=f"http://127.0.0.1:{unused_tcp_port}/c", token="t"))
 
     with pytest.raises(ConnectionFailed, match="could not be reached"):
-        await transport.connect(LocalMedia(), Listener())
+        await transport.connect(LocalTracks(), Listener())
 
 
 @pytest.mark.parametrize("create", TRANSPORTS)
@@ -125,7 +125,7 @@ async def test_a_wrong_token(create: Callable[[ClientOptions], Transport], serve
     transport = create(ClientOptions(conversation_url=url, token="wrong"))
 
     with pytest.raises(TokenExpired, match="401"):
-        await transport.connect(LocalMedia(), Listener())
+        await transport.connect(LocalTracks(), Listener())
 
 
 @pytest.mark.parametrize("create", TRANSPORTS)
@@ -136,4 +136,4 @@ async def test_an_unknown_conversation(
     transport = create(ClientOptions(conversation_url=f"{server.url}/conversations/none", token=token))
 
     with pytest.raises(ConversationEnded, match="404"):
-        await transport.connect(LocalMedia(), Listener())
+        await transport.connect(LocalTracks(), Listener())

@@ -13,8 +13,9 @@ from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
 from spike_engine import IceServer, SpikeClient
 from spike_engine.server import ConversationServer, HummingPersona
-from spike_engine.transports import gathering, smallwebrtc, whip
-from spike_engine.transports.probe import answering
+from spike_engine.transports import smallwebrtc, whip
+from spike_engine.webrtc import gathering
+from spike_engine.webrtc.probe import answering
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 

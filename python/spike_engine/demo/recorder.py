@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.demo.acoustics import Samples
-from spike_engine.demo.room import SAMPLE_RATE_HZ
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.events import Event
 
 Kind = Literal["microphone", "processed", "ai"]
 
 _HEARD_LEVEL = 0.01  # root mean square of a block that holds a voice
 _SILENT_POWER = 1e-6
-_BLOCK_SAMPLES = SAMPLE_RATE_HZ // 50
+_BLOCK_SAMPLES = ENGINE_RATE_HZ // 50
 
 
 @dataclass(slots=True)
@@ -67,12 +67,12 @@ class Recorder:
         blocks = self._blocks.get(kind, [])
         if not blocks:
             return np.zeros(0, np.float32)
-        end = blocks[-1][0] + len(blocks[-1][1]) / SAMPLE_RATE_HZ + 0.1
-        track = np.zeros(int(end * SAMPLE_RATE_HZ), np.float32)
+        end = blocks[-1][0] + len(blocks[-1][1]) / ENGINE_RATE_HZ + 0.1
+        track = np.zeros(int(end * ENGINE_RATE_HZ), np.float32)
         at = 0
         for time_s, samples in blocks:
-            arrived = int(time_s * SAMPLE_RATE_HZ) - len(samples)
-            if arrived - at > SAMPLE_RATE_HZ // 5:  # a gap; smaller ones are the loop's jitter, not the sound's
+            arrived = int(time_s * ENGINE_RATE_HZ) - len(samples)
+            if arrived - at > ENGINE_RATE_HZ // 5:  # a gap; smaller ones are the loop's jitter, not the sound's
                 at = arrived
             at = max(at, 0)
             track[at : at + len(samples)] = samples[: max(0, len(track) - at)]
@@ -108,7 +108,7 @@ class Recorder:
             return None
         power = [track[: count * _BLOCK_SAMPLES].reshape(count, -1) ** 2 for track in (raw, processed, ai)]
         raw_power, processed_power, ai_power = (block.mean(axis=1) for block in power)
-        times = (np.arange(count) + 0.5) * _BLOCK_SAMPLES / SAMPLE_RATE_HZ
+        times = (np.arange(count) + 0.5) * _BLOCK_SAMPLES / ENGINE_RATE_HZ
         alone = (ai_power > _HEARD_LEVEL**2) & (np.roll(ai_power, 10) > _HEARD_LEVEL**2)
         for turn in self.turns:
             alone &= (times < turn.began_at - 0.2) | (times > turn.ended_at + 0.6)

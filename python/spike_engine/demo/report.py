@@ -11,7 +11,7 @@ import numpy as np
 
 from spike_engine.demo.acoustics import Samples
 from spike_engine.demo.recorder import Recorder
-from spike_engine.demo.room import SAMPLE_RATE_HZ
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.events import AISpeaking
 
 _INK = "#1c2733"
@@ -49,7 +49,7 @@ def draw_conversation(recorder: Recorder, path: Path) -> None:
     from matplotlib.figure import Figure  # noqa: PLC0415 (drawing is an extra)
 
     raw, processed, ai = (recorder.track(kind) for kind in ("microphone", "processed", "ai"))
-    duration_s = max(len(raw), len(ai), SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    duration_s = max(len(raw), len(ai), ENGINE_RATE_HZ) / ENGINE_RATE_HZ
     figure = Figure(figsize=(16, 10), dpi=100, facecolor="white")
     rows = figure.subplots(6, 1, sharex=True, height_ratios=[2.3, 1, 1, 1, 1.35, 1.35])
     figure.subplots_adjust(left=0.085, right=0.985, top=0.925, bottom=0.055, hspace=0.16)
@@ -106,7 +106,7 @@ def _draw_wave(axes: Any, samples: Samples, colour: str, label: str) -> None:
     columns = 1600
     size = max(1, len(samples) // columns)
     blocks = samples[: len(samples) // size * size].reshape(-1, size)
-    times = (np.arange(len(blocks)) + 0.5) * size / SAMPLE_RATE_HZ
+    times = (np.arange(len(blocks)) + 0.5) * size / ENGINE_RATE_HZ
     if len(blocks):
         axes.fill_between(times, blocks.min(axis=1), blocks.max(axis=1), color=colour, lw=0)
     axes.set_ylim(-0.75, 0.75)
@@ -119,9 +119,9 @@ def _draw_spectrogram(axes: Any, samples: Samples, label: str) -> None:
     padded = np.pad(samples, (0, max(0, size - len(samples))))
     windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::step]
     magnitude = np.abs(np.fft.rfft(windows * np.hanning(size).astype(np.float32), axis=1)) / (size / 4)
-    top = int(_SPECTROGRAM_TOP_HZ * size / SAMPLE_RATE_HZ)
+    top = int(_SPECTROGRAM_TOP_HZ * size / ENGINE_RATE_HZ)
     decibel = 20 * np.log10(magnitude[:, :top] + 1e-7).T
-    extent = (0, len(windows) * step / SAMPLE_RATE_HZ, 0, _SPECTROGRAM_TOP_HZ / 1000)
+    extent = (0, len(windows) * step / ENGINE_RATE_HZ, 0, _SPECTROGRAM_TOP_HZ / 1000)
     low, high = _SPECTROGRAM_DB
     axes.imshow(decibel, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=low, vmax=high)
     axes.set_ylabel(f"{label}\nkHz", rotation=0, ha="right", va="center", color=_INK, fontsize=11)
@@ -167,5 +167,5 @@ def _write_wave(path: Path, samples: Samples) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
+        file.setframerate(ENGINE_RATE_HZ)
         file.writeframes(np.clip(samples * 32767, -32768, 32767).astype("<i2").tobytes())

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.demo.acoustics import Samples, Shoebox, StreamingConvolution
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 
-SAMPLE_RATE_HZ = 48000
-BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
+BLOCK_SAMPLES = ENGINE_RATE_HZ // 100
 
 _MICROPHONE_M = (2.1, 1.5, 0.9)
 _LOUDSPEAKER_M = (2.3, 1.7, 0.85)
@@ -43,9 +43,9 @@ class SimulatedRoom:
         seed: int = 1,
     ) -> None:
         shoebox = shoebox or Shoebox()
-        echo = shoebox.impulse_response(_LOUDSPEAKER_M, _MICROPHONE_M, SAMPLE_RATE_HZ)
-        speech = shoebox.impulse_response(_USER_M, _MICROPHONE_M, SAMPLE_RATE_HZ)
-        delay = np.zeros(round(device_delay_ms * SAMPLE_RATE_HZ / 1000), np.float32)
+        echo = shoebox.impulse_response(_LOUDSPEAKER_M, _MICROPHONE_M, ENGINE_RATE_HZ)
+        speech = shoebox.impulse_response(_USER_M, _MICROPHONE_M, ENGINE_RATE_HZ)
+        delay = np.zeros(round(device_delay_ms * ENGINE_RATE_HZ / 1000), np.float32)
         echo_path = np.concatenate([delay, echo * np.float32(_PEAK_ECHO_GAIN / np.abs(echo).max())])
         speech_path = speech * np.float32(_USER_GAIN / np.abs(speech).max())
         self._paths = StreamingConvolution([echo_path, speech_path], BLOCK_SAMPLES)
@@ -64,7 +64,7 @@ class SimulatedRoom:
 class RoomMicrophone:
     """An :class:`~spike_engine.AudioSource`: reading it is what moves the room's time on."""
 
-    sample_rate_hz = SAMPLE_RATE_HZ
+    sample_rate_hz = ENGINE_RATE_HZ
 
     def __init__(self, room: SimulatedRoom) -> None:
         self._room = room
@@ -76,7 +76,7 @@ class RoomMicrophone:
     async def read(self, samples: int) -> NDArray[np.float32]:
         """See :meth:`spike_engine.AudioSource.read`; `samples` are whole blocks."""
         loop = asyncio.get_running_loop()
-        self._next_at = (self._next_at or loop.time()) + samples / SAMPLE_RATE_HZ
+        self._next_at = (self._next_at or loop.time()) + samples / ENGINE_RATE_HZ
         await asyncio.sleep(max(0.0, self._next_at - loop.time()))
         return np.concatenate([self._room.next_block() for _ in range(samples // BLOCK_SAMPLES)])
 
@@ -87,7 +87,7 @@ class RoomMicrophone:
 class RoomLoudspeaker:
     """An :class:`~spike_engine.AudioSink` that plays into the room."""
 
-    sample_rate_hz = SAMPLE_RATE_HZ
+    sample_rate_hz = ENGINE_RATE_HZ
 
     def __init__(self) -> None:
         self._queued = np.zeros(0, np.float32)

@@ -24,7 +24,7 @@ from spike_engine.demo.script import TURNS, Turn, has_recordings, load_recording
 from spike_engine.demo.summary import CpuMeter, Summary
 from spike_engine.errors import ConnectionFailed
 from spike_engine.events import EVENT_TYPES
-from spike_engine.state import ConversationState
+from spike_engine.events.state import ConversationState
 
 ANSWER_TIMEOUT_S = 10.0
 SPEECH_TIMEOUT_S = 60.0
@@ -195,8 +195,8 @@ async def _speech_of(turns: tuple[Turn, ...]) -> list[Samples]:
     if has_recordings():
         return [load_recording(turn.recording) for turn in turns]
     from spike_engine import dsp  # noqa: PLC0415
-    from spike_engine.demo.room import SAMPLE_RATE_HZ  # noqa: PLC0415
-    from spike_engine.server.voice import open_voice  # noqa: PLC0415
+    from spike_engine.dsp.rates import ENGINE_RATE_HZ  # noqa: PLC0415
+    from spike_engine.server.local.voice import open_voice  # noqa: PLC0415
 
     voice = open_voice()
     await voice.start()
@@ -205,7 +205,7 @@ async def _speech_of(turns: tuple[Turn, ...]) -> list[Samples]:
     finally:
         await voice.close()
     # A tenth lower, so that the user is not taken for the AI.
-    return [trimmed(dsp.resample(s.samples, round(s.sample_rate_hz * 0.9), SAMPLE_RATE_HZ)) for s in spoken]
+    return [trimmed(dsp.resample(s.samples, round(s.sample_rate_hz * 0.9), ENGINE_RATE_HZ)) for s in spoken]
 
 
 async def _until(client: SpikeClient, condition: Callable[[ConversationState], bool], timeout_s: float) -> bool:
@@ -223,13 +223,9 @@ async def _until(client: SpikeClient, condition: Callable[[ConversationState], b
 async def _keep_picture(client: SpikeClient, recorder: Recorder) -> None:
     """Keep the last picture of a speaking AI."""
     from spike_engine import frames  # noqa: PLC0415
-    from spike_engine.tracks import MediaStreamError  # noqa: PLC0415
+    from spike_engine.sources.stream import frames_of  # noqa: PLC0415
 
-    while track := client.get_ai_video_track():
-        try:
-            frame = await track.recv()
-        except MediaStreamError:
-            return
+    async for frame in frames_of(client.get_ai_video_track()):
         if recorder.picture is None or client.state.audio_level > 0.15:
             recorder.picture = frames.to_ndarray(frame)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from spike_engine import dsp, frames
 from spike_engine.demo.acoustics import Samples
-from spike_engine.demo.room import SAMPLE_RATE_HZ
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 
 # Debian's asterisk-core-sounds-en-g722: Allison Smith's recordings for Asterisk, CC BY-SA 3.0.
 RECORDINGS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
@@ -53,7 +53,7 @@ def load_recording(name: str) -> Samples:
 
     with av.open(RECORDINGS / f"{name}.g722", format="g722") as container:
         blocks = [frames.audio_to_ndarray(frame, channels=1) for frame in container.decode(audio=0)]
-    return trimmed(dsp.resample(np.concatenate(blocks), 16000, SAMPLE_RATE_HZ))
+    return trimmed(dsp.resample(np.concatenate(blocks), 16000, ENGINE_RATE_HZ))
 
 
 def trimmed(speech: Samples) -> Samples:

@@ -21,6 +21,7 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame, OutputAudioRawFrame
 
 from spike_engine import dsp
+from spike_engine.dsp.rates import RateConverter
 from spike_engine.errors import InvalidState
 
 __all__ = ["SpikeAudioFilter"]
@@ -117,8 +118,7 @@ class _FarEnd:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._from_hz = rate_hz
-        self._resample: dsp.Resampler | None = None
+        self._to_rate = RateConverter(rate_hz, dtype="int16")
         self._queued = np.zeros(0, np.int16)  # begins at the microphone's next sample
         self._taken = 0  # samples of the microphone so far
         self._epoch: float | None = None  # when its first sample was captured, by the quickest fetch
@@ -127,13 +127,7 @@ class _FarEnd:
     def append(self, samples: Samples, sample_rate_hz: int, channels: int, now: float) -> None:
         if channels > 1:
             samples = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
-        if sample_rate_hz != self._from_hz:
-            self._from_hz = sample_rate_hz
-            self._resample = (
-                dsp.Resampler(sample_rate_hz, self._rate_hz, dtype="int16") if sample_rate_hz != self._rate_hz else None
-            )
-        if self._resample:
-            samples = self._resample.process(samples)
+        samples = self._to_rate(samples, sample_rate_hz)
         gap = round((now - self._epoch) * self._rate_hz) - self._taken if self._epoch is not None else 0
         pause = np.zeros(max(0, gap - len(self._queued)), np.int16)  # what is queued ended before now
         self._queued = np.concatenate([self._queued, pause, samples])[-int(_MOST_QUEUED_S * self._rate_hz) :]

@@ -7,9 +7,10 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
-from spike_engine.server.avatar import Avatar
-from spike_engine.server.media import OPUS_RATE_HZ, VoiceTrack, at_opus_rate
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.server.persona import Persona, Speech, Word
+from spike_engine.server.picture.avatar import Avatar
+from spike_engine.server.tracks import VoiceTrack, at_opus_rate
 
 SENTENCES_AHEAD = 2
 
@@ -97,7 +98,7 @@ class Answer:
             self.speaking = True
             self._send("bot-started-speaking")
         for word in speech.words or _evenly(text, len(speech.samples) / speech.sample_rate_hz):
-            await self._voice.sent(start + word.start_s * OPUS_RATE_HZ)
+            await self._voice.sent(start + word.start_s * ENGINE_RATE_HZ)
             self.said = before + text[: word.text_end]
             self._report(segment_id, text, word.text_end, "in-progress")
         await self._voice.sent(start + len(samples))

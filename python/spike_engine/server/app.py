@@ -13,13 +13,13 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from spike_engine.extras import require
 from spike_engine.server.conversation import Conversation, ConversationOver
-from spike_engine.server.extras import require
-from spike_engine.server.face import paint_face
-from spike_engine.server.front_desk import FrontDesk
+from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
 from spike_engine.server.peer import BadOffer
 from spike_engine.server.persona import Persona
+from spike_engine.server.picture.face import paint_face
 from spike_engine.server.tokens import TokenIssuer, TokenRejected
 
 logger = logging.getLogger(__name__)

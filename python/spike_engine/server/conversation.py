@@ -11,12 +11,12 @@ from typing import Any
 
 from aiortc import RTCSessionDescription
 
-from spike_engine.protocol import LABEL, PROTOCOL_VERSION, encode
-from spike_engine.server.avatar import Avatar
+from spike_engine.protocols.rtvi import LABEL, PROTOCOL_VERSION, encode
 from spike_engine.server.dialogue import Dialogue
-from spike_engine.server.face import paint_face
 from spike_engine.server.peer import Peer
 from spike_engine.server.persona import Persona
+from spike_engine.server.picture.avatar import Avatar
+from spike_engine.server.picture.face import paint_face
 
 logger = logging.getLogger(__name__)
 

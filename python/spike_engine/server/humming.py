@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.server.persona import Persona, Samples, Speech
 
-RATE_HZ = 48_000
 HUM_HZ = 180
 SYLLABLES_HZ = 2
 
@@ -30,6 +30,6 @@ class HummingPersona(Persona):
 
     async def speak(self, text: str) -> Speech:
         """Hum."""
-        time_s = np.arange(int(self.seconds_per_letter * len(text) * RATE_HZ)) / RATE_HZ
+        time_s = np.arange(int(self.seconds_per_letter * len(text) * ENGINE_RATE_HZ)) / ENGINE_RATE_HZ
         hum = 0.2 * np.sin(2 * np.pi * HUM_HZ * time_s) * np.sin(2 * np.pi * SYLLABLES_HZ * time_s)
-        return Speech(hum.astype(np.float32), RATE_HZ)
+        return Speech(hum.astype(np.float32), ENGINE_RATE_HZ)

@@ -17,10 +17,10 @@ from aiortc import (
 )
 from aiortc.sdp import candidate_from_sdp
 
-from spike_engine.protocol import encode_signalling
-from spike_engine.server.avatar import Avatar
-from spike_engine.server.media import AvatarTrack, VoiceTrack
-from spike_engine.transports.silence import SILENCE_LIMIT_S, until_silent
+from spike_engine.protocols.rtvi import encode_signalling
+from spike_engine.server.picture.avatar import Avatar
+from spike_engine.server.tracks import AvatarTrack, VoiceTrack
+from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
 
 logger = logging.getLogger(__name__)
 

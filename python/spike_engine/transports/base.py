@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spike_engine.errors import SpikeError
-from spike_engine.events import DisconnectReason
-from spike_engine.protocol import WireProtocol
-from spike_engine.stats import TransportStats
+from spike_engine.events import DisconnectReason, TransportStats
+from spike_engine.protocols.base import WireProtocol
 
-__all__ = ["LocalMedia", "Transport", "TransportListener", "TransportStats"]
+__all__ = ["LocalTracks", "Transport", "TransportListener", "TransportStats"]
 
 
 @dataclass(frozen=True, slots=True)
-class LocalMedia:
+class LocalTracks:
     """What the client sends. None for an audio track still receives the AI's voice.
 
     Attributes:
@@ -53,7 +52,7 @@ class Transport(Protocol):
     def create_protocol(self) -> WireProtocol:
         """What the server's messages mean, for one connection."""
 
-    async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
+    async def connect(self, media: LocalTracks, listener: TransportListener) -> None:
         """Return when media and messages can flow.
 
         A second call after a lost connection takes up the same conversation where the server can.

@@ -19,14 +19,14 @@ import numpy as np
 from aiortc.mediastreams import MediaStreamError
 
 from spike_engine import frames
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
 from spike_engine.events import DisconnectReason
-from spike_engine.fed_track import FedTrack
 from spike_engine.options import ClientOptions
-from spike_engine.protocol import ConversationProtocol
-from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
+from spike_engine.protocols.rtvi import RTVIProtocol
+from spike_engine.transports.base import LocalTracks, TransportListener, TransportStats
+from spike_engine.webrtc.fed_track import FedTrack
 
-SAMPLE_RATE_HZ = 48000
 LEAVE_TIMEOUT_S = 2.0
 _TOKEN_REFUSED = ("exp-token", "nbf-token", "token", "unauthorized")
 _OVER = ("ejected", "exp-room", "no-room", "does not exist", "meeting has ended")
@@ -42,11 +42,11 @@ class DailyTransport:
         self._options = options
         self._room: _Room | None = None
 
-    def create_protocol(self) -> ConversationProtocol:
+    def create_protocol(self) -> RTVIProtocol:
         """See :meth:`Transport.create_protocol`: RTVI."""
-        return ConversationProtocol()
+        return RTVIProtocol()
 
-    async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
+    async def connect(self, media: LocalTracks, listener: TransportListener) -> None:
         """See :meth:`Transport.connect`."""
         await self.close()
         room = self._room = _Room(self._options, media, listener)
@@ -86,7 +86,7 @@ class _Room(daily.EventHandler):
     def __new__(cls, *_: Any) -> Any:
         return super().__new__(cls)
 
-    def __init__(self, options: ClientOptions, media: LocalMedia, listener: TransportListener) -> None:
+    def __init__(self, options: ClientOptions, media: LocalTracks, listener: TransportListener) -> None:
         _initialise()
         self._options = options
         self._media = media
@@ -102,7 +102,7 @@ class _Room(daily.EventHandler):
         inputs: dict[str, Any] = {"camera": False, "microphone": False}
         if self._media.audio:
             microphone = daily.Daily.create_microphone_device(
-                f"microphone-{self._name}", sample_rate=SAMPLE_RATE_HZ, channels=1, non_blocking=True
+                f"microphone-{self._name}", sample_rate=ENGINE_RATE_HZ, channels=1, non_blocking=True
             )
             inputs["microphone"] = {"isEnabled": True, "settings": {"deviceId": f"microphone-{self._name}"}}
             self._spawn(self._send_voice(microphone))
@@ -177,7 +177,7 @@ class _Room(daily.EventHandler):
         self.call.set_audio_renderer(
             participant["id"],
             lambda _id, data, _source: self._on_loop(voice.push, _sound_of(data)),
-            sample_rate=SAMPLE_RATE_HZ,
+            sample_rate=ENGINE_RATE_HZ,
         )
         self._listener.on_track(voice)
         if self._media.wants_video:
@@ -217,7 +217,7 @@ class _ParticipantTrack(FedTrack):
     def prepare(self, item: Any) -> Any:
         """The frame; Daily does not number sound."""
         if isinstance(item, av.AudioFrame):
-            item.pts, item.time_base = self._samples, Fraction(1, SAMPLE_RATE_HZ)
+            item.pts, item.time_base = self._samples, Fraction(1, ENGINE_RATE_HZ)
             self._samples += item.samples
         return item
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit, urlunsplit
 
-from spike_engine.openai_protocol import OpenAIProtocol
 from spike_engine.options import ClientOptions
-from spike_engine.transports.base import LocalMedia, TransportListener
+from spike_engine.protocols.openai import OpenAIProtocol
+from spike_engine.transports.base import LocalTracks, TransportListener
 from spike_engine.transports.http import request
 from spike_engine.transports.peer import Peer
 from spike_engine.transports.single import SinglePeer
@@ -32,12 +32,12 @@ class OpenAIRealtimeTransport(SinglePeer):
         """See :meth:`Transport.create_protocol`."""
         return OpenAIProtocol()
 
-    async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
+    async def connect(self, media: LocalTracks, listener: TransportListener) -> None:
         """See :meth:`Transport.connect`; pictures are neither sent nor received."""
         await self.close()
         peer = self._peer = await Peer.create(self._options, listener, channel="oai-events")
         try:
-            offer = await peer.create_offer(LocalMedia(audio=media.audio, wants_video=False))
+            offer = await peer.create_offer(LocalTracks(audio=media.audio, wants_video=False))
             answer = await request(
                 "POST",
                 self._url,

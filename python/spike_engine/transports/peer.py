@@ -18,14 +18,13 @@ from aiortc import (
 from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCTransportStats
 
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
-from spike_engine.events import DisconnectReason
+from spike_engine.events import DisconnectReason, TransportStats
 from spike_engine.options import ClientOptions, IceServer
-from spike_engine.stats import TransportStats
-from spike_engine.transports.base import LocalMedia, TransportListener
-from spike_engine.transports.encoders import PictureEncoder, VoiceEncoder, install
-from spike_engine.transports.gathering import Gathering
-from spike_engine.transports.probe import answering
-from spike_engine.transports.silence import SILENCE_LIMIT_S, until_silent
+from spike_engine.transports.base import LocalTracks, TransportListener
+from spike_engine.webrtc.encoders import PictureEncoder, VoiceEncoder, install
+from spike_engine.webrtc.gathering import Gathering
+from spike_engine.webrtc.probe import answering
+from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
 
 CLOSE_TIMEOUT_S = 2.0
 # What is sent before anybody has said what the network can take.
@@ -84,7 +83,7 @@ class Peer:
             self._pc.on("track", listener.on_track)
         self._pc.on("connectionstatechange", self._on_state)
 
-    async def create_offer(self, media: LocalMedia) -> RTCSessionDescription:
+    async def create_offer(self, media: LocalTracks) -> RTCSessionDescription:
         """The offer that sends and receives `media`; what it lacks of candidates, :meth:`late_candidates` gives later.
 
         Raises:

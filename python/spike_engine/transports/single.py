@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from spike_engine.events import TransportStats
 from spike_engine.options import ClientOptions
-from spike_engine.stats import TransportStats
 from spike_engine.transports.peer import Peer
 
 

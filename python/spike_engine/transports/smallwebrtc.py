@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from spike_engine.errors import ConnectionFailed, InvalidOption, SpikeError
 from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions, IceServer
-from spike_engine.protocol import ConversationProtocol, encode_signalling
-from spike_engine.transports.base import LocalMedia, TransportListener
+from spike_engine.protocols.rtvi import RTVIProtocol, encode_signalling
+from spike_engine.transports.base import LocalTracks, TransportListener
 from spike_engine.transports.http import parse_object, request
 from spike_engine.transports.peer import Peer
 from spike_engine.transports.single import SinglePeer
@@ -38,11 +38,11 @@ class SmallWebRTCTransport(SinglePeer):
         self._ice_servers: tuple[IceServer, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def create_protocol(self) -> ConversationProtocol:
+    def create_protocol(self) -> RTVIProtocol:
         """See :meth:`Transport.create_protocol`: RTVI."""
-        return ConversationProtocol()
+        return RTVIProtocol()
 
-    async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
+    async def connect(self, media: LocalTracks, listener: TransportListener) -> None:
         """See :meth:`Transport.connect`; a second call restarts the server's peer connection (``restart_pc``)."""
         await self.close()
         if self._url.endswith("/start"):

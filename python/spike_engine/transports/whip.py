@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 from spike_engine.errors import ConnectionFailed, SpikeError
 from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions
-from spike_engine.protocol import MediaOnlyProtocol
-from spike_engine.transports.base import LocalMedia, TransportListener, TransportStats
+from spike_engine.protocols.media_only import MediaOnlyProtocol
+from spike_engine.transports.base import LocalTracks, TransportListener, TransportStats
 from spike_engine.transports.http import Answer, request
 from spike_engine.transports.peer import Peer
 
@@ -39,16 +39,16 @@ class WhipTransport:
         """See :meth:`Transport.create_protocol`: who speaks is told from the sound."""
         return MediaOnlyProtocol()
 
-    async def connect(self, media: LocalMedia, listener: TransportListener) -> None:
+    async def connect(self, media: LocalTracks, listener: TransportListener) -> None:
         """See :meth:`Transport.connect`."""
         await self.close()
         self._reported = False
         both = _Both(listener, self._on_closed_once)
         try:
             if media.audio or media.video:
-                out = LocalMedia(media.audio, media.video, wants_video=media.video is not None)
+                out = LocalTracks(media.audio, media.video, wants_video=media.video is not None)
                 await self._open(self._publish_url, out, both, receives=False)
-            await self._open(self._play_url, LocalMedia(wants_video=media.wants_video), both, receives=True)
+            await self._open(self._play_url, LocalTracks(wants_video=media.wants_video), both, receives=True)
         except BaseException:
             await self.close()
             raise
@@ -93,7 +93,7 @@ class WhipTransport:
                         await request("DELETE", resource, token=self._options.token, accept=(200, 202, 204))
             await peer.close()
 
-    async def _open(self, url: str, media: LocalMedia, listener: TransportListener, *, receives: bool) -> None:
+    async def _open(self, url: str, media: LocalTracks, listener: TransportListener, *, receives: bool) -> None:
         peer = await Peer.create(self._options, listener, channel=None, receives=receives)
         self._peers.append((peer, None))
         offer = await peer.create_offer(media)

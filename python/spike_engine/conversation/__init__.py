@@ -1,0 +1,1 @@
+"""One conversation from join to its end."""

@@ -1,0 +1,161 @@
+"""Watches a connection: its figures, how good it is, and what may be sent over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from spike_engine.conversation.adaptation import Adaptation, Report, Rung
+from spike_engine.events import ClientStats, Event, NetworkQuality, TransportStats
+from spike_engine.media.local import LocalMedia
+from spike_engine.options import ClientOptions
+from spike_engine.transports.base import Transport
+
+if TYPE_CHECKING:
+    from spike_engine.media.remote import RemoteMedia
+
+INTERVAL_S = 1.0
+FAIR_LOSS, POOR_LOSS = 0.02, 0.08
+FAIR_ROUND_TRIP_MS, POOR_ROUND_TRIP_MS = 200.0, 500.0
+
+Level = Literal["good", "fair", "poor"]
+
+
+class Monitor:
+    """Samples a connection once a second, tells ``stats`` and ``network-quality``, and adapts what is sent.
+
+    Args:
+        options: The video quality that is the most to send.
+        transport: The connection.
+        media: What is sent.
+        remote: What is received.
+        emit: Takes the events.
+    """
+
+    def __init__(
+        self,
+        options: ClientOptions,
+        transport: Transport,
+        media: LocalMedia,
+        remote: RemoteMedia,
+        *,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._transport = transport
+        self._media = media
+        self._remote = remote
+        self._emit = emit
+        self._adaptation = Adaptation(options.quality, video=media.filming is not None)
+        self._before: _Sample | None = None
+        self._rates = ClientStats()
+        self._quality: Level | None = None
+        self._seen: Level | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the connection is open."""
+        self._apply(self._adaptation.rung)
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def stats(self, reconnections: int = 0) -> ClientStats:
+        """The conversation in figures, as of now."""
+        rung = self._adaptation.rung
+        stats = replace(
+            self._rates,
+            network=await self._transport.get_stats(),
+            reconnections=reconnections,
+            video_width=rung.width,
+            video_height=rung.height,
+            video_bps=rung.video_bps,
+            audio_bps=rung.audio_bps if self._media.capture else 0,
+        )
+        if self._media.capture is None:
+            return stats
+        audio = self._media.capture.pipeline.stats
+        return replace(
+            stats,
+            echo_reduction_db=audio.erle_db,
+            echo_delay_ms=audio.delay_ms,
+            speech_probability=audio.speech_probability,
+            input_level_dbfs=audio.input_level_dbfs,
+            output_level_dbfs=audio.output_level_dbfs,
+        )
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            network = await self._transport.get_stats()
+            filming = self._media.filming
+            now = _Sample(loop.time(), network, filming.pictures if filming else 0, self._remote.pictures)
+            if self._before:
+                self._take_in(self._before, now)
+                self._emit(await self.stats())
+            self._before = now
+            await asyncio.sleep(INTERVAL_S)
+
+    def _take_in(self, before: _Sample, now: _Sample) -> None:
+        self._rates = now.rates_since(before)
+        self._tell_quality(now.network)
+        report = Report(
+            now.time_s,
+            loss=now.network.outbound_loss,
+            round_trip_time_ms=now.network.round_trip_time_ms,
+            sent_bps=self._rates.send_bps,
+            estimate_bps=now.network.estimate_bps,
+        )
+        self._apply(self._adaptation.update(report))
+
+    def _apply(self, rung: Rung) -> None:
+        if self._media.filming:
+            self._media.filming.size = rung.width, rung.height
+            self._media.filming.fps = rung.fps
+        self._transport.set_limits(audio_bps=rung.audio_bps, video_bps=rung.video_bps, loss=self._adaptation.loss)
+
+    def _tell_quality(self, network: TransportStats) -> None:
+        """Tell a level that was seen twice, so that one bad second does not make a program blink."""
+        loss, rtt_ms = max(network.outbound_loss, self._rates.inbound_loss), network.round_trip_time_ms
+        if rtt_ms is None and not loss:
+            return  # nothing has been reported yet
+        level = quality_of(loss, rtt_ms)
+        if level == self._seen and level != self._quality:
+            self._quality = level
+            self._emit(NetworkQuality(level, rtt_ms, loss))
+        self._seen = level
+
+
+class _Sample:
+    """Counters at one moment."""
+
+    def __init__(self, time_s: float, network: TransportStats, sent: int, received: int) -> None:
+        self.time_s = time_s
+        self.network = network
+        self._pictures = sent, received
+
+    def rates_since(self, before: _Sample) -> ClientStats:
+        """What happened in a second between the two."""
+        took_s = max(self.time_s - before.time_s, 1e-3)
+        lost = max(0, self.network.packets_lost - before.network.packets_lost)
+        received = max(0, self.network.packets_received - before.network.packets_received)
+        return ClientStats(
+            send_bps=8 * max(0, self.network.bytes_sent - before.network.bytes_sent) / took_s,
+            receive_bps=8 * max(0, self.network.bytes_received - before.network.bytes_received) / took_s,
+            inbound_loss=lost / (lost + received) if lost else 0.0,
+            sent_fps=(self._pictures[0] - before._pictures[0]) / took_s,
+            received_fps=(self._pictures[1] - before._pictures[1]) / took_s,
+        )
+
+
+def quality_of(loss: float, round_trip_time_ms: float | None) -> Level:
+    """How a person would find a connection with these figures; the specification recommends less than 200 ms."""
+    rtt_ms = round_trip_time_ms or 0.0
+    if loss >= POOR_LOSS or rtt_ms >= POOR_ROUND_TRIP_MS:
+        return "poor"
+    return "fair" if loss >= FAIR_LOSS or rtt_ms >= FAIR_ROUND_TRIP_MS else "good"

@@ -1,0 +1,36 @@
+"""The engine's signal processing, usable alone: echo canceller, noise suppressor, the capture chain, meters.
+
+Every stage takes mono float32 (in [-1, 1]) or int16 arrays of shape ``(n,)`` and returns the same dtype. A stage
+works in frames of 10 ms: it keeps an unfinished frame and returns the frames that are due, delayed by
+``latency_samples``. How a stream is cut into calls changes nothing in what comes out. ``out=`` takes an array of the
+length that is due, so that nothing is allocated. Samples that are NaN or infinite count as silence.
+
+Raises, in all stages: TypeError for anything but a float32 or int16 array, ValueError for a shape or a setting that
+is not accepted; both say what is.
+"""
+
+from __future__ import annotations
+
+from spike_engine._core import CaptureStats, EchoStats, Ring, WeightsError, active_isa
+from spike_engine.dsp.echo import EchoCanceller, LinearStage
+from spike_engine.dsp.noise import NoiseSuppressor, NoiseSuppressorBank
+from spike_engine.dsp.pipelines import CapturePipeline, RenderPipeline
+from spike_engine.dsp.resampler import Resampler, resample
+from spike_engine.dsp.voice import VoiceDetector
+
+__all__ = [
+    "CapturePipeline",
+    "CaptureStats",
+    "EchoCanceller",
+    "EchoStats",
+    "LinearStage",
+    "NoiseSuppressor",
+    "NoiseSuppressorBank",
+    "RenderPipeline",
+    "Resampler",
+    "Ring",
+    "VoiceDetector",
+    "WeightsError",
+    "active_isa",
+    "resample",
+]

@@ -1,0 +1,105 @@
+"""The noise suppressor, for one stream and for many."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spike_engine import _core
+from spike_engine.dsp.stage import S, Stage, contiguous, contiguous_output, package_weights
+
+NoiseMode = Literal["neural", "classical"]
+
+
+class _NoiseStage(Stage):
+    """What one noise suppressor and many share."""
+
+    _core: _core.NoiseSuppressor | _core.NoiseSuppressorBank
+
+    @property
+    def attenuation_db(self) -> float:
+        """The most that noise is turned down by; may be set while samples flow."""
+        return self._core.attenuation_db
+
+    @attenuation_db.setter
+    def attenuation_db(self, attenuation_db: float) -> None:
+        self._core.attenuation_db = attenuation_db
+
+
+class NoiseSuppressor(_NoiseStage):
+    """Turns down what is not speech.
+
+    ``"neural"`` is a recurrent network of 987 thousand parameters, trained for this package, that answers each frame
+    with gains on the ERB scale and complex filters for the low bins (deep filtering, Mack and Habets 2020), one frame
+    of 10 ms later than ``"classical"``: the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise
+    tracker of Gerkmann and Hendriks (2012), which follows steady noise only and needs no weights.
+
+    Args:
+        sample_rate_hz: A multiple of 100 from 8000 to 48000.
+        mode: ``"neural"`` or ``"classical"``.
+        attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 60 dB, 12 dB for the classical mode.
+
+    Raises:
+        WeightsError: The package's file of weights is damaged; says its name and checksum.
+    """
+
+    def __init__(
+        self, sample_rate_hz: int = 48000, *, mode: NoiseMode = "neural", attenuation_db: float | None = None
+    ) -> None:
+        self._core: _core.NoiseSuppressor = _core.NoiseSuppressor(
+            sample_rate_hz, attenuation_db, noise_weights_of(mode)
+        )
+        self.sample_rate_hz = sample_rate_hz
+        self.mode = mode
+
+    def process(self, x: S, *, out: S | None = None) -> S:
+        """Clean `x`, shape ``(n,)``."""
+        result: S = self._core.process(contiguous("x", x), contiguous_output(out))
+        return result
+
+    @property
+    def speech_probability(self) -> float:
+        """Whether the last frame holds speech, 0 to 1."""
+        return self._core.speech_probability
+
+
+class NoiseSuppressorBank(_NoiseStage):
+    """The noise suppressor for many streams in step: the same samples as from one for each, in less time.
+
+    Args:
+        streams: How many, 1 to 4096.
+        sample_rate_hz: As for :class:`NoiseSuppressor`, and so are `mode` and `attenuation_db`, of all the streams.
+    """
+
+    def __init__(
+        self,
+        streams: int,
+        sample_rate_hz: int = 48000,
+        *,
+        mode: NoiseMode = "neural",
+        attenuation_db: float | None = None,
+    ) -> None:
+        weights = noise_weights_of(mode)
+        self._core: _core.NoiseSuppressorBank = _core.NoiseSuppressorBank(
+            streams, sample_rate_hz, attenuation_db, weights
+        )
+        self.streams, self.sample_rate_hz, self.mode = streams, sample_rate_hz, mode
+
+    def process(self, x: S, *, out: S | None = None) -> S:
+        """Clean `x`, shape ``(streams, n)``, one row for each stream."""
+        result: S = self._core.process(contiguous("x", x), contiguous_output(out))
+        return result
+
+    @property
+    def speech_probability(self) -> NDArray[np.float32]:
+        """Whether the last frame of each stream holds speech, 0 to 1, shape ``(streams,)``."""
+        return self._core.speech_probability
+
+
+def noise_weights_of(mode: NoiseMode) -> _core.Weights | None:
+    """The weights that `mode` needs; ValueError for another word."""
+    if mode not in ("neural", "classical"):
+        raise ValueError(f"mode must be 'neural' or 'classical', not {mode!r}")
+    return package_weights("noise.spkw") if mode == "neural" else None

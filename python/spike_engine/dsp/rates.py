@@ -1,0 +1,34 @@
+"""The rate that a conversation's sound has inside the engine, and the way there from any other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from spike_engine.dsp.resampler import Resampler
+from spike_engine.dsp.stage import S
+
+ENGINE_RATE_HZ = 48000  # Opus's own: what is sent and received needs no further conversion
+
+
+class RateConverter:
+    """Brings mono blocks, shape ``(n,)``, to one rate, whatever rate each of them has.
+
+    A stream that keeps its rate is resampled without a seam; one that has the wanted rate already passes untouched.
+
+    Args:
+        to_hz: The rate of what comes out.
+        dtype: Of all blocks.
+    """
+
+    def __init__(self, to_hz: int = ENGINE_RATE_HZ, *, dtype: Literal["float32", "int16"] = "float32") -> None:
+        self.to_hz = to_hz
+        self._dtype = dtype
+        self._from_hz = to_hz
+        self._resampler: Resampler | None = None
+
+    def __call__(self, samples: S, from_hz: int) -> S:
+        """`samples`, which have `from_hz`, at the converter's rate."""
+        if from_hz != self._from_hz:
+            self._from_hz = from_hz
+            self._resampler = None if from_hz == self.to_hz else Resampler(from_hz, self.to_hz, dtype=self._dtype)
+        return samples if self._resampler is None else self._resampler.process(samples)

@@ -1,0 +1,97 @@
+"""A conversation in figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TransportStats:
+    """The connection in figures. Times are milliseconds; counts are since the connection opened.
+
+    Attributes:
+        round_trip_time_ms: To the server and back, from RTCP reports (RFC 3550 section 6.4.1); None before the first.
+        jitter_ms: How unevenly the AI's voice arrives (RFC 3550 section 6.4.1); None before the first packet.
+        outbound_loss: Share of our packets that the server missed since its last report, 0 to 1.
+        path: How we reach the server: ``"host"`` directly, ``"srflx"`` or ``"prflx"`` through an address translation,
+            ``"relay"`` through a TURN server; None before that is settled.
+        estimate_bps: What the server thinks that our picture may use (REMB), bit/s; None where it does not say.
+    """
+
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_sent: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    round_trip_time_ms: float | None = None
+    jitter_ms: float | None = None
+    outbound_loss: float = 0.0
+    path: str | None = None
+    estimate_bps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStats:
+    """A conversation in figures: what ``get_stats()`` returns and ``stats`` delivers.
+
+    Attributes:
+        network: Packets, bytes, round trip and jitter of the connection.
+        send_bps: What is sent, bit/s, over the last seconds.
+        receive_bps: What is received, bit/s, over the last seconds.
+        inbound_loss: Share of the server's packets that did not arrive in the last seconds, 0 to 1.
+        sent_fps: Pictures sent in a second.
+        received_fps: Pictures of the AI received in a second.
+        video_width: Of the pictures that are sent, pixels; 0 without a camera.
+        video_height: The same.
+        video_bps: What the camera may use, bit/s.
+        audio_bps: What the microphone may use, bit/s.
+        reconnections: How often the connection has been replaced.
+        echo_reduction_db: How much quieter the echo leaves the engine than it entered (ERLE), in dB.
+        echo_delay_ms: From loudspeaker to microphone.
+        speech_probability: Whether the cleaned microphone holds speech now, 0 to 1.
+        input_level_dbfs: The microphone as captured.
+        output_level_dbfs: The microphone as sent; the noise and echo taken out are the difference while nobody speaks.
+    """
+
+    network: TransportStats = field(default_factory=TransportStats)
+    send_bps: float = 0.0
+    receive_bps: float = 0.0
+    inbound_loss: float = 0.0
+    sent_fps: float = 0.0
+    received_fps: float = 0.0
+    video_width: int = 0
+    video_height: int = 0
+    video_bps: int = 0
+    audio_bps: int = 0
+    reconnections: int = 0
+    echo_reduction_db: float = 0.0
+    echo_delay_ms: float = 0.0
+    speech_probability: float = 0.0
+    input_level_dbfs: float = 0.0
+    output_level_dbfs: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One microphone, loudspeaker or camera.
+
+    Attributes:
+        id: What `audio_source`, `audio_output` and `video_source` accept.
+        name: For a person.
+        is_default: The system's choice.
+        sample_rate_hz: The rate it runs at by itself; 0 for a camera.
+    """
+
+    id: str
+    name: str
+    is_default: bool = False
+    sample_rate_hz: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What is plugged in: microphones, cameras and loudspeakers."""
+
+    audio: tuple[Device, ...] = ()
+    video: tuple[Device, ...] = ()
+    audio_output: tuple[Device, ...] = ()

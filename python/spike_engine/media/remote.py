@@ -1,0 +1,120 @@
+"""What comes from the AI: its voice and its picture, as tracks that outlive the connection that brings them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from numpy.typing import NDArray
+
+from spike_engine import dsp, frames
+from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.media.playback import Playback
+from spike_engine.webrtc.fed_track import FedTrack
+
+# What a program that reads slowly may still catch up with: half a second of voice, and of pictures only the newest.
+_QUEUED_FRAMES = {"audio": 25, "video": 1}
+
+
+class AITrack(FedTrack):
+    """The AI's voice or picture for the program: one track from join to the end, across reconnections.
+
+    While there is no connection, ``recv`` waits. Timestamps go on from one connection to the next.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind, _QUEUED_FRAMES[kind])
+        self._offset = Fraction(0)
+        self._end = Fraction(0)
+        self._joined = True
+
+    def begin(self) -> None:
+        """A new connection brings frames from now on, whose time starts anew."""
+        self._joined = True
+
+    def prepare(self, item: Any) -> Any:
+        """The frame as it came, at its time in the conversation."""
+        if item.pts is not None and item.time_base is not None:
+            self._set_time(item)
+        return item
+
+    def _set_time(self, frame: Any) -> None:
+        """Make time go on where the connection before left it."""
+        at = frame.pts * frame.time_base
+        if self._joined:
+            self._joined, self._offset = False, self._end - at
+        frame.pts += round(self._offset / frame.time_base)
+        last = Fraction(frame.samples, frame.sample_rate) if self.kind == "audio" else Fraction(1, 30)
+        self._end = frame.pts * frame.time_base + last
+
+
+class RemoteMedia:
+    """Receives the AI's tracks: plays its voice, knows how loud it is, and hands every frame to the program's tracks.
+
+    Args:
+        playback: The loudspeaker.
+        on_level: Takes the level of each block of voice, 0 to 1.
+        tap: Takes each block of voice, mono float32 at 48 kHz.
+    """
+
+    def __init__(
+        self,
+        playback: Playback,
+        *,
+        on_level: Callable[[float], None],
+        tap: Callable[[NDArray[np.float32]], None],
+    ) -> None:
+        self.tracks: dict[str, AITrack] = {}
+        self.pictures = 0
+        self._playback = playback
+        self._pipeline = dsp.RenderPipeline(ENGINE_RATE_HZ)
+        self._to_engine = RateConverter()
+        self._on_level = on_level
+        self._tap = tap
+        self._readers: dict[str, asyncio.Task[None]] = {}
+
+    def attach(self, incoming: MediaStreamTrack) -> AITrack:
+        """Receive `incoming` from now on, in place of the track of its kind before; returns the program's track."""
+        kind = incoming.kind
+        if before := self._readers.get(kind):
+            before.cancel()
+        track = self.tracks.setdefault(kind, AITrack(kind))
+        track.begin()
+        self._readers[kind] = asyncio.create_task(self._read(incoming, track))
+        return track
+
+    async def detach(self) -> None:
+        """Stop receiving; the program's tracks wait for the next connection."""
+        readers, self._readers = self._readers, {}
+        for reader in readers.values():
+            reader.cancel()
+        await asyncio.gather(*readers.values(), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop receiving and end the program's tracks."""
+        await self.detach()
+        for track in self.tracks.values():
+            track.stop()
+
+    async def _read(self, incoming: MediaStreamTrack, track: AITrack) -> None:
+        while True:
+            try:
+                frame: Any = await incoming.recv()
+            except MediaStreamError:
+                return
+            if track.kind == "audio":
+                self._play(frame)
+            else:
+                self.pictures += 1
+            track.push(frame)
+
+    def _play(self, frame: Any) -> None:
+        samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)
+        voice = self._pipeline.process(self._to_engine(samples, frame.sample_rate))
+        self._playback.write(voice)
+        self._tap(voice)
+        self._on_level(self._pipeline.level)

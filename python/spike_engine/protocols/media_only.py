@@ -1,0 +1,42 @@
+"""A conversation without messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spike_engine.errors import InvalidState
+from spike_engine.events import (
+    Event,
+    FunctionCall,
+)
+
+
+class MediaOnlyProtocol:
+    """A conversation without messages. Implements :class:`WireProtocol`."""
+
+    waits_for_ready = False
+    tells_turns = False
+
+    def greeting(self) -> list[str]:
+        """See :meth:`WireProtocol.greeting`."""
+        return []
+
+    def receive(self, text: str) -> list[Event]:
+        """See :meth:`WireProtocol.receive`."""
+        return []
+
+    def message(self, kind: str, data: Any) -> tuple[str, list[str]]:
+        """There is no channel for it."""
+        raise InvalidState("this conversation carries sound and pictures, and no messages")
+
+    def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
+        """There is no channel for it."""
+        return self.message("text", content)[1]
+
+    def interrupt(self) -> list[str]:
+        """Only what is heard here can be silenced."""
+        return []
+
+    def function_result(self, call: FunctionCall, result: Any) -> list[str]:
+        """There is no channel for it."""
+        return self.message("result", result)[1]

@@ -1,0 +1,1 @@
+"""What the persona looks like."""

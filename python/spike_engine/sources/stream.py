@@ -1,0 +1,81 @@
+"""What sources of sound and of pictures share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from spike_engine.errors import DeviceNotFound
+
+
+class Pace:
+    """Waits until it is time for what comes next, as a device would make its reader wait."""
+
+    def __init__(self) -> None:
+        self._next_at: float | None = None
+
+    async def wait(self, seconds: float) -> None:
+        """Return when `seconds` more have passed since the return before; late, it catches up."""
+        now = asyncio.get_running_loop().time()
+        due = self._next_at = (now if self._next_at is None else self._next_at) + seconds
+        await asyncio.sleep(max(0.0, due - now))
+
+
+class Iterated:
+    """What streams of sound and of pictures share: an iterator, and the track that it may come from."""
+
+    def __init__(self, things: AsyncIterator[Any], track: Any = None) -> None:
+        self._things = things
+        self._track = track
+        self._pace = Pace()
+
+    async def start(self) -> None:
+        """See :meth:`AudioSource.start`."""
+
+    async def close(self) -> None:
+        """See :meth:`AudioSource.close`; a generator is closed and a track stopped with it."""
+        if self._track:
+            self._track.stop()
+        if aclose := getattr(self._things, "aclose", None):
+            with contextlib.suppress(RuntimeError):  # it is running: whoever runs it, ends it
+                await aclose()
+
+
+async def once(*things: Any) -> AsyncIterator[Any]:
+    """Each of `things`, one after the other."""
+    for thing in things:
+        yield thing
+
+
+async def frames_of(track: Any) -> AsyncIterator[Any]:
+    """What ``recv`` of an aiortc track gives, until the track ends; nothing where there is none."""
+    while track and track.readyState == "live":
+        try:
+            yield await track.recv()
+        except Exception as error:
+            if type(error).__name__ == "MediaStreamError":  # aiortc's, which only the rooms of tracks import
+                return
+            raise
+
+
+def open_file(path: Path, kind: str, *, closes: bool = False) -> Any:
+    """The container of `path`, which has `kind`; closed again with `closes`. Blocks.
+
+    Raises:
+        DeviceNotFound: There is no such file, or nothing of `kind` in it.
+    """
+    import av  # noqa: PLC0415 (only a program that uses a file pays for it)
+
+    try:
+        container = av.open(str(path))
+    except (OSError, ValueError) as error:
+        raise DeviceNotFound(f"{path} cannot be read: {error}") from error
+    if not getattr(container.streams, kind):
+        container.close()
+        raise DeviceNotFound(f"there is no {kind} in {path}")
+    if closes:
+        container.close()
+    return container

@@ -1,0 +1,1 @@
+"""What the engine does to aiortc, for the client, the server and any other program."""

@@ -1,0 +1,428 @@
+"""Devices through a stand-in for sounddevice: no sound card can be plugged in and out here, so PortAudio is mocked."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, ClassVar
+
+import av
+import numpy as np
+import pytest
+
+from spike_engine import Device, DeviceInUse, DeviceNotFound, Devices, MediaError, MediaPermissionDenied
+from spike_engine.devices import Camera, Loudspeaker, Microphone, cameras, list_devices, portaudio, sound
+from spike_engine.devices.portaudio import BLOCK_SAMPLES
+from spike_engine.devices.stand_ins import Silence
+from spike_engine.devices.watch import COMMAND, DeviceWatch, devices_from_json
+from spike_engine.media.playback import Playback
+
+
+class PortAudioError(Exception):
+    pass
+
+
+class Stream:
+    """A stream whose callbacks the test makes."""
+
+    opened: ClassVar[list[Stream]] = []
+    failure: ClassVar[Exception | None] = None
+    plugged_in: ClassVar[list[dict[str, Any]]] = []  # and not yet noticed
+
+    def __init__(self, **settings: Any) -> None:
+        if Stream.failure:
+            raise Stream.failure
+        self.settings = settings
+        self.running = False
+        self.closed = 0
+        Stream.opened.append(self)
+
+    def start(self) -> None:
+        self.running = True
+
+    def close(self) -> None:
+        self.running = False
+        self.closed += 1
+
+    def call(self, block: np.ndarray) -> np.ndarray:
+        self.settings["callback"](block, len(block), None, None)
+        return block
+
+
+@pytest.fixture
+def sounddevice(monkeypatch: pytest.MonkeyPatch) -> type[Stream]:
+    described = [
+        {"name": "Desk", "max_input_channels": 1, "max_output_channels": 0, "default_samplerate": 44100.0},
+        {"name": "Headset", "max_input_channels": 1, "max_output_channels": 2, "default_samplerate": 48000.0},
+    ]
+    module = ModuleType("sounddevice")
+    parts = {"InputStream": Stream, "OutputStream": Stream, "PortAudioError": PortAudioError}
+    parts |= {"query_devices": lambda: described, "default": SimpleNamespace(device=(0, 1))}
+    parts |= {"_terminate": lambda: None, "_initialize": lambda: described.extend(Stream.plugged_in)}
+    for name, part in parts.items():
+        setattr(module, name, part)
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    monkeypatch.setattr(Stream, "opened", [])
+    monkeypatch.setattr(Stream, "failure", None)
+    monkeypatch.setattr(Stream, "plugged_in", [])
+    return Stream
+
+
+@pytest.mark.usefixtures("sounddevice")
+def test_devices_are_listed_by_what_they_can_do() -> None:
+    found = list_devices()
+
+    assert [(d.id, d.name, d.is_default) for d in found.audio] == [
+        ("Desk", "Desk", True),
+        ("Headset", "Headset", False),
+    ]
+    assert [(d.id, d.sample_rate_hz, d.is_default) for d in found.audio_output] == [("Headset", 48000, True)]
+
+
+def test_without_portaudio_there_are_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)  # importing it raises
+
+    def missing() -> Any:
+        raise DeviceNotFound("no PortAudio")
+
+    monkeypatch.setattr(portaudio, "_sounddevice", missing)
+
+    assert list_devices().audio == ()
+
+
+async def test_what_the_microphone_captures_is_read(sounddevice: type[Stream]) -> None:
+    microphone = Microphone()
+    await microphone.start()
+    reading = asyncio.create_task(microphone.read(960))
+    await asyncio.sleep(0)
+    for value in (0.25, 0.5):
+        sounddevice.opened[0].call(np.full((BLOCK_SAMPLES, 1), value, np.float32))
+    samples = await asyncio.wait_for(reading, 1)
+    await microphone.close()
+    await microphone.close()
+
+    np.testing.assert_array_equal(samples, np.repeat(np.float32([0.25, 0.5]), BLOCK_SAMPLES))
+    assert not sounddevice.opened[0].running
+    assert sounddevice.opened[0].settings["device"] is None
+
+
+async def test_what_is_written_is_played_and_is_the_far_end(sounddevice: type[Stream]) -> None:
+    loudspeaker = Loudspeaker("1")
+    await loudspeaker.start()
+    loudspeaker.write(np.full(BLOCK_SAMPLES // 2, 0.5, np.float32))
+    played = sounddevice.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
+    far_end = loudspeaker.played(BLOCK_SAMPLES)
+    await loudspeaker.close()
+
+    expected = np.repeat(np.float32([0.5, 0.0]), BLOCK_SAMPLES // 2)
+    np.testing.assert_array_equal(played[:, 0], expected)
+    np.testing.assert_array_equal(far_end, expected)
+    assert sounddevice.opened[0].settings["device"] == 1
+
+
+async def test_a_far_end_that_waited_for_the_microphone_is_no_later_than_its_echo(sounddevice: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
+    loudspeaker.write(np.repeat(np.arange(1, 41, dtype=np.float32), BLOCK_SAMPLES))
+    for _ in range(20):  # nobody reads yet
+        sounddevice.opened[0].call(block)
+    first = loudspeaker.played(BLOCK_SAMPLES)
+    sounddevice.opened[0].call(block)
+    second = loudspeaker.played(BLOCK_SAMPLES)
+    await loudspeaker.close()
+
+    assert (first == 20).all()
+    assert (second == 21).all()
+
+
+async def test_a_far_end_that_falls_behind_catches_up_within_a_second(sounddevice: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
+    seen = []
+    for number in range(1, 301):
+        loudspeaker.write(np.full(BLOCK_SAMPLES, number, np.float32))
+        sounddevice.opened[0].call(block)
+        if not 10 <= number < 14:  # the reader is held up once for 40 ms, and its microphone loses them
+            seen.append(float(loudspeaker.played(BLOCK_SAMPLES)[-1]))
+    await loudspeaker.close()
+
+    assert seen[9] == 10
+    assert seen[-1] == 300
+
+
+async def test_a_callback_that_comes_late_moves_the_far_end_once(sounddevice: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    block = np.zeros((BLOCK_SAMPLES, 1), np.float32)
+    seen = []
+    for number in range(1, 601):
+        loudspeaker.write(np.full(BLOCK_SAMPLES, number, np.float32))
+        if number % 100:  # else its callback is held up until the next one's time
+            sounddevice.opened[0].call(block)
+            if number % 100 == 1 and number > 1:
+                sounddevice.opened[0].call(block)
+        seen.append(float(loudspeaker.played(BLOCK_SAMPLES)[-1]))
+    await loudspeaker.close()
+    behind = [number - value for number, value in enumerate(seen, 1) if value]
+
+    assert behind[:99] == [0] * 99
+    assert set(behind[99:]) == {1}  # as much as was missing is held back from then on
+
+
+async def test_a_device_that_nobody_waits_for_any_more_is_closed(
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, opened = threading.Event(), threading.Event()
+
+    def slow_start(stream: Stream) -> None:
+        opening.set()
+        opened.wait(5)
+        stream.running = True
+
+    monkeypatch.setattr(Stream, "start", slow_start)
+    starting = asyncio.create_task(Microphone().start())
+    await asyncio.to_thread(opening.wait, 5)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    opened.set()
+    async with asyncio.timeout(5):
+        while sounddevice.opened[0].closed == 0:
+            await asyncio.sleep(0.01)
+
+    assert not sounddevice.opened[0].running
+
+
+async def test_flush_silences_the_loudspeaker(sounddevice: type[Stream]) -> None:
+    loudspeaker = Loudspeaker()
+    await loudspeaker.start()
+    loudspeaker.write(np.ones(4800, np.float32))
+    loudspeaker.flush()
+    played = sounddevice.opened[0].call(np.full((BLOCK_SAMPLES, 1), 9.0, np.float32))
+    await loudspeaker.close()
+
+    assert not played.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Device unavailable [PaErrorCode -9985]", DeviceInUse),
+        ("Permission denied", MediaPermissionDenied),
+        ("Error querying device -1", DeviceNotFound),
+    ],
+)
+async def test_each_failure_of_portaudio_is_its_error(sounddevice: type[Stream], text: str, error: type) -> None:
+    sounddevice.failure = PortAudioError(text)
+
+    with pytest.raises(error, match="input device 'Desk'"):
+        await Microphone("Desk").start()
+
+
+async def test_silence_keeps_time_and_plays_nowhere() -> None:
+    silence = Silence()
+    loop = asyncio.get_running_loop()
+    await silence.start()
+    began_at = loop.time()
+    for _ in range(5):
+        assert not (await silence.read(480)).any()
+    silence.write(np.ones(480, np.float32))
+    silence.flush()
+    await silence.close()
+
+    assert loop.time() - began_at >= 0.045
+    assert not silence.played(480).any()
+
+
+async def test_a_camera_gives_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generated picture stands in for the driver; the rest of the way is a camera's."""
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: av.open("testsrc2=size=64x48:rate=30", format="lavfi"))
+    camera = Camera("0", 64, 48, 30)
+    await camera.start()
+    picture = await camera.read()
+    await camera.close()
+
+    assert picture.shape == (48, 64, 3)
+    assert picture.std() > 10
+
+
+async def test_a_camera_that_ends_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "testsrc2=size=64x48:rate=30:duration=0.04"
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: av.open(source, format="lavfi"))
+    camera = Camera("0", 64, 48, 30)
+    await camera.start()
+    assert (await camera.read()).shape == (48, 64, 3)
+    with pytest.raises(DeviceNotFound, match="no more pictures"):
+        await read_on(camera)
+    await camera.close()
+
+
+async def read_on(camera: Camera) -> None:
+    while True:
+        await camera.read()
+
+
+async def test_a_camera_that_is_not_there() -> None:
+    with pytest.raises(DeviceNotFound, match="camera"):
+        await Camera("/dev/video-none", 64, 48, 30).start()
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(errno.EBUSY, DeviceInUse), (errno.EACCES, MediaPermissionDenied), (errno.EIO, DeviceNotFound)],
+)
+async def test_each_failure_of_a_camera_is_its_error(monkeypatch: pytest.MonkeyPatch, number: int, error: type) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(av, "open", refuse)
+
+    with pytest.raises(error, match="'cam'"):
+        await Camera("cam", 64, 48, 30).start()
+
+
+async def test_the_default_camera_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "list_cameras", tuple)
+
+    with pytest.raises(DeviceNotFound, match="there is no camera"):
+        await Camera("default", 64, 48, 30).start()
+
+
+async def test_a_device_is_opened_by_its_id_whatever_its_number_is_now(sounddevice: type[Stream]) -> None:
+    for device_id, number in (("Headset", 1), ("0", 0)):
+        microphone = Microphone(device_id)
+        await microphone.start()
+        await microphone.close()
+        assert sounddevice.opened[-1].settings["device"] == number
+
+
+@pytest.mark.usefixtures("sounddevice")
+async def test_an_id_that_is_not_there_any_more() -> None:
+    with pytest.raises(DeviceNotFound, match="Desk, Headset"):
+        await Microphone("Gone").start()
+
+
+async def test_a_device_that_was_plugged_in_later_can_be_opened_and_the_others_go_on(sounddevice: type[Stream]) -> None:
+    microphone = Microphone("Desk")
+    await microphone.start()
+    sounddevice.plugged_in.append({"name": "New", "max_input_channels": 1, "max_output_channels": 0})
+    new = Microphone("New")
+    await new.start()
+    first, again, opened = sounddevice.opened
+    again.call(np.full((BLOCK_SAMPLES, 1), 0.5, np.float32))
+    heard = await asyncio.wait_for(microphone.read(BLOCK_SAMPLES), 5)
+    await microphone.close()
+    await new.close()
+
+    assert (first.settings["device"], again.settings["device"], opened.settings["device"]) == (0, 0, 2)
+    assert [stream.closed for stream in sounddevice.opened] == [1, 1, 1]
+    assert (heard == 0.5).all()
+
+
+async def test_a_microphone_that_is_closed_keeps_nobody_waiting(sounddevice: type[Stream]) -> None:
+    microphone = Microphone("Desk")
+    await microphone.start()
+    reading = asyncio.create_task(microphone.read(960))
+    await asyncio.sleep(0)
+    await microphone.close()
+
+    with pytest.raises(DeviceNotFound, match="closed"):
+        await asyncio.wait_for(reading, 1)
+    assert sounddevice.opened[0].closed
+
+
+async def test_a_loudspeaker_that_plays_nothing_any_more_is_gone(
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loudspeaker = Loudspeaker("Headset")
+    await loudspeaker.start()
+    errors: list[MediaError] = []
+    playback = Playback(loudspeaker, on_error=errors.append)
+    playback.write(np.zeros(960, np.float32))
+    assert not errors
+    monkeypatch.setattr(sound, "BEGIN_S", -1.0)  # it is later than that
+    playback.write(np.zeros(960, np.float32))
+    playback.write(np.zeros(960, np.float32))
+    await playback.close()
+
+    assert [str(error) for error in errors] == ["the loudspeaker 'Headset' plays no more sound"]
+    assert sounddevice.opened[0].closed == 1
+
+
+def test_devices_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch, sounddevice: type[Stream]) -> None:
+    twin = {"name": "Headset", "max_input_channels": 1, "max_output_channels": 1, "default_samplerate": 48000.0}
+    monkeypatch.setattr(sys.modules["sounddevice"], "query_devices", lambda: [twin, twin])
+
+    assert [device.id for device in list_devices().audio] == ["Headset", "Headset #2"]
+
+
+@pytest.mark.usefixtures("sounddevice")
+async def test_a_microphone_that_falls_silent_for_good_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "BEGIN_S", 0.05)
+    microphone = Microphone("Desk")
+    await microphone.start()
+    with pytest.raises(DeviceNotFound, match="'Desk' gives no more sound"):
+        await microphone.read(960)
+    await microphone.close()
+
+
+def test_cameras_have_names_and_ids_that_stay(tmp_path: Path) -> None:
+    for number, name in enumerate(("Front", "Back")):
+        (tmp_path / f"video{number}").touch()
+        (tmp_path / "sys" / f"video{number}").mkdir(parents=True)
+        (tmp_path / "sys" / f"video{number}" / "name").write_text(f"{name}\n")
+    links = tmp_path / "v4l" / "by-id"
+    links.mkdir(parents=True)
+    (links / "usb-back").symlink_to(tmp_path / "video1")
+
+    front, back = cameras.list_cameras(tmp_path, tmp_path / "sys")
+    assert (front.id, front.name, front.is_default) == (str(tmp_path / "video0"), "Front", True)
+    assert (back.id, back.name, back.is_default) == (str(links / "usb-back"), "Back", False)
+
+
+# --- devices that come and go -----------------------------------------------------------------------------------------
+
+LISTS = """
+import sys, time
+from spike_engine.devices.watch import devices_to_json
+from spike_engine import Device, Devices
+desk, headset = Device("Desk", "Desk"), Device("Headset", "Headset")
+for devices in (Devices((desk,)), Devices((desk,)), Devices((desk, headset)), Devices((headset,))):
+    print(devices_to_json(devices), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_devices_that_come_and_go_are_told() -> None:
+    told: asyncio.Queue[Devices] = asyncio.Queue()
+    known = Devices((Device("Desk", "Desk"),))
+    watch = DeviceWatch(told.put_nowait, (sys.executable, "-c", LISTS), lambda: known)
+    watch.start()
+    watch.start()
+    plugged_in, pulled_out = [await asyncio.wait_for(told.get(), 30) for _ in range(2)]
+    await watch.close()
+    await watch.close()
+
+    assert [device.id for device in plugged_in.audio] == ["Desk", "Headset"]
+    assert [device.id for device in pulled_out.audio] == ["Headset"]
+    assert told.empty()
+
+
+async def test_the_process_that_watches_begins_with_what_there_is() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin
+    assert process.stdout
+    line = await asyncio.wait_for(process.stdout.readline(), 30)
+    process.stdin.close()  # as when the program that watches ends
+
+    assert isinstance(devices_from_json(line), Devices)
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    await process.communicate()

@@ -1,0 +1,260 @@
+"""The ends of the media path without a network: capture, camera, what comes in."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
+
+from spike_engine import DeviceNotFound, MediaError, frames
+from spike_engine.media.capture import FRAME_SAMPLES, Capture
+from spike_engine.media.filming import Filming
+from spike_engine.media.playback import Playback
+from spike_engine.media.remote import RemoteMedia
+
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
+
+
+def ignore(*_: Any) -> None: ...
+
+
+def tone(seconds: float = 1.0) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * 440 * np.arange(int(48000 * seconds)) / 48000)).astype(np.float32)
+
+
+async def test_the_microphone_arrives_as_numbered_frames() -> None:
+    capture = Capture(
+        ArrayMicrophone(tone()),
+        Playback(RecordingLoudspeaker(), on_error=ignore),
+        echo_cancellation=False,
+        noise_suppression=False,
+        on_error=ignore,
+        tap=ignore,
+    )
+    track = capture.create_track()
+    capture.start()
+    received = [await track.recv() for _ in range(5)]
+    await capture.close()
+
+    assert [frame.pts for frame in received] == [n * FRAME_SAMPLES for n in range(5)]
+    assert {(frame.sample_rate, frame.time_base) for frame in received} == {(48000, Fraction(1, 48000))}
+    assert np.abs(frames.audio_to_ndarray(received[4])).max() == pytest.approx(0.3, abs=0.02)
+    with pytest.raises(MediaStreamError):
+        await track.recv()
+
+
+async def test_a_muted_microphone_sends_silence_and_goes_on_listening() -> None:
+    heard: list[str] = []
+    capture = Capture(
+        ArrayMicrophone(tone()),
+        Playback(RecordingLoudspeaker(), on_error=ignore),
+        on_error=ignore,
+        tap=lambda kind, _: heard.append(kind),
+    )
+    capture.enabled = False
+    track = capture.create_track()
+    capture.start()
+    received = [await track.recv() for _ in range(5)]
+    await capture.close()
+
+    assert not any(frames.audio_to_ndarray(frame).any() for frame in received)
+    assert heard.count("processed") >= 5
+
+
+async def test_a_sender_that_falls_behind_gets_the_newest_frames() -> None:
+    capture = Capture(
+        ArrayMicrophone(tone()), Playback(RecordingLoudspeaker(), on_error=ignore), on_error=ignore, tap=ignore
+    )
+    track = capture.create_track()
+    for _ in range(5):
+        track.push(np.zeros(FRAME_SAMPLES, np.float32))
+    await capture.close()
+
+    assert track.dropped == 2
+
+
+class Unplugged(ArrayMicrophone):
+    async def read(self, samples: int) -> Any:
+        raise DeviceNotFound("unplugged")
+
+
+async def test_an_unplugged_microphone_is_told_once_and_another_takes_over() -> None:
+    errors: list[MediaError] = []
+    unplugged, spare = Unplugged(), ArrayMicrophone(tone())
+    capture = Capture(unplugged, Playback(RecordingLoudspeaker(), on_error=ignore), on_error=errors.append, tap=ignore)
+    track = capture.create_track()
+    capture.start()
+    await track.recv()  # silence stands in
+    await capture.replace_source(spare)
+    await track.recv()
+    await capture.close()
+
+    assert [error.code for error in errors] == ["DEVICE_NOT_FOUND"]
+    assert (unplugged.closed, spare.closed) == (1, 1)
+
+
+def filming_of(source: Any, errors: list[MediaError], *, fps: int = 50) -> Filming:
+    return Filming(source, width=32, height=24, fps=fps, on_error=errors.append)
+
+
+async def test_the_camera_is_scaled_and_black_when_it_is_off() -> None:
+    filming = filming_of(ColourCamera((200, 30, 60)), [])
+    track = filming.create_track()
+    shown = frames.to_ndarray(await track.recv())
+    filming.enabled = False
+    hidden = frames.to_ndarray(await track.recv())
+    filming.size = 16, 12
+    smaller = frames.to_ndarray(await track.recv())
+    track.stop()
+    await filming.close()
+
+    assert shown.shape == (24, 32, 3)
+    np.testing.assert_allclose(shown[12, 16].astype(int), (200, 30, 60), atol=4)
+    assert hidden.max() <= 2
+    assert smaller.shape == (12, 16, 3)
+    with pytest.raises(MediaStreamError):
+        await track.recv()
+
+
+async def test_time_goes_on_in_the_camera_track() -> None:
+    filming = filming_of(ColourCamera(), [])
+    track = filming.create_track()
+    first, second = await track.recv(), await track.recv()
+    await filming.close()
+
+    assert first.pts == 0
+    assert 0.03 <= second.pts * second.time_base < 1.0
+
+
+class SteadyCamera(ColourCamera):
+    """Gives pictures without waiting; each counts."""
+
+    read_count = 0
+
+    async def read(self) -> Any:
+        self.read_count += 1
+        await asyncio.sleep(0.005)
+        return self._picture
+
+
+async def test_a_camera_that_is_faster_than_what_is_sent_is_thinned_out() -> None:
+    camera = SteadyCamera()
+    filming = filming_of(camera, [], fps=20)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for _ in range(6):
+        await filming.read()
+    took_s = loop.time() - begun
+    await filming.close()
+
+    assert took_s >= 0.2  # five intervals of 50 ms, each with its quarter of tolerance
+    assert filming.pictures == 6
+    assert camera.read_count > 12
+
+
+class BrokenCamera(ColourCamera):
+    async def read(self) -> Any:
+        raise DeviceNotFound("the camera is gone")
+
+
+async def test_a_camera_that_fails_is_told_once_and_becomes_black() -> None:
+    errors: list[MediaError] = []
+    broken, spare = BrokenCamera(), ColourCamera()
+    filming = filming_of(broken, errors)
+    pictures = [await filming.read() for _ in range(3)]
+    await filming.replace_source(spare)
+    shown = await filming.read()
+    await filming.close()
+
+    assert len(errors) == 1
+    assert max(picture.max() for picture in pictures) == 0
+    assert shown.max() == 200
+    assert (broken.closed, spare.closed) == (1, 1)
+
+
+class RemoteTone(MediaStreamTrack):
+    """A remote voice of another rate than the engine's, then its end."""
+
+    kind = "audio"
+
+    def __init__(self, rate_hz: int, blocks: int) -> None:
+        super().__init__()
+        self._rate_hz = rate_hz
+        self._left = blocks
+
+    async def recv(self) -> av.AudioFrame:
+        if not self._left:
+            raise MediaStreamError
+        self._left -= 1
+        await asyncio.sleep(0)
+        return frames.audio_from_ndarray(np.full(self._rate_hz // 50, 0.25, np.float32), sample_rate_hz=self._rate_hz)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 48000])
+async def test_what_comes_in_is_played_whatever_its_rate(rate_hz: int) -> None:
+    loudspeaker = RecordingLoudspeaker(sample_rate_hz=16000)
+    levels: list[float] = []
+    complete = asyncio.Event()
+
+    def on_level(level: float) -> None:
+        levels.append(level)
+        if len(levels) == 20:
+            complete.set()
+
+    remote = RemoteMedia(Playback(loudspeaker, on_error=ignore), on_level=on_level, tap=ignore)
+    remote.attach(RemoteTone(rate_hz, 20))
+    await asyncio.wait_for(complete.wait(), 5)
+    await remote.close()
+
+    assert len(loudspeaker.samples) == 20 * 320
+    assert loudspeaker.samples[-320:].mean() == pytest.approx(0.25, abs=0.01)
+    assert levels[-1] == pytest.approx(0.25, abs=0.02)
+
+
+class RemoteVoice(RemoteTone):
+    """Numbers its frames as a decoder does: from any time on."""
+
+    def __init__(self, begins: int) -> None:
+        super().__init__(48000, 3)
+        self._pts = begins
+
+    async def recv(self) -> av.AudioFrame:
+        frame = await super().recv()
+        frame.pts, frame.time_base = self._pts, Fraction(1, 48000)
+        self._pts += 960
+        return frame
+
+
+async def test_the_ai_track_outlives_a_connection_and_its_time_goes_on() -> None:
+    remote = RemoteMedia(Playback(RecordingLoudspeaker(), on_error=ignore), on_level=ignore, tap=ignore)
+    track = remote.attach(RemoteVoice(begins=123_456))
+    before = [await track.recv() for _ in range(3)]
+    await remote.detach()
+    waiting = asyncio.ensure_future(track.recv())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert remote.attach(RemoteVoice(begins=7)) is track
+    after = [await waiting, await track.recv()]
+    await remote.close()
+
+    assert [frame.pts for frame in (*before, *after)] == [0, 960, 1920, 2880, 3840]
+    with pytest.raises(MediaStreamError):
+        await track.recv()
+
+
+async def test_another_loudspeaker_takes_over_in_the_middle() -> None:
+    first, second = RecordingLoudspeaker(), RecordingLoudspeaker(sample_rate_hz=16000)
+    playback = Playback(first, on_error=ignore)
+    playback.write(np.full(960, 0.5, np.float32))
+    await playback.replace(second)
+    playback.write(np.full(960, 0.5, np.float32))
+    await playback.close()
+
+    assert (len(first.samples), len(second.samples)) == (960, 320)
+    assert (first.closed, second.closed) == (1, 1)

@@ -1,0 +1,189 @@
+"""Files, arrays, generators and tracks in the place of devices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
+from endpoints import ArrayMicrophone, RecordingLoudspeaker
+
+from spike_engine import DeviceNotFound, InvalidOption, SpikeClient, frames
+from spike_engine.server import ConversationServer, HummingPersona
+from spike_engine.sources import AudioArray, AudioFile, VideoFile
+from spike_engine.sources.resolve import audio_source_of, video_source_of
+
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
+
+
+def tone(seconds: float, rate_hz: int = 48000) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * 440 * np.arange(int(rate_hz * seconds)) / rate_hz)).astype(np.float32)
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A file with a second of sound at 16 kHz and ten pictures, red then blue."""
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        picture = container.add_stream("ffv1", rate=10)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "bgr0"
+        for number in range(10):
+            colour = np.zeros((48, 64, 3), np.uint8)
+            colour[..., 0 if number < 5 else 2] = 200
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(colour, "rgb24")))
+        block = frames.audio_from_ndarray(tone(1, 16000), format="s16", sample_rate_hz=16000)
+        block.pts, block.time_base = 0, Fraction(1, 16000)
+        container.mux(sound.encode(block))
+        for stream in (sound, picture):
+            container.mux(stream.encode(None))
+    return path
+
+
+async def read_all(source: Any, blocks: int) -> np.ndarray:
+    await source.start()
+    read = np.concatenate([await source.read(source.sample_rate_hz // 50) for _ in range(blocks)])
+    await source.close()
+    return read
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+async def test_an_array_is_read_and_then_silence(dtype: type) -> None:
+    samples = tone(0.05) if dtype is np.float32 else (tone(0.05) * 32768).astype(np.int16)
+    read = await read_all(audio_source_of(samples), 5)
+
+    np.testing.assert_allclose(read[:2400], tone(0.05), atol=1e-4)
+    assert not read[2400:].any()
+
+
+async def test_an_array_of_another_rate_says_so() -> None:
+    assert AudioArray(tone(0.1, 16000), sample_rate_hz=16000).sample_rate_hz == 16000
+
+
+async def test_the_sound_of_a_file(film: Path) -> None:
+    read = await read_all(audio_source_of(film), 20)
+
+    assert np.sqrt(np.mean(read[4800:] ** 2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+
+
+async def test_the_pictures_of_a_file(film: Path) -> None:
+    source = video_source_of(film)
+    await source.start()
+    pictures = [await source.read() for _ in range(12)]
+    await source.close()
+
+    assert pictures[0].shape == (48, 64, 3)
+    assert pictures[0][20, 20].argmax() == 0
+    assert pictures[9][20, 20].argmax() == 2
+    np.testing.assert_array_equal(pictures[11], pictures[9])  # the last one stays
+
+
+async def test_a_generator_of_blocks_of_any_length() -> None:
+    closed = asyncio.Event()
+
+    async def blocks() -> AsyncIterator[np.ndarray]:
+        try:
+            for _ in range(100):
+                yield np.full(333, 0.5, np.float32)
+        finally:
+            closed.set()
+
+    read = await read_all(audio_source_of(blocks()), 4)
+
+    assert (read == 0.5).all()
+    assert closed.is_set()
+
+
+async def test_pictures_of_a_generator_and_of_an_array() -> None:
+    async def pictures() -> AsyncIterator[np.ndarray]:
+        yield np.full((4, 6, 3), 7, np.uint8)
+
+    for given in (pictures(), np.full((4, 6, 3), 7, np.uint8), np.full((2, 4, 6, 3), 7, np.uint8)):
+        source = video_source_of(given)
+        await source.start()
+        assert (await source.read() == 7).all()
+        assert (await source.read() == 7).all()
+        await source.close()
+
+
+class HummingTrack(AudioStreamTrack):
+    """Three frames at 8 kHz, then its end."""
+
+    left = 3
+
+    async def recv(self) -> Any:
+        if not self.left:
+            raise MediaStreamError
+        self.left -= 1
+        return frames.audio_from_ndarray(np.full(160, 0.25, np.float32), format="s16", sample_rate_hz=8000)
+
+
+async def test_a_track_is_a_microphone_or_a_camera() -> None:
+    track = HummingTrack()
+    read = await read_all(audio_source_of(track), 5)
+    assert read[1000:2400].mean() == pytest.approx(0.25, abs=0.02)
+    assert not read[3840:].any()
+    assert track.readyState == "ended"
+
+    camera = video_source_of(VideoStreamTrack())
+    assert (await camera.read()).shape == (480, 640, 3)
+    await camera.close()
+
+
+async def test_files_that_are_none(tmp_path: Path, film: Path) -> None:
+    (tmp_path / "text").write_text("no film")
+    silent = tmp_path / "silent.mkv"
+    with av.open(str(film)) as container, av.open(str(silent), "w") as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    for source in (AudioFile(tmp_path / "none"), AudioFile(tmp_path / "text"), AudioFile(silent)):
+        with pytest.raises(DeviceNotFound):
+            await source.start()
+    with pytest.raises(DeviceNotFound):
+        await VideoFile(tmp_path / "text").start()
+
+
+@pytest.mark.parametrize("value", [5, np.zeros((2, 2), np.float32), np.zeros(4, np.int64)])
+def test_what_is_no_microphone(value: Any) -> None:
+    with pytest.raises(InvalidOption):
+        audio_source_of(value)
+
+
+@pytest.mark.parametrize("value", [None, np.zeros((2, 2), np.uint8), np.zeros((2, 2, 3), np.float32)])
+def test_what_is_no_camera(value: Any) -> None:
+    with pytest.raises(InvalidOption):
+        video_source_of(value)
+
+
+async def test_a_client_sends_what_it_is_given_and_reads_the_ai_as_arrays(film: Path) -> None:
+    heard = asyncio.Event()
+    async with ConversationServer(persona=HummingPersona) as server:
+        invitation = server.create_conversation()
+        client = SpikeClient(
+            conversation_url=invitation.conversation_url,
+            token=invitation.token,
+            audio_source=film,
+            video_source=np.zeros((90, 160, 3), np.uint8),
+            audio_output=RecordingLoudspeaker(),
+            video_quality="low",
+        )
+        client.add_audio_tap(lambda kind, block: heard.set() if kind == "microphone" and block.max() > 0.2 else None)
+        async with client:
+            await asyncio.wait_for(heard.wait(), 20)
+            await client.set_audio_device(ArrayMicrophone())
+            async with asyncio.timeout(20):
+                block = await anext(client.ai_voice())
+                picture = await anext(client.ai_pictures("bgr24", width=64, height=36))
+
+    assert block.dtype == np.float32
+    assert block.ndim == 1
+    assert picture.shape == (36, 64, 3)
