@@ -38,7 +38,7 @@ std::size_t quick_fft_size(std::size_t least) {
 }
 
 RealFft::RealFft(std::size_t size, Isa isa)
-    : size_(size), packed_(size % 2 == 0 ? size / 2 : size), loops_(&fft_loops(isa)) {
+    : size_(size), packed_(size % 2 == 0 ? size / 2 : size), kernels_(&fft_kernels(isa)) {
     const auto factors = factors_of(packed_);
     if (factors.empty())
         throw std::invalid_argument("the FFT size must be at least 3 and without a prime factor above 7, not " +
@@ -68,50 +68,50 @@ RealFft::RealFft(std::size_t size, Isa isa)
 
 void RealFft::transform() noexcept {
     for (const FftStage& stage : stages_) {
-        loops_->run_stage(stage, twiddle_real_.data() + stage.twiddle, twiddle_imag_.data() + stage.twiddle,
-                          {work_real_.data(), work_imag_.data()}, {next_real_.data(), next_imag_.data()});
+        kernels_->run_stage(stage, twiddle_real_.data() + stage.twiddle, twiddle_imag_.data() + stage.twiddle,
+                            {work_real_.data(), work_imag_.data()}, {next_real_.data(), next_imag_.data()});
         std::swap(work_real_, next_real_);
         std::swap(work_imag_, next_imag_);
     }
 }
 
-void RealFft::forward(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept {
-    if (packed_ == size_) return forward_odd(time, real, imag);
+void RealFft::forward(std::span<const float> time, SpectrumSpan spectrum) noexcept {
+    if (packed_ == size_) return forward_odd(time, spectrum);
     const std::size_t half = packed_;
-    loops_->split(time.data(), {work_real_.data(), work_imag_.data()}, half);
+    kernels_->split(time.data(), {work_real_.data(), work_imag_.data()}, half);
     transform();
-    real[0] = work_real_[0] + work_imag_[0];
-    real[half] = work_real_[0] - work_imag_[0];
-    imag[0] = imag[half] = 0.0f;
-    loops_->unpack({unpack_real_.data(), unpack_imag_.data()}, {work_real_.data(), work_imag_.data()},
-                   {real.data(), imag.data()}, half);
+    spectrum.real[0] = work_real_[0] + work_imag_[0];
+    spectrum.real[half] = work_real_[0] - work_imag_[0];
+    spectrum.imag[0] = spectrum.imag[half] = 0.0f;
+    kernels_->unpack({unpack_real_.data(), unpack_imag_.data()}, {work_real_.data(), work_imag_.data()},
+                     spectrum.planar(), half);
 }
 
-void RealFft::inverse(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept {
-    if (packed_ == size_) return inverse_odd(real, imag, time);
+void RealFft::inverse(SpectrumView spectrum, std::span<float> time) noexcept {
+    if (packed_ == size_) return inverse_odd(spectrum, time);
     const std::size_t half = packed_;
-    loops_->pack({unpack_real_.data(), unpack_imag_.data()}, {real.data(), imag.data()},
-                 {work_real_.data(), work_imag_.data()}, half);
+    kernels_->pack({unpack_real_.data(), unpack_imag_.data()}, spectrum.planar(),
+                   {work_real_.data(), work_imag_.data()}, half);
     transform();
-    loops_->join({work_real_.data(), work_imag_.data()}, 1.0f / static_cast<float>(size_), time.data(), half);
+    kernels_->join({work_real_.data(), work_imag_.data()}, 1.0f / static_cast<float>(size_), time.data(), half);
 }
 
-void RealFft::forward_odd(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept {
+void RealFft::forward_odd(std::span<const float> time, SpectrumSpan spectrum) noexcept {
     std::ranges::copy(time, work_real_.begin());
     std::ranges::fill(work_imag_, 0.0f);
     transform();
-    std::copy_n(work_real_.begin(), bins(), real.begin());
-    std::copy_n(work_imag_.begin(), bins(), imag.begin());
+    std::copy_n(work_real_.begin(), bins(), spectrum.real.begin());
+    std::copy_n(work_imag_.begin(), bins(), spectrum.imag.begin());
 }
 
 // The conjugate goes in, since the transform is the forward one.
-void RealFft::inverse_odd(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept {
-    work_real_[0] = real[0];
+void RealFft::inverse_odd(SpectrumView spectrum, std::span<float> time) noexcept {
+    work_real_[0] = spectrum.real[0];
     work_imag_[0] = 0.0f;
     for (std::size_t k = 1; k < bins(); ++k) {
-        work_real_[k] = work_real_[size_ - k] = real[k];
-        work_imag_[k] = -imag[k];
-        work_imag_[size_ - k] = imag[k];
+        work_real_[k] = work_real_[size_ - k] = spectrum.real[k];
+        work_imag_[k] = -spectrum.imag[k];
+        work_imag_[size_ - k] = spectrum.imag[k];
     }
     transform();
     const float scale = 1.0f / static_cast<float>(size_);

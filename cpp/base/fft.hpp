@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "base/aligned.hpp"
-#include "base/fft_loops.hpp"
+#include "base/fft_kernels.hpp"
+#include "base/spectrum.hpp"
 
 namespace spike {
 
 // The next even size from `least` on that the transform is quick at.
 std::size_t quick_fft_size(std::size_t least);
 
-// A transform of `size` real samples to size/2 + 1 bins and back. Spectra are planar (real parts, imaginary parts), the
-// form in which loops over bins vectorise. The forward transform is not scaled, the inverse by 1/size.
+// A transform of `size` real samples to size/2 + 1 bins and back. The forward transform is not scaled, the inverse by
+// 1/size.
 //
 // Method: the samples are packed into size/2 complex values, transformed by a mixed-radix Stockham algorithm, and
 // unpacked by symmetry (Press et al., Numerical Recipes, 12.3). An odd size is transformed as it is, at twice the cost.
@@ -26,16 +27,16 @@ class RealFft {
     std::size_t size() const noexcept { return size_; }
     std::size_t bins() const noexcept { return size_ / 2 + 1; }
 
-    void forward(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept;
-    void inverse(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept;
+    void forward(std::span<const float> time, SpectrumSpan spectrum) noexcept;
+    void inverse(SpectrumView spectrum, std::span<float> time) noexcept;
 
   private:
     void transform() noexcept;  // work_ to work_, natural order on both sides
-    void forward_odd(std::span<const float> time, std::span<float> real, std::span<float> imag) noexcept;
-    void inverse_odd(std::span<const float> real, std::span<const float> imag, std::span<float> time) noexcept;
+    void forward_odd(std::span<const float> time, SpectrumSpan spectrum) noexcept;
+    void inverse_odd(SpectrumView spectrum, std::span<float> time) noexcept;
 
     std::size_t size_, packed_;  // samples; complex values that are transformed
-    const FftLoops* loops_;
+    const FftKernels* kernels_;
     std::vector<FftStage> stages_;
     std::vector<float> twiddle_real_, twiddle_imag_;
     std::vector<float> unpack_real_, unpack_imag_;

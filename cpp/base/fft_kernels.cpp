@@ -1,5 +1,5 @@
 // Compiled once per instruction set. The compiler believes __restrict on parameters only, hence the inner functions.
-#include "base/fft_loops.hpp"
+#include "base/fft_kernels.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
@@ -174,6 +174,6 @@ void join(PlanarIn packed, float scale, float* time, std::size_t half) noexcept 
 
 }  // namespace
 
-const FftLoops fft_loops_variant{&run_stage, &split, &join, &unpack, &pack};
+const FftKernels fft_kernels_variant{&run_stage, &split, &join, &unpack, &pack};
 
 }  // namespace spike::SPIKE_ISA

@@ -21,13 +21,7 @@ Array<float> render(RenderPipeline& self, const Array<float>& samples, const std
 }
 
 void bind_capture(py::module_& m) {
-    py::class_<CaptureStats>(m, "CaptureStats", "By-products of the capture pipeline, as of the last frame.")
-        .def_property_readonly("erle_db", [](const CaptureStats& self) { return self.echo.erle_db; })
-        .def_property_readonly("delay_ms", [](const CaptureStats& self) { return self.echo.delay_ms; })
-        .def_property_readonly("drift_ppm", [](const CaptureStats& self) { return self.echo.drift_ppm; })
-        .def_property_readonly("converged", [](const CaptureStats& self) { return self.echo.converged; })
-        .def_property_readonly("double_talk", [](const CaptureStats& self) { return self.echo.double_talk; })
-        .def_property_readonly("near_end", [](const CaptureStats& self) { return self.echo.near_end; })
+    py::class_<CaptureStats, EchoStats>(m, "CaptureStats", "By-products of the capture pipeline, as of the last frame.")
         .def_readonly("speech_probability", &CaptureStats::speech_probability)
         .def_readonly("voice_active", &CaptureStats::voice_active)
         .def_readonly("input_level_dbfs", &CaptureStats::input_level_dbfs)

@@ -1,7 +1,7 @@
 // How luma and chroma are made of red, green and blue. Sources: ITU-R BT.601-7 and BT.709-6.
 #pragma once
 
-#include "convert/pixel_rows.hpp"
+#include "convert/pixel_rows_kernels.hpp"
 
 namespace spike {
 

@@ -1,10 +1,11 @@
 // Compiled once per instruction set; integers only, so every set gives the same bytes.
+#include "convert/pixel_rows_kernels.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "convert/lanes/lanes.hpp"
-#include "convert/pixel_rows.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
@@ -295,18 +296,18 @@ void average_row(const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out
 
 // The tables, a row of them per chroma layout or per order.
 template <ChromaLayout layout, std::size_t... order>
-constexpr void fill_to_packed(PixelRows& rows, std::index_sequence<order...>) noexcept {
+constexpr void fill_to_packed(PixelRowsKernels& rows, std::index_sequence<order...>) noexcept {
     ((rows.to_packed[layout][order] = &to_packed<layout, PackedOrder{order}>), ...);
 }
 
 template <PackedOrder from, std::size_t... order>
-constexpr void fill_repack(PixelRows& rows, std::index_sequence<order...>) noexcept {
+constexpr void fill_repack(PixelRowsKernels& rows, std::index_sequence<order...>) noexcept {
     ((rows.repack[from][order] = &repack<from, PackedOrder{order}>), ...);
 }
 
 template <std::size_t... order>
-constexpr PixelRows make_rows(std::index_sequence<order...> orders) noexcept {
-    PixelRows rows{};
+constexpr PixelRowsKernels make_rows(std::index_sequence<order...> orders) noexcept {
+    PixelRowsKernels rows{};
     fill_to_packed<planar_chroma>(rows, orders);
     fill_to_packed<paired_chroma>(rows, orders);
     fill_to_packed<no_chroma>(rows, orders);
@@ -320,6 +321,6 @@ constexpr PixelRows make_rows(std::index_sequence<order...> orders) noexcept {
 
 }  // namespace
 
-constinit const PixelRows pixel_rows_variant = make_rows(std::make_index_sequence<packed_orders>());
+constinit const PixelRowsKernels pixel_rows_kernels_variant = make_rows(std::make_index_sequence<packed_orders>());
 
 }  // namespace spike::SPIKE_ISA

@@ -48,7 +48,7 @@ void copy(const PictureIn& in, const PictureOut& out) noexcept {
 
 SameSize::SameSize(PixelFormat from, PixelFormat to, std::size_t width, const Colour& colour,
                    std::vector<std::uint8_t>& lines)
-    : rows_(pixel_rows(active_isa())),
+    : rows_(pixel_rows_kernels(active_isa())),
       matrices_(matrices_of(colour)),
       width_(width),
       pairs_((width + 1) / 2),

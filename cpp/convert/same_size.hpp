@@ -34,7 +34,7 @@ class SameSize {
     void store_yuyv(const std::uint8_t* luma, const ChromaRow& chroma, std::uint8_t* out) noexcept;
     std::uint8_t* line(std::size_t index) noexcept { return lines_.data() + index * line_bytes_; }
 
-    const PixelRows& rows_;
+    const PixelRowsKernels& rows_;
     const Matrices& matrices_;
     std::size_t width_, pairs_, line_bytes_;
     std::vector<std::uint8_t>& lines_;

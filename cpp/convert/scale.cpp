@@ -84,7 +84,7 @@ AxisWeights::AxisWeights(std::size_t from, std::size_t to, Scaling scaling) {
     }
 }
 
-PlaneScaler::PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling scaling, const ScaleRows& rows)
+PlaneScaler::PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling scaling, const ScaleRowsKernels& rows)
     : rows_(rows),
       signed_(scaling == Scaling::bicubic),
       in_bytes_(from.row_bytes()),

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "convert/picture.hpp"
-#include "convert/scale_rows.hpp"
+#include "convert/scale_rows_kernels.hpp"
 
 namespace spike {
 
@@ -25,14 +25,14 @@ class PlaneScaler {
   public:
     // Of planes of `channels` bytes a pixel, each scaled by itself.
     PlaneScaler(const PlaneShape& from, const PlaneShape& to, Scaling scaling,
-                const ScaleRows& rows = scale_rows(active_isa()));
+                const ScaleRowsKernels& rows = scale_rows_kernels(active_isa()));
 
     // The rows of `out`, `count` from the `first` of the whole on.
     void run(const std::uint8_t* in, std::ptrdiff_t in_stride, std::uint8_t* out, std::ptrdiff_t out_stride,
              std::size_t first, std::size_t count) noexcept;
 
   private:
-    const ScaleRows& rows_;
+    const ScaleRowsKernels& rows_;
     bool signed_;
     std::size_t in_bytes_;
     AxisWeights down_;

@@ -1,10 +1,11 @@
 // Compiled once per instruction set.
+#include "convert/scale_rows_kernels.hpp"
+
 #include <algorithm>
 #include <type_traits>
 
 #include "convert/lanes/lanes.hpp"
 #include "convert/lanes/pick.hpp"
-#include "convert/scale_rows.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
@@ -140,7 +141,7 @@ void make_plan(RowPlan& plan) {
 
 }  // namespace
 
-constinit const ScaleRows scale_rows_variant{&make_plan, &down<Averaging>, &across<Averaging>, &down<Signed>,
-                                             &across<Signed>};
+constinit const ScaleRowsKernels scale_rows_kernels_variant{&make_plan, &down<Averaging>, &across<Averaging>,
+                                                            &down<Signed>, &across<Signed>};
 
 }  // namespace spike::SPIKE_ISA

@@ -6,14 +6,11 @@
 #include <span>
 #include <vector>
 
-#include "dsp/echo/adaptive_filter.hpp"
-#include "dsp/echo/decimated_lines.hpp"
-#include "dsp/echo/delay_finder.hpp"
-#include "dsp/echo/drift_tracker.hpp"
+#include "dsp/echo/echo_meter.hpp"
 #include "dsp/echo/far_line.hpp"
 #include "dsp/echo/far_spectra.hpp"
-#include "dsp/echo/fine_alignment.hpp"
-#include "dsp/echo/jump_finder.hpp"
+#include "dsp/echo/filter_pair.hpp"
+#include "dsp/echo/placement.hpp"
 #include "dsp/echo/predistorter.hpp"
 #include "dsp/echo/residual_suppressor.hpp"
 
@@ -30,6 +27,8 @@ struct EchoStats {
     float share_left = 0.0f;      // what the linear stage leaves of the microphone's power, over a tenth of a second
 };
 
+// The far end, read at the delay where `Placement` wants it and bent as the loudspeaker bends it, goes through a pair
+// of adaptive filters; what they leave of its echo, the residual suppressor takes out.
 class EchoCanceller {
   public:
     struct Config {
@@ -44,6 +43,10 @@ class EchoCanceller {
     // another network.
     explicit EchoCanceller(const Config& config);
 
+    // Its parts refer to one another.
+    EchoCanceller(const EchoCanceller&) = delete;
+    EchoCanceller& operator=(const EchoCanceller&) = delete;
+
     std::size_t frame_samples() const noexcept { return frame_; }
     std::size_t far_channels() const noexcept { return config_.far_channels; }
     std::size_t latency_samples() const noexcept { return frame_; }
@@ -54,65 +57,39 @@ class EchoCanceller {
     // What the devices' timestamps say of the delay. Heeded until the model has found the echo by itself.
     void hint_delay(double delay_ms) noexcept;
 
-    const EchoStats& stats() const noexcept { return stats_; }
+    const EchoStats& stats() const noexcept { return state_.stats; }
     void reset() noexcept;
 
     // Of the last frame: what the model left of the microphone, the echo it predicted, and the far end as late as it.
-    std::span<const float> error() const noexcept { return error_; }
-    std::span<const float> echo() const noexcept { return echo_; }
+    std::span<const float> error() const noexcept { return filters_.error(); }
+    std::span<const float> echo() const noexcept { return filters_.echo(); }
     std::span<const float> far_heard() const noexcept { return far_heard_; }  // aligned; the mean of its channels
 
   private:
-    void realign(double begin, std::ptrdiff_t blocks) noexcept;
-    void follow_delay() noexcept;
-    void move_model(double found) noexcept;
-    void make_room_for_the_first_sound() noexcept;
-    void catch_a_jump() noexcept;
-    void expect_a_jump() noexcept;
-    void jump(double moved) noexcept;
-    bool still_works() const noexcept;
     void read_far() noexcept;
-    void read_far_anew() noexcept;
-    void predict(std::span<const float> microphone) noexcept;
-    void relearn_a_changed_path(std::span<const float> microphone) noexcept;
-    void follow_drift() noexcept;
-    void update_stats(std::span<const float> microphone, std::span<const float> out, float far_power) noexcept;
+    void predict() noexcept;
+    void update_stats(std::span<const float> out) noexcept;
+    void follow_the_path() noexcept;
+    void realign(const Placement::Order& order) noexcept;
 
     Config config_;
     std::size_t frame_;
     FarLine far_line_;
     Predistorter predistorter_;
     FarSpectra far_spectra_;
-    AdaptiveFilter filter_;
-    AdaptiveFilter fast_filter_;  // learns a changed room sooner, and is led astray sooner
-    AdaptiveFilter old_, older_;  // what was known some time ago, while it worked
-    DecimatedLines decimated_lines_;
-    DelayFinder delay_finder_;
-    JumpFinder jump_finder_;
-    FineAlignment fine_alignment_;
-    DriftTracker drift_tracker_;
+    FilterPair filters_;
+    Placement placement_;
     ResidualSuppressor suppressor_;
-    std::vector<float> far_sane_, far_mono_, far_aligned_, far_heard_, error_, echo_, fast_error_, fast_echo_;
+    EchoMeter meter_;
+    std::vector<float> far_sane_, far_mono_, far_aligned_, far_heard_;
     // The suppressor delays by a frame: what leaves is measured against the microphone of the same moment.
     std::vector<float> microphone_, delayed_microphone_;
-    double moment_ = 0.0;      // samples processed
-    double begin_ = 0.0;       // the delay at which the model begins, in samples
-    double placed_for_ = -1;   // the delay that it was placed for, or -1
-    double proposed_ = 0.0;    // the last delay that speaks against it
-    bool has_worked_ = false;  // the model has converged since it was placed
-    int kept_since_ = 0, memories_ = 0;
-    bool was_right_ = false;   // the model explained the microphone until now
-    int settling_frames_ = 0;  // since it has jumped
-    int frames_of_doubt_ = 0;  // for which the delay may have jumped
-    int working_frames_ = 0;   // of a model that begins close to the loudest sound
-    int proofs_ = 0;           // how much more often it was found than others
-    float microphone_power_ = 0.0f, error_power_ = 0.0f, out_power_ = 0.0f;
-    float recent_microphone_power_ = 0.0f, recent_error_power_ = 0.0f;
-    float recent_echo_power_ = 0.0f, explained_ = 0.0f;  // the predicted echo, and its product with the microphone
-    float slow_power_ = 0.0f, fast_power_ = 0.0f;        // of what the two filters leave
-    float quick_microphone_power_ = 0.0f, quick_error_power_ = 0.0f, quick_echo_power_ = 0.0f, overpredicted_ = 0.0f;
-    int since_relearning_ = 0, since_bending_ = 0;  // frames
-    EchoStats stats_;
+    struct State {
+        int frames_since_bending = 0;
+        bool has_converged = false;  // in this frame
+        EchoStats stats;
+    };
+    State state_;
 };
 
 }  // namespace spike

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "base/fft.hpp"
+#include "base/stft.hpp"
 #include "dsp/noise/log_mmse.hpp"
 #include "dsp/noise/speech_filter.hpp"
 
@@ -33,7 +33,7 @@ class NoiseSuppressor {
 
     std::size_t frame_samples() const noexcept { return frame_; }
     std::size_t streams() const noexcept { return streams_.size(); }
-    std::size_t latency_samples() const noexcept { return window_.size() - frame_; }
+    std::size_t latency_samples() const noexcept { return stft_.overlap(); }
 
     // One frame of 10 ms of each stream, one stream after the other. `out` may be `in`.
     void process(std::span<const float> in, std::span<float> out) noexcept;
@@ -49,16 +49,14 @@ class NoiseSuppressor {
 
   private:
     struct Stream {
-        std::vector<float> previous, overlap, real, imag;  // the first two: all of a window but one frame
+        explicit Stream(const Stft& stft) : in(stft), out(stft) {}
+        Stft::Analysis in;
+        Stft::Synthesis out;
     };
 
-    void analyse(Stream& stream, std::span<const float> in) noexcept;
-    void synthesise(Stream& stream, std::span<float> out) noexcept;
-
     std::size_t frame_;
-    RealFft fft_;
+    Stft stft_;
     float attenuation_db_ = 0.0f, least_gain_ = 0.0f, kept_ = 0.0f;
-    std::vector<float> window_, time_;
     std::vector<Stream> streams_;
     std::vector<LogMmse> classical_;
     std::optional<SpeechFilter> network_;

@@ -5,8 +5,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "base/window.hpp"
-
 namespace spike {
 namespace {
 
@@ -24,43 +22,35 @@ constexpr float active_probability = 0.6f;
 
 VoiceDetector::VoiceDetector(const Config& config)
     : frame_(static_cast<std::size_t>(std::max(config.sample_rate_hz, 0)) / 100),
-      fft_(config.sample_rate_hz >= 8000 && config.sample_rate_hz <= 48000 && config.sample_rate_hz % 100 == 0
-               ? 2 * frame_
-               : throw std::invalid_argument("sample_rate_hz must be a multiple of 100 from 8000 to 48000, not " +
-                                             std::to_string(config.sample_rate_hz))),
-      hangover_frames_(config.hangover_ms / 10),
-      window_(sqrt_hann(2 * frame_)) {
+      stft_(config.sample_rate_hz >= 8000 && config.sample_rate_hz <= 48000 && config.sample_rate_hz % 100 == 0
+                ? frame_
+                : throw std::invalid_argument("sample_rate_hz must be a multiple of 100 from 8000 to 48000, not " +
+                                              std::to_string(config.sample_rate_hz)),
+            2),
+      signal_(stft_),
+      hangover_frames_(config.hangover_ms / 10) {
     if (config.hangover_ms < 0) throw std::invalid_argument("hangover_ms must not be negative");
     for (std::size_t edge = 0; edge <= bands; ++edge)
         edges_[edge] =
             static_cast<std::size_t>(edges_hz[edge]) * 2 * frame_ / static_cast<std::size_t>(config.sample_rate_hz);
-    previous_.resize(frame_);
-    time_.resize(2 * frame_);
-    real_.resize(fft_.bins());
-    imag_.resize(fft_.bins());
     reset();
 }
 
 void VoiceDetector::reset() noexcept {
-    std::fill(previous_.begin(), previous_.end(), 0.0f);
+    signal_.reset();
     floor_db_.fill(quiet_db);
     probability_ = 0.0f;
     hangover_left_ = 0;
 }
 
 float VoiceDetector::process(std::span<const float> frame) noexcept {
-    for (std::size_t n = 0; n < frame_; ++n) {
-        time_[n] = previous_[n] * window_[n];
-        time_[frame_ + n] = frame[n] * window_[frame_ + n];
-        previous_[n] = frame[n];
-    }
-    fft_.forward(time_, real_, imag_);
+    stft_.analyse(frame, signal_);
+    const SpectrumView spectrum = signal_.spectrum;
     float snr_db = 0.0f;
     const float scale = 1.0f / (static_cast<float>(frame_) * static_cast<float>(frame_));
     for (std::size_t band = 0; band < bands; ++band) {
         float power = 1e-12f;
-        for (std::size_t k = edges_[band]; k < edges_[band + 1]; ++k)
-            power += scale * (real_[k] * real_[k] + imag_[k] * imag_[k]);
+        for (std::size_t k = edges_[band]; k < edges_[band + 1]; ++k) power += scale * spectrum.power(k);
         const float level_db = std::max(quiet_db, 10.0f * std::log10(power));
         float& floor_db = floor_db_[band];
         floor_db +=

@@ -4,9 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <span>
-#include <vector>
 
-#include "base/fft.hpp"
+#include "base/stft.hpp"
 
 namespace spike {
 
@@ -36,10 +35,10 @@ class VoiceDetector {
     static constexpr std::size_t bands = 4;
 
     std::size_t frame_;
-    RealFft fft_;
+    Stft stft_;
+    Stft::Analysis signal_;
     int hangover_frames_;
     std::array<std::size_t, bands + 1> edges_{};
-    std::vector<float> window_, previous_, time_, real_, imag_;
     std::array<float, bands> floor_db_{};
     float probability_ = 0.0f;
     int hangover_left_ = 0;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 
 #include "base/denormals.hpp"
-#include "dsp/power.hpp"
+#include "base/power.hpp"
 
 namespace spike {
 namespace {
@@ -37,59 +39,66 @@ CapturePipeline::CapturePipeline(const Config& config)
     : config_(config),
       frame_(static_cast<std::size_t>(std::max(config.sample_rate_hz, 0)) / 100),
       high_pass_(config.sample_rate_hz, high_pass_hz),
-      echo_canceller_({.sample_rate_hz = config.sample_rate_hz,
-                       .far_channels = config.far_channels,
-                       .weights = config.echo_weights}),
-      noise_suppressor_({.sample_rate_hz = config.sample_rate_hz, .weights = config.noise_weights}),
       voice_detector_({.sample_rate_hz = config.sample_rate_hz}),
-      work_(frame_),
-      late_powers_(std::max<std::size_t>(1, latency_samples() / std::max<std::size_t>(1, frame_))) {}
+      work_(frame_) {
+    if (config.far_channels < 1 || config.far_channels > 2)
+        throw std::invalid_argument("far_channels must be 1 or 2, not " + std::to_string(config.far_channels));
+    if (config.echo_cancellation)
+        echo_canceller_.emplace(EchoCanceller::Config{.sample_rate_hz = config.sample_rate_hz,
+                                                      .far_channels = config.far_channels,
+                                                      .weights = config.echo_weights});
+    if (config.noise_suppression)
+        noise_suppressor_.emplace(
+            NoiseSuppressor::Config{.sample_rate_hz = config.sample_rate_hz, .weights = config.noise_weights});
+    late_powers_.resize(std::max<std::size_t>(1, latency_samples() / frame_));
+}
 
 std::size_t CapturePipeline::latency_samples() const noexcept {
-    return (config_.echo_cancellation ? echo_canceller_.latency_samples() : 0) +
-           (config_.noise_suppression ? noise_suppressor_.latency_samples() : 0);
+    return (echo_canceller_ ? echo_canceller_->latency_samples() : 0) +
+           (noise_suppressor_ ? noise_suppressor_->latency_samples() : 0);
+}
+
+void CapturePipeline::hint_delay(double delay_ms) noexcept {
+    if (echo_canceller_) echo_canceller_->hint_delay(delay_ms);
 }
 
 void CapturePipeline::reset() noexcept {
     high_pass_.reset();
-    echo_canceller_.reset();
-    noise_suppressor_.reset();
+    if (echo_canceller_) echo_canceller_->reset();
+    if (noise_suppressor_) noise_suppressor_->reset();
     voice_detector_.reset();
     input_meter_.reset();
     output_meter_.reset();
-    evidence_ = 0.0f;
-    microphone_power_ = sent_power_ = 0.0f;
     std::fill(late_powers_.begin(), late_powers_.end(), 0.0f);
-    frames_left_ = voice_left_ = far_frames_left_ = 0;
-    stats_ = {};
+    state_ = {};
 }
 
 void CapturePipeline::follow_levels(std::span<const float> far, std::span<const float> out) noexcept {
     // What is sent now was in the microphone some frames ago.
-    const float heard_power = late_powers_[late_at_];
-    late_powers_[late_at_] = mean_power_heard_;
-    late_at_ = (late_at_ + 1) % late_powers_.size();
-    microphone_power_ += (1.0f - power_smoothing) * (heard_power - microphone_power_);
-    sent_power_ += (1.0f - power_smoothing) * (mean_power(out) - sent_power_);
-    far_frames_left_ = mean_power(far) > far_heard_power ? far_frames : std::max(0, far_frames_left_ - 1);
+    const float heard_power = late_powers_[state_.late_at];
+    late_powers_[state_.late_at] = state_.power_heard;
+    state_.late_at = (state_.late_at + 1) % late_powers_.size();
+    state_.microphone_power += (1.0f - power_smoothing) * (heard_power - state_.microphone_power);
+    state_.sent_power += (1.0f - power_smoothing) * (mean_power(out) - state_.sent_power);
+    state_.far_frames_left = mean_power(far) > far_heard_power ? far_frames : std::max(0, state_.far_frames_left - 1);
 }
 
 bool CapturePipeline::somebody_talks() noexcept {
-    if (!config_.echo_cancellation) return voice_detector_.active();
-    if (stats_.echo.delay_in_doubt) {  // what is heard may be the echo at another delay
-        evidence_ = 0.0f;
-        frames_left_ = voice_left_ = 0;
+    if (!echo_canceller_) return voice_detector_.active();
+    if (state_.stats.delay_in_doubt) {  // what is heard may be the echo at another delay
+        state_.evidence = 0.0f;
+        state_.gate_left = state_.voice_left = 0;
         return false;
     }
-    const bool is_alone = far_frames_left_ == 0;
-    const bool is_enough = is_alone || stats_.echo.share_left > least_share_left;
-    const float news = is_enough ? log_odds(stats_.echo.near_end) + odds_without_news : least_news;
-    evidence_ = std::clamp(evidence_ + std::clamp(news, least_news, most_news), 0.0f, most_evidence);
-    frames_left_ = evidence_ >= enough_evidence ? gate_frames : std::max(0, frames_left_ - 1);
-    const bool is_loud = is_alone || sent_power_ > least_share_sent * microphone_power_;
+    const bool is_alone = state_.far_frames_left == 0;
+    const bool is_enough = is_alone || state_.stats.share_left > least_share_left;
+    const float news = is_enough ? log_odds(state_.stats.near_end) + odds_without_news : least_news;
+    state_.evidence = std::clamp(state_.evidence + std::clamp(news, least_news, most_news), 0.0f, most_evidence);
+    state_.gate_left = state_.evidence >= enough_evidence ? gate_frames : std::max(0, state_.gate_left - 1);
+    const bool is_loud = is_alone || state_.sent_power > least_share_sent * state_.microphone_power;
     const bool is_voice = is_loud && voice_detector_.probability() > voice_probability;
-    voice_left_ = is_voice ? voice_frames : std::max(0, voice_left_ - 1);
-    return frames_left_ > 0 && voice_left_ > 0;
+    state_.voice_left = is_voice ? voice_frames : std::max(0, state_.voice_left - 1);
+    return state_.gate_left > 0 && state_.voice_left > 0;
 }
 
 void CapturePipeline::process(std::span<const float> microphone, std::span<const float> far,
@@ -98,19 +107,19 @@ void CapturePipeline::process(std::span<const float> microphone, std::span<const
     input_meter_.process(microphone);
     std::copy(microphone.begin(), microphone.end(), work_.begin());
     high_pass_.process(work_);
-    mean_power_heard_ = mean_power(work_);
-    if (config_.echo_cancellation) echo_canceller_.process(work_, far, work_);
-    if (config_.noise_suppression) noise_suppressor_.process(work_, work_);
+    state_.power_heard = mean_power(work_);
+    if (echo_canceller_) echo_canceller_->process(work_, far, work_);
+    if (noise_suppressor_) noise_suppressor_->process(work_, work_);
     std::copy(work_.begin(), work_.end(), out.begin());
     voice_detector_.process(out);
     output_meter_.process(out);
     follow_levels(far, out);
 
-    stats_.echo = echo_canceller_.stats();
-    stats_.speech_probability = voice_detector_.probability();
-    stats_.voice_active = somebody_talks();
-    stats_.input_level_dbfs = input_meter_.rms_dbfs();
-    stats_.output_level_dbfs = output_meter_.rms_dbfs();
+    if (echo_canceller_) static_cast<EchoStats&>(state_.stats) = echo_canceller_->stats();
+    state_.stats.speech_probability = voice_detector_.probability();
+    state_.stats.voice_active = somebody_talks();
+    state_.stats.input_level_dbfs = input_meter_.rms_dbfs();
+    state_.stats.output_level_dbfs = output_meter_.rms_dbfs();
 }
 
 }  // namespace spike

@@ -15,8 +15,7 @@
 
 namespace spike {
 
-struct CaptureStats {
-    EchoStats echo;
+struct CaptureStats : EchoStats {
     float speech_probability = 0.0f;  // in the cleaned signal
     bool voice_active = false;        // the near end talks; the own loudspeaker does not count
     float input_level_dbfs = LevelMeter::floor_dbfs;
@@ -45,10 +44,10 @@ class CapturePipeline {
     // One frame of 10 ms. `far` holds the far end's channels after one another. `out` may be `microphone`.
     void process(std::span<const float> microphone, std::span<const float> far, std::span<float> out) noexcept;
 
-    // As EchoCanceller::hint_delay.
-    void hint_delay(double delay_ms) noexcept { echo_canceller_.hint_delay(delay_ms); }
+    // As EchoCanceller::hint_delay; nothing where there is none.
+    void hint_delay(double delay_ms) noexcept;
 
-    const CaptureStats& stats() const noexcept { return stats_; }
+    const CaptureStats& stats() const noexcept { return state_.stats; }
     void reset() noexcept;
 
   private:
@@ -58,17 +57,20 @@ class CapturePipeline {
     Config config_;
     std::size_t frame_;
     HighPass high_pass_;
-    EchoCanceller echo_canceller_;
-    NoiseSuppressor noise_suppressor_;
+    std::optional<EchoCanceller> echo_canceller_;
+    std::optional<NoiseSuppressor> noise_suppressor_;
     VoiceDetector voice_detector_;
     LevelMeter input_meter_, output_meter_;
     std::vector<float> work_, late_powers_;  // a frame; the microphone's power in each of the last ones
-    std::size_t late_at_ = 0;
-    float mean_power_heard_ = 0.0f, microphone_power_ = 0.0f, sent_power_ = 0.0f;
-    int far_frames_left_ = 0, voice_left_ = 0;  // for which the far end and a voice still count as heard
-    float evidence_ = 0.0f;                     // log odds of a near end, of late
-    int frames_left_ = 0;                       // for which the gate stays open
-    CaptureStats stats_;
+    struct State {
+        std::size_t late_at = 0;
+        float power_heard = 0.0f, microphone_power = 0.0f, sent_power = 0.0f;
+        int far_frames_left = 0, voice_left = 0;  // for which the far end and a voice still count as heard
+        float evidence = 0.0f;                    // log odds of a near end, of late
+        int gate_left = 0;                        // frames for which the gate stays open
+        CaptureStats stats;
+    };
+    State state_;
 };
 
 }  // namespace spike

@@ -25,8 +25,8 @@ TEST_CASE("the FFT agrees with the definition of the transform") {
         CAPTURE(size);
         spike::RealFft fft(size);
         const auto time = noise(size);
-        std::vector<float> real(fft.bins()), imag(fft.bins());
-        fft.forward(time, real, imag);
+        spike::Spectrum spectrum(fft.bins());
+        fft.forward(time, spectrum);
         for (std::size_t k = 0; k < fft.bins(); ++k) {
             double expected_real = 0.0, expected_imag = 0.0;
             for (std::size_t n = 0; n < size; ++n) {
@@ -36,8 +36,8 @@ TEST_CASE("the FFT agrees with the definition of the transform") {
                 expected_imag += time[n] * std::sin(angle);
             }
             const double tolerance = 3e-6 * static_cast<double>(size);
-            CHECK(std::abs(real[k] - expected_real) < tolerance);
-            CHECK(std::abs(imag[k] - expected_imag) < tolerance);
+            CHECK(std::abs(spectrum.real[k] - expected_real) < tolerance);
+            CHECK(std::abs(spectrum.imag[k] - expected_imag) < tolerance);
         }
     }
 }
@@ -47,9 +47,10 @@ TEST_CASE("the inverse FFT brings the samples back") {
         CAPTURE(size);
         spike::RealFft fft(size);
         const auto time = noise(size);
-        std::vector<float> real(fft.bins()), imag(fft.bins()), back(size);
-        fft.forward(time, real, imag);
-        fft.inverse(real, imag, back);
+        spike::Spectrum spectrum(fft.bins());
+        std::vector<float> back(size);
+        fft.forward(time, spectrum);
+        fft.inverse(spectrum, back);
         for (std::size_t n = 0; n < size; ++n) CHECK(std::abs(back[n] - time[n]) < 2e-5f);
     }
 }

@@ -8,8 +8,8 @@
 
 #include "base/aligned.hpp"
 #include "base/cpu.hpp"
-#include "dsp/echo/partition.hpp"
-#include "dsp/resampler/convolution.hpp"
+#include "dsp/echo/partition_kernels.hpp"
+#include "dsp/resampler/convolution_kernels.hpp"
 
 namespace {
 
@@ -32,9 +32,9 @@ TEST_CASE_TEMPLATE("convolutions agree to rounding, whatever their number", Real
     const spike::FilterBank<Real> bank{rows.data(), taps, 1.0};
     const auto kernels_of = [](spike::Isa isa) -> const spike::Convolution<Real>& {
         if constexpr (std::is_same_v<Real, float>)
-            return spike::convolutions(isa).single_precision;
+            return spike::convolution_kernels(isa).single_precision;
         else
-            return spike::convolutions(isa).double_precision;
+            return spike::convolution_kernels(isa).double_precision;
     };
     using Kernels = spike::Convolution<Real>;
     struct Case {
@@ -69,9 +69,9 @@ TEST_CASE("samples are kept as inputs, and what is no number as silence") {
     for (const auto isa : {spike::Isa::baseline, spike::Isa::avx2, spike::Isa::avx512, spike::Isa::neon}) {
         if (!spike::supports(isa)) continue;
         std::vector<float> kept(count, 9.0f);
-        spike::convolutions(isa).single_precision.keep(samples.data(), count, kept.data());
+        spike::convolution_kernels(isa).single_precision.keep(samples.data(), count, kept.data());
         for (std::size_t n = 0; n < count; ++n) CHECK(kept[n] == (std::isfinite(samples[n]) ? samples[n] : 0.0f));
-        spike::convolutions(isa).single_precision.keep(integers.data(), count, kept.data());
+        spike::convolution_kernels(isa).single_precision.keep(integers.data(), count, kept.data());
         CHECK(std::all_of(kept.begin(), kept.end(), [](float sample) { return sample == -0.25f; }));
     }
 }
@@ -88,12 +88,12 @@ TEST_CASE("the adaptive filter's loops agree to rounding") {
     const auto xr = values(), xi = values(), gr = values(), gi = values(), share = values();
     const auto w = values();
     const auto run = [&](spike::Isa isa) {
-        const auto& loops = spike::partition_loops(isa);
+        const auto& kernels = spike::partition_kernels(isa);
         std::vector<std::vector<float>> state(6, w);
-        loops.predict({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
-                      {state[3].data(), state[4].data(), state[5].data()}, bins);
-        loops.adapt({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
-                    {gr.data(), gi.data(), share.data()}, 0.999f, bins);
+        kernels.predict({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
+                        {state[3].data(), state[4].data(), state[5].data()}, bins);
+        kernels.adapt({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
+                      {gr.data(), gi.data(), share.data()}, 0.999f, bins);
         return state;
     };
     const auto expected = run(spike::Isa::baseline);

@@ -208,30 +208,12 @@ class VoiceDetector:
     @property
     def probability(self) -> float:
         ...
-class CaptureStats:
+class CaptureStats(EchoStats):
     """
     By-products of the capture pipeline, as of the last frame.
     """
     @property
-    def converged(self) -> bool:
-        ...
-    @property
-    def delay_ms(self) -> float:
-        ...
-    @property
-    def double_talk(self) -> float:
-        ...
-    @property
-    def drift_ppm(self) -> float:
-        ...
-    @property
-    def erle_db(self) -> float:
-        ...
-    @property
     def input_level_dbfs(self) -> float:
-        ...
-    @property
-    def near_end(self) -> float:
         ...
     @property
     def output_level_dbfs(self) -> float:

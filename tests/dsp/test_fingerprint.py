@@ -12,8 +12,8 @@ import fingerprint
 import numpy as np
 import pytest
 
-# A network's numbers are rounded to 8 bits on their way in: where two instruction sets differ by a rounding error, one of
-# them may take the next step.
+# A network's numbers are rounded to 8 bits on their way in: where two instruction sets differ by a rounding error, one
+# of them may take the next step.
 MOST_DB, MOST_NEURAL_DB = -100.0, -20.0
 
 

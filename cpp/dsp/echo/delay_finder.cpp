@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "dsp/power.hpp"
+#include "base/power.hpp"
 
 namespace spike {
 namespace {
@@ -25,33 +25,31 @@ DelayFinder::DelayFinder(const DecimatedLines& lines)
       window_(hop_samples),
       max_lag_(lines.max_lag()),
       fft_(quick_fft_size(2 * hop_samples + max_lag_)),
-      time_(fft_.size()) {
-    for (auto* spectrum :
-         {&far_real_, &far_imag_, &microphone_real_, &microphone_imag_, &cross_real_, &cross_imag_, &far_power_})
-        spectrum->resize(fft_.bins());
-}
+      time_(fft_.size()),
+      far_(fft_.bins()),
+      microphone_(fft_.bins()),
+      cross_(fft_.bins()),
+      far_power_(fft_.bins()) {}
 
 void DelayFinder::reset() noexcept {
-    for (auto* buffer : {&cross_real_, &cross_imag_, &far_power_}) std::fill(buffer->begin(), buffer->end(), 0.0f);
-    filled_ = 0;
-    drifted_ = 0.0;
-    candidate_ = nowhere;
-    agreed_ = 0;
+    cross_.clear();
+    std::ranges::fill(far_power_, 0.0f);
+    state_ = {};
 }
 
-void DelayFinder::drift(double samples) noexcept { drifted_ += samples / static_cast<double>(factor_); }
+void DelayFinder::drift(double samples) noexcept { state_.drifted += samples / static_cast<double>(factor_); }
 
 void DelayFinder::move_evidence() noexcept {
     // A later echo lies at an earlier position of time_: see correlate().
-    const double angle = 2.0 * std::numbers::pi * drifted_ / static_cast<double>(fft_.size());
-    drifted_ = 0.0;
+    const double angle = 2.0 * std::numbers::pi * state_.drifted / static_cast<double>(fft_.size());
+    state_.drifted = 0.0;
     const auto step_real = std::cos(angle), step_imag = std::sin(angle);
     double real = 1.0, imag = 0.0;
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const auto turn_real = static_cast<float>(real), turn_imag = static_cast<float>(imag);
-        const float old_real = cross_real_[k];
-        cross_real_[k] = old_real * turn_real - cross_imag_[k] * turn_imag;
-        cross_imag_[k] = old_real * turn_imag + cross_imag_[k] * turn_real;
+        const float old_real = cross_.real[k];
+        cross_.real[k] = old_real * turn_real - cross_.imag[k] * turn_imag;
+        cross_.imag[k] = old_real * turn_imag + cross_.imag[k] * turn_real;
         const double next = real * step_real - imag * step_imag;
         imag = real * step_imag + imag * step_real;
         real = next;
@@ -59,9 +57,9 @@ void DelayFinder::move_evidence() noexcept {
 }
 
 std::optional<double> DelayFinder::process() noexcept {
-    filled_ += lines_->new_samples();
-    if (filled_ < hop_samples) return std::nullopt;
-    filled_ = 0;
+    state_.filled += lines_->new_samples();
+    if (state_.filled < hop_samples) return std::nullopt;
+    state_.filled = 0;
     return correlate();
 }
 
@@ -78,27 +76,27 @@ std::optional<double> DelayFinder::correlate() noexcept {
     if (mean_power(far.last(window_)) < silence_power || mean_power(microphone) < silence_power) return std::nullopt;
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(far.begin(), far.end(), time_.begin());
-    fft_.forward(time_, far_real_, far_imag_);
+    fft_.forward(time_, far_);
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(microphone.begin(), microphone.end(), time_.begin());
-    fft_.forward(time_, microphone_real_, microphone_imag_);
-    if (drifted_ != 0.0) move_evidence();
+    fft_.forward(time_, microphone_);
+    if (state_.drifted != 0.0) move_evidence();
     float mean_far_power = 0.0f;
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        const float real = far_real_[k] * microphone_real_[k] + far_imag_[k] * microphone_imag_[k];
-        const float imag = far_imag_[k] * microphone_real_[k] - far_real_[k] * microphone_imag_[k];
-        const float power = far_real_[k] * far_real_[k] + far_imag_[k] * far_imag_[k];
-        cross_real_[k] = forgetting * cross_real_[k] + (1.0f - forgetting) * real;
-        cross_imag_[k] = forgetting * cross_imag_[k] + (1.0f - forgetting) * imag;
+        const float real = far_.real[k] * microphone_.real[k] + far_.imag[k] * microphone_.imag[k];
+        const float imag = far_.imag[k] * microphone_.real[k] - far_.real[k] * microphone_.imag[k];
+        const float power = far_.power(k);
+        cross_.real[k] = forgetting * cross_.real[k] + (1.0f - forgetting) * real;
+        cross_.imag[k] = forgetting * cross_.imag[k] + (1.0f - forgetting) * imag;
         far_power_[k] = forgetting * far_power_[k] + (1.0f - forgetting) * power;
         mean_far_power += far_power_[k] / static_cast<float>(fft_.bins());
     }
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float scale = 1.0f / (far_power_[k] + regularisation * mean_far_power);
-        far_real_[k] = cross_real_[k] * scale;
-        far_imag_[k] = cross_imag_[k] * scale;
+        far_.real[k] = cross_.real[k] * scale;
+        far_.imag[k] = cross_.imag[k] * scale;
     }
-    fft_.inverse(far_real_, far_imag_, time_);
+    fft_.inverse(far_, time_);
 
     // The microphone's window lies at the end of the far history: position max_lag is delay 0, position 0 max_lag.
     std::size_t best = 0;
@@ -109,10 +107,10 @@ std::optional<double> DelayFinder::correlate() noexcept {
         if (magnitude(lag) > magnitude(best)) best = lag;
     }
     const bool sure = magnitude(best) * static_cast<float>(max_lag_ + 1) > sure_ratio * sum;
-    const std::size_t apart = best > candidate_ ? best - candidate_ : candidate_ - best;
-    agreed_ = sure && apart <= same_samples ? agreed_ + 1 : 0;
-    candidate_ = best;
-    if (agreed_ < agreements) return std::nullopt;
+    const std::size_t apart = best > state_.candidate ? best - state_.candidate : state_.candidate - best;
+    state_.agreed = sure && apart <= same_samples ? state_.agreed + 1 : 0;
+    state_.candidate = best;
+    if (state_.agreed < agreements) return std::nullopt;
     return (static_cast<double>(best) + peak_offset(best)) * static_cast<double>(factor_);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fft.hpp"
+#include "base/spectrum.hpp"
 #include "dsp/echo/decimated_lines.hpp"
 
 namespace spike {
@@ -32,6 +33,7 @@ class DelayFinder {
   private:
     static constexpr std::size_t nowhere = std::size_t{1} << 31;  // as a candidate: no peak is near
 
+    void move_evidence() noexcept;
     std::optional<double> correlate() noexcept;
     double peak_offset(std::size_t lag) const noexcept;  // of the parabola through a peak, in lags
 
@@ -41,13 +43,15 @@ class DelayFinder {
     std::size_t max_lag_;  // decimated
     RealFft fft_;
     std::vector<float> time_;
-    std::vector<float> far_real_, far_imag_, microphone_real_, microphone_imag_, cross_real_, cross_imag_, far_power_;
-    void move_evidence() noexcept;
-
-    double drifted_ = 0.0;  // since the last correlation, decimated
-    std::size_t filled_ = 0;
-    std::size_t candidate_ = nowhere;
-    int agreed_ = 0;
+    Spectrum far_, microphone_, cross_;
+    std::vector<float> far_power_;
+    struct State {
+        double drifted = 0.0;  // since the last correlation, decimated
+        std::size_t filled = 0;
+        std::size_t candidate = nowhere;
+        int agreed = 0;
+    };
+    State state_;
 };
 
 }  // namespace spike

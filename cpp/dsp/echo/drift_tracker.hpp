@@ -3,7 +3,8 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
+
+#include "base/spectrum.hpp"
 
 namespace spike {
 
@@ -14,20 +15,19 @@ class DriftTracker {
   public:
     DriftTracker(std::size_t block_samples, int sample_rate_hz);
 
-    // Spectra of one block of what is left of the microphone, and of the predicted echo, planar.
-    void process(std::span<const float> error_real, std::span<const float> error_imag, std::span<const float> echo_real,
-                 std::span<const float> echo_imag, bool trusted) noexcept;
+    // Spectra of one block of what is left of the microphone, and of the predicted echo.
+    void process(SpectrumView error, SpectrumView echo, bool trusted) noexcept;
 
     // A delay in samples that was found `moment` samples into the stream: a coarse drift is seen on a run of them.
     void observe_delay(double moment, double delay) noexcept;
 
     // By how much of a sample the echo comes earlier with each sample, in millionths.
-    float drift_ppm() const noexcept { return static_cast<float>(1e6 * drift_); }
+    float drift_ppm() const noexcept { return static_cast<float>(1e6 * state_.drift); }
 
     // The same as a change of delay per sample; 0 until it is sure that there is one.
-    double delay_step() const noexcept { return engaged_ ? -drift_ : 0.0; }
+    double delay_step() const noexcept { return state_.engaged ? -state_.drift : 0.0; }
 
-    void reset() noexcept;
+    void reset() noexcept { state_ = {}; }
 
   private:
     struct Line {
@@ -40,13 +40,16 @@ class DriftTracker {
 
     std::size_t from_, to_;  // bins
     float radians_per_bin_;
-    double late_ = 0.0, information_ = 0.0;  // sums over some blocks
     double block_samples_, rate_hz_;
-    int blocks_ = 0;
-    double drift_ = 0.0;
-    bool engaged_ = false;  // there has been a drift that is worth undoing
-    std::array<double, run> moments_{}, delays_{};
-    std::size_t seen_ = 0;
+    struct State {
+        double late = 0.0, information = 0.0;  // sums over some blocks
+        int blocks = 0;
+        double drift = 0.0;
+        bool engaged = false;  // there has been a drift that is worth undoing
+        std::array<double, run> moments{}, delays{};
+        std::size_t seen = 0;
+    };
+    State state_;
 };
 
 }  // namespace spike

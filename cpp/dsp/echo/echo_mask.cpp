@@ -34,8 +34,7 @@ EchoMask::EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_sam
       scale_(1.0f / static_cast<float>(block_samples * block_samples)),
       advance_(phase_bins, 0.5, scale_),
       kernels_(&neural_kernels(active_isa())),
-      past_real_(low_bins),
-      past_imag_(low_bins) {
+      past_(low_bins) {
     network_.require({6 * bands + 2 * phase_bins, bands, 2 * taps * low_bins}, "the echo mask");
     reset();
 }
@@ -43,7 +42,7 @@ EchoMask::EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_sam
 void EchoMask::reset() noexcept {
     network_.reset();
     near_level_.heard = far_level_.heard = false;
-    for (auto* past : {&past_real_, &past_imag_}) std::ranges::fill(*past, 0.0f);
+    past_.clear();
 }
 
 float EchoMask::RunningLevel::follow(std::span<const float> bands_db) noexcept {
@@ -55,17 +54,16 @@ float EchoMask::RunningLevel::follow(std::span<const float> bands_db) noexcept {
     return mean_db;
 }
 
-void EchoMask::hear_levels(const Spectrum& spectrum, std::span<float> powers) const noexcept {
+void EchoMask::hear_levels(SpectrumView spectrum, std::span<float> powers) const noexcept {
     for (std::size_t band = 0; band < bands; ++band) {
         float sum = 0.0f;
-        for (std::size_t k = edges[band]; k < edges[band + 1]; ++k)
-            sum += spectrum.real[k] * spectrum.real[k] + spectrum.imag[k] * spectrum.imag[k];
+        for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) sum += spectrum.power(k);
         powers[band] = scale_ * sum / static_cast<float>(edges[band + 1] - edges[band]);
     }
 }
 
 // `features` begin with the powers of the bands; the products come after.
-void EchoMask::hear_likeness(const Spectrum& error, const Spectrum& echo, std::span<float> features) const noexcept {
+void EchoMask::hear_likeness(SpectrumView error, SpectrumView echo, std::span<float> features) const noexcept {
     for (std::size_t band = 0; band < bands; ++band) {
         float real = 0.0f, imag = 0.0f;  // error times the echo's conjugate
         for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
@@ -80,14 +78,13 @@ void EchoMask::hear_likeness(const Spectrum& error, const Spectrum& echo, std::s
     }
 }
 
-void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo,
-                    const Spectrum& far) noexcept {
+void EchoMask::hear(const Block& block) noexcept {
     const auto features = network_.features(0);
-    const Spectrum* const signals[] = {&microphone, &error, &echo, &far};
-    for (std::size_t signal = 0; signal < 4; ++signal)
-        hear_levels(*signals[signal], features.subspan(signal * bands, bands));
-    hear_likeness(error, echo, features);
-    advance_.hear(error, past(), features.subspan(6 * bands));
+    const std::array signals{block.microphone, block.error, block.echo, block.far};
+    for (std::size_t signal = 0; signal < signals.size(); ++signal)
+        hear_levels(signals[signal], features.subspan(signal * bands, bands));
+    hear_likeness(block.error, block.echo, features);
+    advance_.hear(block.error, past_, features.subspan(6 * bands));
     kernels_->decibels(features.data(), 4 * bands);
     const float near_db = near_level_.follow(features.first(bands));
     const float far_db = far_level_.follow(features.subspan(3 * bands, bands));
@@ -97,27 +94,23 @@ void EchoMask::hear(const Spectrum& microphone, const Spectrum& error, const Spe
     }
 }
 
-void EchoMask::keep(const Spectrum& error, const Spectrum& echo, std::span<float> real,
-                    std::span<float> imag) noexcept {
-    std::copy_n(error.real.begin(), bins, real.begin());
-    std::copy_n(error.imag.begin(), bins, imag.begin());
-    const Spectrum heard[taps] = {error, past(), echo};
+void EchoMask::keep(SpectrumView error, SpectrumView echo, SpectrumSpan kept) noexcept {
+    copy(error.first(bins), kept);
+    const std::array<SpectrumView, taps> heard{error, past_, echo};
     for (std::size_t tap = 0; tap < taps; ++tap)
-        add_filtered(heard[tap], network_.filters(0).subspan(tap * low_bins), taps * low_bins, low_bins, real, imag);
+        add_filtered(heard[tap], network_.filters(0).subspan(tap * low_bins), taps * low_bins, low_bins, kept);
     for (std::size_t band = 0; band < bands; ++band)
         for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
-            real[k] *= gains()[band];
-            imag[k] *= gains()[band];
+            kept.real[k] *= gains()[band];
+            kept.imag[k] *= gains()[band];
         }
-    std::copy_n(error.real.begin(), low_bins, past_real_.begin());
-    std::copy_n(error.imag.begin(), low_bins, past_imag_.begin());
+    copy(error.first(low_bins), past_);
 }
 
-void EchoMask::process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far,
-                       std::span<float> real, std::span<float> imag) noexcept {
-    hear(microphone, error, echo, far);
+void EchoMask::process(const Block& block, SpectrumSpan kept) noexcept {
+    hear(block);
     network_.think();
-    keep(error, echo, real, imag);
+    keep(block.error, block.echo, kept);
 }
 
 }  // namespace spike

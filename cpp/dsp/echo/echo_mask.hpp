@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <vector>
 
+#include "base/spectrum.hpp"
 #include "dsp/neural/mask_network.hpp"
-#include "dsp/neural/spectrum.hpp"
+#include "dsp/neural/spectral_steps.hpp"
 
 namespace spike {
 
@@ -24,9 +24,13 @@ class EchoMask {
     // network.
     EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples);
 
-    // Spectra of one block of at least `bins` bins each, 50 Hz apart. Writes what is kept of the error's first `bins`.
-    void process(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far,
-                 std::span<float> real, std::span<float> imag) noexcept;
+    // Spectra of one block, 50 Hz apart, of at least `bins` bins each.
+    struct Block {
+        SpectrumView microphone, error, echo, far;
+    };
+
+    // Writes what is kept of the error's first `bins`.
+    void process(const Block& block, SpectrumSpan kept) noexcept;
 
     // Of that block's bands, the last one up to 8 kHz.
     std::span<const float> gains() const noexcept { return network_.gains(0); }
@@ -42,19 +46,17 @@ class EchoMask {
         float follow(std::span<const float> bands_db) noexcept;
     };
 
-    void hear(const Spectrum& microphone, const Spectrum& error, const Spectrum& echo, const Spectrum& far) noexcept;
-    void hear_levels(const Spectrum& spectrum, std::span<float> powers) const noexcept;
-    void hear_likeness(const Spectrum& error, const Spectrum& echo, std::span<float> features) const noexcept;
-    void keep(const Spectrum& error, const Spectrum& echo, std::span<float> real, std::span<float> imag) noexcept;
-
-    Spectrum past() const noexcept { return {past_real_, past_imag_}; }
+    void hear(const Block& block) noexcept;
+    void hear_levels(SpectrumView spectrum, std::span<float> powers) const noexcept;
+    void hear_likeness(SpectrumView error, SpectrumView echo, std::span<float> features) const noexcept;
+    void keep(SpectrumView error, SpectrumView echo, SpectrumSpan kept) noexcept;
 
     MaskNetwork network_;
     float scale_;  // of a power, to that of a sine of amplitude 1
     PhaseAdvance advance_;
     const NeuralKernels* kernels_;
     RunningLevel near_level_{-80.0f}, far_level_{-60.0f};
-    std::vector<float> past_real_, past_imag_;  // the error's low bins a block ago
+    Spectrum past_;  // the error's low bins a block ago
 };
 
 }  // namespace spike

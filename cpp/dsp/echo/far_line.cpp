@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "dsp/resampler/interpolation_filter.hpp"
+#include "base/interpolation_filter.hpp"
 
 namespace spike {
 namespace {

@@ -8,7 +8,7 @@
 namespace spike {
 
 // The far end's last second or so. A delay that drifts is a position that moves by less than a sample a block: what is
-// read is then interpolated by a windowed sinc (the table of cpp/dsp/resampler), so that the clocks of a loudspeaker
+// read is then interpolated by a windowed sinc (base/interpolation_filter.hpp), so that the clocks of a loudspeaker
 // and a microphone need not agree.
 class FarLine {
   public:

@@ -10,24 +10,22 @@ FarSpectra::FarSpectra(std::size_t block_samples, std::size_t partitions, std::s
       channels_(channels),
       bins_(block_samples + 1),
       fft_(2 * block_samples),
-      real_(channels * partitions * bins_),
-      imag_(channels * partitions * bins_),
+      spectra_(bins_, channels * partitions),
       previous_(channels * block_samples),
       time_(2 * block_samples) {}
 
 void FarSpectra::reset() noexcept {
-    for (auto* buffer : {&real_, &imag_, &previous_}) std::fill(buffer->begin(), buffer->end(), 0.0f);
+    spectra_.clear();
+    std::ranges::fill(previous_, 0.0f);
     newest_ = 0;
 }
 
-FarSpectrum FarSpectra::at(std::size_t channel, std::size_t partition) const noexcept {
-    const std::size_t row = channel * partitions_ + (newest_ + partition) % partitions_;
-    return {real_.data() + row * bins_, imag_.data() + row * bins_};
+SpectrumView FarSpectra::at(std::size_t channel, std::size_t partition) const noexcept {
+    return spectra_.row(channel * partitions_ + (newest_ + partition) % partitions_, bins_);
 }
 
 void FarSpectra::store(std::size_t channel, std::size_t partition) noexcept {
-    const std::size_t row = channel * partitions_ + (newest_ + partition) % partitions_;
-    fft_.forward(time_, std::span(real_).subspan(row * bins_, bins_), std::span(imag_).subspan(row * bins_, bins_));
+    fft_.forward(time_, spectra_.row(channel * partitions_ + (newest_ + partition) % partitions_, bins_));
 }
 
 void FarSpectra::push(std::span<const float> far) noexcept {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/fft.hpp"
-#include "dsp/echo/partition.hpp"
+#include "base/spectrum.hpp"
 
 namespace spike {
 
@@ -34,7 +34,7 @@ class FarSpectra {
     }
 
     // Two blocks, of which the later one is `partition` blocks old.
-    FarSpectrum at(std::size_t channel, std::size_t partition) const noexcept;
+    SpectrumView at(std::size_t channel, std::size_t partition) const noexcept;
 
     void reset() noexcept;
 
@@ -45,7 +45,8 @@ class FarSpectra {
     std::size_t block_, partitions_, channels_, bins_;
     RealFft fft_;
     std::size_t newest_ = 0;
-    std::vector<float> real_, imag_, previous_, time_;
+    Spectrum spectra_;  // rows
+    std::vector<float> previous_, time_;
 };
 
 }  // namespace spike

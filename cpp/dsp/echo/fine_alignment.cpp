@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "dsp/echo/decimated_lines.hpp"
-#include "dsp/echo/spectral_product.hpp"
 
 namespace spike {
 namespace {
@@ -19,9 +18,9 @@ FineAlignment::FineAlignment(const FarLine& line, const Config& config)
       fft_(quick_fft_size(blocks * config.block_samples + 2 * config.reach_samples + config.response_samples)),
       microphone_(blocks * config.block_samples),
       echo_(fft_.size()),
-      time_(fft_.size()) {
-    for (auto* values : {&far_real_, &far_imag_, &response_real_, &response_imag_}) values->resize(fft_.bins());
-}
+      time_(fft_.size()),
+      far_(fft_.bins()),
+      response_(fft_.bins()) {}
 
 void FineAlignment::reset() noexcept { std::fill(microphone_.begin(), microphone_.end(), 0.0f); }
 
@@ -38,12 +37,12 @@ void FineAlignment::predict(std::span<const float> response, double begin) noexc
         line_->read(channel, 0, begin - static_cast<double>(config_.reach_samples), 0.0, echo_);
         for (std::size_t n = 0; n < time_.size(); ++n) time_[n] += echo_[n] / static_cast<float>(config_.channels);
     }
-    fft_.forward(time_, far_real_, far_imag_);
+    fft_.forward(time_, far_);
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(response.begin(), response.end(), time_.begin());
-    fft_.forward(time_, response_real_, response_imag_);
-    multiply_spectrum(far_real_, far_imag_, response_real_, response_imag_);
-    fft_.inverse(far_real_, far_imag_, echo_);
+    fft_.forward(time_, response_);
+    multiply(far_, response_);
+    fft_.inverse(far_, echo_);
 }
 
 // `shift` 0 is the earliest.

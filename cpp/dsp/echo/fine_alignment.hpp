@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/fft.hpp"
+#include "base/spectrum.hpp"
 #include "dsp/echo/far_line.hpp"
 
 namespace spike {
@@ -38,7 +39,7 @@ class FineAlignment {
     Config config_;
     RealFft fft_;
     std::vector<float> microphone_, echo_, time_;
-    std::vector<float> far_real_, far_imag_, response_real_, response_imag_;
+    Spectrum far_, response_;
 };
 
 }  // namespace spike

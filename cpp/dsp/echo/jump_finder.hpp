@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fft.hpp"
+#include "base/spectrum.hpp"
 #include "dsp/echo/decimated_lines.hpp"
 
 namespace spike {
@@ -30,7 +31,7 @@ class JumpFinder {
     std::optional<double> look(double begin) noexcept;
 
     // Another delay than the model's explains the microphone better, as of the last look.
-    bool is_elsewhere() const noexcept { return is_elsewhere_; }
+    bool is_elsewhere() const noexcept { return state_.is_elsewhere; }
 
     void reset() noexcept;
 
@@ -55,14 +56,17 @@ class JumpFinder {
     Decimator decimator_;
     double offset_ = 0.0;  // of a lag from the delay that it stands for
     std::vector<float> response_, kept_, time_, echo_;
-    std::vector<float> model_real_, model_imag_, echo_real_, echo_imag_, microphone_real_, microphone_imag_;
+    Spectrum model_, echo_spectrum_, microphone_;
     std::vector<float> echo_power_, microphone_power_;
     std::vector<double> energy_;   // of the whitened prediction up to each sample
     std::vector<float> likeness_;  // at each delay, the longest first; averaged over the looks
-    float weight_ = 0.0f;          // that the average has so far
-    double moved_ = 0.0;
-    float evidence_ = 0.0f;
-    bool is_elsewhere_ = false;
+    struct State {
+        float weight = 0.0f;  // that the average has so far
+        double moved = 0.0;
+        float evidence = 0.0f;
+        bool is_elsewhere = false;
+    };
+    State state_;
 };
 
 }  // namespace spike

@@ -1,5 +1,5 @@
 // Compiled once per instruction set. The compiler believes __restrict on parameters only, hence the inner functions.
-#include "dsp/echo/partition.hpp"
+#include "dsp/echo/partition_kernels.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
@@ -26,16 +26,16 @@ void adapt_bins(const float* __restrict xr, const float* __restrict xi, const fl
     }
 }
 
-void predict(FarSpectrum far, Coefficients w, Prediction sum, std::size_t bins) noexcept {
+void predict(PlanarIn far, Coefficients w, Prediction sum, std::size_t bins) noexcept {
     predict_bins(far.real, far.imag, w.real, w.imag, w.variance, sum.real, sum.imag, sum.residual_power, bins);
 }
 
-void adapt(FarSpectrum far, Coefficients w, Correction error, float keep, std::size_t bins) noexcept {
+void adapt(PlanarIn far, Coefficients w, Correction error, float keep, std::size_t bins) noexcept {
     adapt_bins(far.real, far.imag, error.real, error.imag, error.share, w.real, w.imag, w.variance, keep, bins);
 }
 
 }  // namespace
 
-const PartitionLoops partition_loops_variant{&predict, &adapt};
+const PartitionKernels partition_kernels_variant{&predict, &adapt};
 
 }  // namespace spike::SPIKE_ISA

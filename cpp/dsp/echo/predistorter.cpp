@@ -9,10 +9,10 @@ namespace {
 // Each branch is zero below this share of the peak; the last is even.
 constexpr std::array<float, Predistorter::branches> knots{0.2f, 0.45f, 0.1f};
 constexpr std::size_t even_branch = 2;
-constexpr float first_peak = 0.05f, peak_decay = 0.99998f;  // of a block
-constexpr std::size_t partitions = 8;                       // of the echo path that are heard: most of its power
-constexpr double memory = 0.999;     // of what was learned before, from time to time that it learns
-constexpr double reluctance = 40.0;  // to bend anything: counts as so many bins full of branch against it
+constexpr float peak_decay = 0.99998f;  // of a block
+constexpr std::size_t partitions = 8;   // of the echo path that are heard: most of its power
+constexpr double memory = 0.999;        // of what was learned before, from time to time that it learns
+constexpr double reluctance = 40.0;     // to bend anything: counts as so many bins full of branch against it
 // So much has been heard, and no branch is worth more: then it listens for some blocks of each cycle.
 constexpr double proven = 25.0 * reluctance;
 constexpr float nearly_nothing = 0.05f;
@@ -31,22 +31,17 @@ Predistorter::Predistorter(std::size_t block_samples, std::size_t channels)
       channels_(channels),
       spectra_(block_samples, partitions, channels * branches),
       bins_(std::min(spectra_.bins(), most_bins)),
-      peak_(first_peak),
       blocks_(channels * branches * block_samples),
-      real_(branches * bins_),
-      imag_(branches * bins_),
-      importance_(bins_) {}
+      importance_(bins_),
+      echoes_(bins_, branches) {}
 
 void Predistorter::reset() noexcept {
     spectra_.reset();
-    peak_ = first_peak;
-    weights_.fill(0.0f);
-    correlations_ = {};
-    known_blocks_ = cycle_ = 0;
+    state_ = {};
 }
 
 void Predistorter::branch(std::size_t index, std::span<const float> samples, std::span<float> out) const noexcept {
-    const float knot = knots[index] * peak_;
+    const float knot = knots[index] * state_.peak;
     if (index == even_branch) {
         for (std::size_t n = 0; n < out.size(); ++n) out[n] = std::max(std::abs(samples[n]) - knot, 0.0f);
     } else {
@@ -55,28 +50,29 @@ void Predistorter::branch(std::size_t index, std::span<const float> samples, std
 }
 
 void Predistorter::distort(std::span<float> samples) const noexcept {
-    const float first = knots[0] * peak_, second = knots[1] * peak_, even = knots[even_branch] * peak_;
+    const float first = knots[0] * state_.peak, second = knots[1] * state_.peak,
+                even = knots[even_branch] * state_.peak;
     for (float& sample : samples) {
         const float above_first = sample - std::min(std::max(sample, -first), first);
         const float above_second = sample - std::min(std::max(sample, -second), second);
         const float either = std::max(std::abs(sample) - even, 0.0f);
-        sample -= weights_[0] * above_first + weights_[1] * above_second + weights_[2] * either;
+        sample -= state_.weights[0] * above_first + state_.weights[1] * above_second + state_.weights[2] * either;
     }
 }
 
 void Predistorter::process(std::span<float> far) noexcept {
-    float peak = peak_decay * peak_;
+    float peak = peak_decay * state_.peak;
     for (const float sample : far) peak = std::max(peak, std::abs(sample));
-    peak_ = peak;
-    cycle_ = (cycle_ + 1) % cycle_blocks;
-    known_blocks_ = bends_nothing() && cycle_ >= listened_blocks ? 0 : known_blocks_ + 1;
-    if (known_blocks_ > 0) listen(far);
+    state_.peak = peak;
+    state_.cycle = (state_.cycle + 1) % cycle_blocks;
+    state_.known_blocks = bends_nothing() && state_.cycle >= listened_blocks ? 0 : state_.known_blocks + 1;
+    if (state_.known_blocks > 0) listen(far);
     distort(far);
 }
 
 bool Predistorter::bends_nothing() const noexcept {
-    return correlations_[0][0] > proven &&
-           std::ranges::all_of(weights_, [](float weight) { return std::abs(weight) < nearly_nothing; });
+    return state_.correlations[0][0] > proven &&
+           std::ranges::all_of(state_.weights, [](float weight) { return std::abs(weight) < nearly_nothing; });
 }
 
 void Predistorter::listen(std::span<const float> far) noexcept {
@@ -94,11 +90,11 @@ void Predistorter::realign(const FarLine& line, double delay) noexcept {
 }
 
 void Predistorter::hear(AdaptiveFilter& filter) noexcept {
-    std::fill(real_.begin(), real_.end(), 0.0f);
-    std::fill(imag_.begin(), imag_.end(), 0.0f);
-    for (std::size_t index = 0; index < branches; ++index)
-        filter.predict(spectra_, index, branches,
-                       {real_.data() + index * bins_, imag_.data() + index * bins_, importance_.data()}, bins_);
+    echoes_.clear();
+    for (std::size_t index = 0; index < branches; ++index) {
+        const PlanarOut echo = echoes_.row(index, bins_).planar();
+        filter.predict(spectra_, index, branches, {echo.real, echo.imag, importance_.data()}, bins_);
+    }
 }
 
 void Predistorter::regress(const AdaptiveFilter& filter) noexcept {
@@ -107,31 +103,30 @@ void Predistorter::regress(const AdaptiveFilter& filter) noexcept {
     for (std::size_t k = 0; k < bins_; ++k) mean += expected[k] / static_cast<float>(bins_);
     for (std::size_t k = first_bin; k < bins_; ++k)
         importance_[k] = 1.0f / (expected[k] + importance_floor * mean + power_floor);
-    const auto product = [&](const float* one_real, const float* one_imag, const float* real, const float* imag) {
+    const auto product = [&](SpectrumView one, SpectrumView other) {
         float sum = 0.0f;
         for (std::size_t k = first_bin; k < bins_; ++k)
-            sum += importance_[k] * (one_real[k] * real[k] + one_imag[k] * imag[k]);
+            sum += importance_[k] * (one.real[k] * other.real[k] + one.imag[k] * other.imag[k]);
         return static_cast<double>(sum);
     };
     std::array<Row, branches> now;
     for (std::size_t i = 0; i < branches; ++i) {
-        const float *real = real_.data() + i * bins_, *imag = imag_.data() + i * bins_;
+        const SpectrumView echo = echoes_.row(i, bins_);
         for (std::size_t j = 0; j < branches; ++j)
-            now[i][j] =
-                j < i ? now[j][i] : kept_half * product(real, imag, real_.data() + j * bins_, imag_.data() + j * bins_);
-        const auto error = filter.error_spectrum();
-        now[i][branches] = product(real, imag, error.real, error.imag);
+            now[i][j] = j < i ? now[j][i] : kept_half * product(echo, echoes_.row(j, bins_));
+        now[i][branches] = product(echo, filter.error_spectrum());
     }
     for (std::size_t i = 0; i < branches; ++i) {
         // The error with nothing taken away: what is taken away now is added to it.
-        for (std::size_t j = 0; j < branches; ++j) now[i][branches] -= weights_[j] * now[i][j];
-        for (std::size_t j = 0; j <= branches; ++j) correlations_[i][j] = memory * correlations_[i][j] + now[i][j];
+        for (std::size_t j = 0; j < branches; ++j) now[i][branches] -= state_.weights[j] * now[i][j];
+        for (std::size_t j = 0; j <= branches; ++j)
+            state_.correlations[i][j] = memory * state_.correlations[i][j] + now[i][j];
     }
 }
 
 // Gaussian elimination of a positive definite matrix.
 std::array<double, Predistorter::branches> Predistorter::solution() const noexcept {
-    auto rows = correlations_;
+    auto rows = state_.correlations;
     std::array<double, branches> found{};
     for (std::size_t i = 0; i < branches; ++i) rows[i][i] += reluctance;
     for (std::size_t i = 0; i < branches; ++i)
@@ -151,7 +146,7 @@ void Predistorter::learn(const AdaptiveFilter& filter) noexcept {
     regress(filter);
     const auto found = solution();
     for (std::size_t i = 0; i < branches; ++i)
-        weights_[i] = std::clamp(static_cast<float>(-found[i]), least_weight, most_weight);
+        state_.weights[i] = std::clamp(static_cast<float>(-found[i]), least_weight, most_weight);
 }
 
 }  // namespace spike

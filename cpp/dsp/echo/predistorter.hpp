@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/spectrum.hpp"
 #include "dsp/echo/adaptive_filter.hpp"
 #include "dsp/echo/far_line.hpp"
 #include "dsp/echo/far_spectra.hpp"
@@ -30,7 +31,7 @@ class Predistorter {
 
     // Whether the branches' last blocks are known, from which it learns. A loudspeaker that has been found to bend
     // nothing is listened to for a third of the time.
-    bool can_learn() const noexcept { return known_blocks_ >= spectra_.partitions(); }
+    bool can_learn() const noexcept { return state_.known_blocks >= spectra_.partitions(); }
 
     // Before and after `filter` processes the microphone's block, as often as is worth it: before it learns from the
     // error, since what it has learned from it is like it.
@@ -57,11 +58,15 @@ class Predistorter {
     std::size_t block_, channels_;
     FarSpectra spectra_;  // of the branches of each channel
     std::size_t bins_;    // that are heard
-    std::size_t known_blocks_ = 0, cycle_ = 0;
-    float peak_;                                // of the far end
-    std::array<float, branches> weights_{};     // of the branches
-    std::array<Row, branches> correlations_{};  // of the branches' echoes with each other, and with the error
-    std::vector<float> blocks_, real_, imag_, importance_;
+    std::vector<float> blocks_, importance_;
+    Spectrum echoes_;  // of the branches, a row each
+    struct State {
+        std::size_t known_blocks = 0, cycle = 0;
+        float peak = 0.05f;                        // of the far end
+        std::array<float, branches> weights{};     // of the branches
+        std::array<Row, branches> correlations{};  // of the branches' echoes with each other, and with the error
+    };
+    State state_;
 };
 
 }  // namespace spike

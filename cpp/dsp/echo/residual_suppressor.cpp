@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/window.hpp"
+#include "base/power.hpp"
 
 namespace spike {
 namespace {
@@ -31,53 +31,39 @@ constexpr int far_hold_blocks = 40;      // a room's reverberation
 }  // namespace
 
 ResidualSuppressor::ResidualSuppressor(const Config& config)
-    : block_(config.block_samples), fft_(2 * config.block_samples), window_(sqrt_hann(2 * config.block_samples)) {
+    : stft_(config.block_samples, 2),
+      microphone_(stft_),
+      error_(stft_),
+      echo_(stft_),
+      far_(stft_),
+      cleaned_(stft_),
+      kept_(EchoMask::bins) {
     const auto bin_of = [&](int frequency_hz) {
-        return std::min(fft_.bins() - 1, static_cast<std::size_t>(frequency_hz) * 2 * block_ /
-                                             static_cast<std::size_t>(config.sample_rate_hz));
+        return std::min(stft_.bins() - 1, static_cast<std::size_t>(frequency_hz) * stft_.size() /
+                                              static_cast<std::size_t>(config.sample_rate_hz));
     };
     speech_from_ = bin_of(200);
     speech_to_ = bin_of(4000);
-    time_.resize(2 * block_);
-    overlap_.resize(block_);
-    for (auto* analysis : {&microphone_, &error_, &echo_, &far_}) {
-        analysis->previous.resize(block_);
-        analysis->real.resize(fft_.bins());
-        analysis->imag.resize(fft_.bins());
-    }
     for (auto* buffer : {&error_power_, &echo_power_, &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_,
                          &echo_tail_, &residual_, &noise_, &clean_, &gain_})
-        buffer->resize(fft_.bins());
-    kept_real_.resize(EchoMask::bins);
-    kept_imag_.resize(EchoMask::bins);
-    if (config.weights) mask_ = std::make_unique<EchoMask>(config.weights, block_);
+        buffer->resize(stft_.bins());
+    if (config.weights) mask_ = std::make_unique<EchoMask>(config.weights, config.block_samples);
     reset();
 }
 
 void ResidualSuppressor::reset() noexcept {
-    for (auto* analysis : {&microphone_, &error_, &echo_, &far_})
-        std::fill(analysis->previous.begin(), analysis->previous.end(), 0.0f);
-    for (auto* buffer : {&overlap_, &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_, &echo_tail_,
-                         &residual_, &noise_, &clean_})
+    for (auto* signal : {&microphone_, &error_, &echo_, &far_}) signal->reset();
+    cleaned_.reset();
+    for (auto* buffer :
+         {&error_mean_, &echo_mean_, &cross_variation_, &echo_variation_, &echo_tail_, &residual_, &noise_, &clean_})
         std::fill(buffer->begin(), buffer->end(), 0.0f);
     std::fill(gain_.begin(), gain_.end(), 1.0f);
-    near_end_probability_ = presence_ = 0.0f;
-    blocks_ = 0;
-    far_blocks_left_ = 0;
+    state_ = {};
     if (mask_) mask_->reset();
 }
 
-void ResidualSuppressor::transform(std::span<const float> samples, Analysis& analysis) noexcept {
-    for (std::size_t n = 0; n < block_; ++n) {
-        time_[n] = analysis.previous[n] * window_[n];
-        time_[block_ + n] = samples[n] * window_[block_ + n];
-        analysis.previous[n] = samples[n];
-    }
-    fft_.forward(time_, analysis.real, analysis.imag);
-}
-
 void ResidualSuppressor::update_leakage() noexcept {
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+    for (std::size_t k = 0; k < stft_.bins(); ++k) {
         const float error_variation = error_power_[k] - error_mean_[k];
         const float echo_variation = echo_power_[k] - echo_mean_[k];
         error_mean_[k] += (1.0f - mean_smoothing) * error_variation;
@@ -91,9 +77,9 @@ void ResidualSuppressor::update_leakage() noexcept {
 
 void ResidualSuppressor::update_residual(std::span<const float> uncertainty) noexcept {
     // The room's noise is learned at once where no echo can be taken for it.
-    const bool learning = far_blocks_left_ == 0 && blocks_ < learning_blocks;
+    const bool learning = state_.far_blocks_left == 0 && state_.blocks < learning_blocks;
     float near_power = 0.0f, total_power = power_floor;
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+    for (std::size_t k = 0; k < stft_.bins(); ++k) {
         const float leakage =
             std::clamp(cross_variation_[k] / (echo_variation_[k] + 1e-12f), least_leakage, most_leakage);
         echo_tail_[k] = std::max(echo_power_[k], tail_decay * echo_tail_[k]);
@@ -107,16 +93,16 @@ void ResidualSuppressor::update_residual(std::span<const float> uncertainty) noe
         total_power += power;
     }
     const float presence = near_power / total_power;
-    near_end_probability_ +=
-        (presence > near_end_probability_ ? presence_attack : presence_release) * (presence - near_end_probability_);
-    if (learning) ++blocks_;
+    state_.near_end_probability += (presence > state_.near_end_probability ? presence_attack : presence_release) *
+                                   (presence - state_.near_end_probability);
+    if (learning) ++state_.blocks;
 }
 
 void ResidualSuppressor::update_gains() noexcept {
     // Nobody talks: rather too much is taken away. Somebody does: rather too little.
-    const float absence = 1.0f - near_end_probability_;
+    const float absence = 1.0f - state_.near_end_probability;
     const float weight = least_overestimation + (most_overestimation - least_overestimation) * absence * absence;
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+    for (std::size_t k = 0; k < stft_.bins(); ++k) {
         const float power = error_power_[k], echo = weight * residual_[k];
         const float prior = decision_smoothing * clean_[k] / (echo + power_floor) +
                             (1.0f - decision_smoothing) * std::max(power / (echo + power_floor) - 1.0f, 0.0f);
@@ -129,48 +115,47 @@ void ResidualSuppressor::update_gains() noexcept {
 }
 
 void ResidualSuppressor::ask_network() noexcept {
-    mask_->process(microphone_.spectrum(), error_.spectrum(), echo_.spectrum(), far_.spectrum(), kept_real_,
-                   kept_imag_);
-    near_end_probability_ = mask_->near_end_probability();
+    Spectrum& error = error_.spectrum;
+    mask_->process({microphone_.spectrum, error, echo_.spectrum, far_.spectrum}, kept_);
+    state_.near_end_probability = mask_->near_end_probability();
     // Where nobody talks over the far end, what is left of it goes too.
-    presence_ = std::max(presence_kept * presence_, near_end_probability_);
-    const float doubt = std::min(1.0f, presence_ / certain_absence);
-    const float share = far_blocks_left_ > 0 ? doubt * doubt : 1.0f;
+    state_.presence = std::max(presence_kept * state_.presence, state_.near_end_probability);
+    const float doubt = std::min(1.0f, state_.presence / certain_absence);
+    const float share = state_.far_blocks_left > 0 ? doubt * doubt : 1.0f;
 
     const auto answers = mask_->gains().last(top_bands);
     float top = 0.0f;  // what the network does from 6 kHz on holds for all that lies above
     for (const float answer : answers) top += answer / static_cast<float>(top_bands);
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
+    for (std::size_t k = 0; k < stft_.bins(); ++k) {
         const float fill = std::sqrt(std::min(1.0f, noise_[k] / (error_power_[k] + power_floor)));
         const float least = std::max(0.5f * fill, least_gain);
         if (k >= EchoMask::bins) {
             gain_[k] = std::max(share * std::min(gain_[k], top), least);
             continue;
         }
-        const float kept = share * share * (kept_real_[k] * kept_real_[k] + kept_imag_[k] * kept_imag_[k]);
+        const float kept = share * share * kept_.power(k);
         if (kept <= least * least * error_power_[k]) {
             gain_[k] = least;
         } else {
-            error_.real[k] = share * kept_real_[k];
-            error_.imag[k] = share * kept_imag_[k];
+            error.real[k] = share * kept_.real[k];
+            error.imag[k] = share * kept_.imag[k];
             gain_[k] = 1.0f;
         }
     }
 }
 
 void ResidualSuppressor::analyse(const Block& block) noexcept {
-    float far_power = 0.0f;
-    for (const float sample : block.far) far_power += sample * sample / static_cast<float>(block_);
-    far_blocks_left_ = far_power > far_heard ? far_hold_blocks : std::max(0, far_blocks_left_ - 1);
-    transform(block.echo, echo_);
-    transform(block.error, error_);
+    state_.far_blocks_left =
+        mean_power(block.far) > far_heard ? far_hold_blocks : std::max(0, state_.far_blocks_left - 1);
+    stft_.analyse(block.echo, echo_);
+    stft_.analyse(block.error, error_);
     if (mask_) {
-        transform(block.microphone, microphone_);
-        transform(block.far, far_);
+        stft_.analyse(block.microphone, microphone_);
+        stft_.analyse(block.far, far_);
     }
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        error_power_[k] = error_.real[k] * error_.real[k] + error_.imag[k] * error_.imag[k];
-        echo_power_[k] = echo_.real[k] * echo_.real[k] + echo_.imag[k] * echo_.imag[k];
+    for (std::size_t k = 0; k < stft_.bins(); ++k) {
+        error_power_[k] = error_.spectrum.power(k);
+        echo_power_[k] = echo_.spectrum.power(k);
     }
     update_leakage();
 }
@@ -179,15 +164,12 @@ void ResidualSuppressor::suppress(std::span<const float> uncertainty, std::span<
     update_residual(uncertainty);
     update_gains();
     if (mask_) ask_network();
-    for (std::size_t k = 0; k < fft_.bins(); ++k) {
-        error_.real[k] *= gain_[k];
-        error_.imag[k] *= gain_[k];
+    Spectrum& error = error_.spectrum;
+    for (std::size_t k = 0; k < stft_.bins(); ++k) {
+        error.real[k] *= gain_[k];
+        error.imag[k] *= gain_[k];
     }
-    fft_.inverse(error_.real, error_.imag, time_);
-    for (std::size_t n = 0; n < block_; ++n) {
-        out[n] = overlap_[n] + time_[n] * window_[n];
-        overlap_[n] = time_[block_ + n] * window_[block_ + n];
-    }
+    stft_.synthesise(error, cleaned_, out);
 }
 
 }  // namespace spike

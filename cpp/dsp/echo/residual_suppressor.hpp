@@ -6,7 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "base/fft.hpp"
+#include "base/spectrum.hpp"
+#include "base/stft.hpp"
 #include "dsp/echo/echo_mask.hpp"
 
 namespace spike {
@@ -36,44 +37,39 @@ class ResidualSuppressor {
 
     // Takes a block: the spectra of error and echo are there to read until `suppress`.
     void analyse(const Block& block) noexcept;
-    Spectrum error() const noexcept { return error_.spectrum(); }
-    Spectrum echo() const noexcept { return echo_.spectrum(); }
+    SpectrumView error() const noexcept { return error_.spectrum; }
+    SpectrumView echo() const noexcept { return echo_.spectrum; }
 
     // What is left of that block. `uncertainty`: residual power per bin as AdaptiveFilter gives it.
     void suppress(std::span<const float> uncertainty, std::span<float> out) noexcept;
 
     // How likely the near end talks, 0 to 1, as of the last block.
-    float near_end_probability() const noexcept { return near_end_probability_; }
+    float near_end_probability() const noexcept { return state_.near_end_probability; }
 
     void reset() noexcept;
 
   private:
-    // A signal's last two blocks and their windowed transform.
-    struct Analysis {
-        std::vector<float> previous, real, imag;
-        Spectrum spectrum() const noexcept { return {real, imag}; }
-    };
-
-    void transform(std::span<const float> samples, Analysis& analysis) noexcept;
     void update_leakage() noexcept;
     void update_residual(std::span<const float> uncertainty) noexcept;
     void update_gains() noexcept;
     void ask_network() noexcept;
 
-    std::size_t block_;
-    RealFft fft_;
+    Stft stft_;
     std::size_t speech_from_, speech_to_;  // the bins of 200 to 4000 Hz
-    std::vector<float> window_, time_, overlap_;
-    Analysis microphone_, error_, echo_, far_;
+    Stft::Analysis microphone_, error_, echo_, far_;
+    Stft::Synthesis cleaned_;
     std::vector<float> error_power_, echo_power_;  // of this block
     std::vector<float> error_mean_, echo_mean_;    // tracked
     std::vector<float> cross_variation_, echo_variation_;
-    std::vector<float> kept_real_, kept_imag_;  // what the network keeps of the error
+    Spectrum kept_;  // what the network keeps of the error
     std::vector<float> echo_tail_, residual_, noise_, clean_, gain_;
-    float near_end_probability_ = 0.0f;
-    float presence_ = 0.0f;  // of the near end: what the network said of late
-    std::size_t blocks_ = 0;
-    int far_blocks_left_ = 0;  // for which the far end counts as heard
+    struct State {
+        float near_end_probability = 0.0f;
+        float presence = 0.0f;  // of the near end: what the network said of late
+        std::size_t blocks = 0;
+        int far_blocks_left = 0;  // for which the far end counts as heard
+    };
+    State state_;
     std::unique_ptr<EchoMask> mask_;
 };
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/aligned.hpp"
-#include "dsp/neural/matrix.hpp"
+#include "dsp/neural/neural_kernels.hpp"
 
 namespace spike {
 

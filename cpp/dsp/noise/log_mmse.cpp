@@ -67,7 +67,8 @@ void LogMmse::track_noise() noexcept {
     speech_probability_ = sum / static_cast<float>(speech_to_ - speech_from_ + 1);
 }
 
-void LogMmse::process(std::span<float> real, std::span<float> imag, float least_gain) noexcept {
+void LogMmse::process(SpectrumSpan spectrum, float least_gain) noexcept {
+    const auto [real, imag] = spectrum;
     for (std::size_t k = 0; k < power_.size(); ++k) power_[k] = real[k] * real[k] + imag[k] * imag[k];
     track_noise();
     for (std::size_t k = 0; k < power_.size(); ++k) {

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <vector>
+
+#include "base/spectrum.hpp"
 
 namespace spike {
 
@@ -20,7 +21,7 @@ class LogMmse {
     explicit LogMmse(std::size_t bins);
 
     // Cleans a spectrum in place; no gain is below `least_gain`.
-    void process(std::span<float> real, std::span<float> imag, float least_gain) noexcept;
+    void process(SpectrumSpan spectrum, float least_gain) noexcept;
 
     float speech_probability() const noexcept { return speech_probability_; }
     void reset() noexcept;

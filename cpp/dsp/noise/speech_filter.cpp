@@ -32,8 +32,7 @@ SpeechFilter::SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t w
     const std::size_t low_bins = std::min(low_bins_, bins_);
     network_.require({2 * bands + 3 * low_bins, bands, 2 * taps * low_bins}, "the noise suppressor's");
     for (Stream& stream : streams_) {
-        for (auto* side : {&stream.real, &stream.imag})
-            for (auto& frame : *side) frame.resize(bins_);
+        stream.frames.fill(Spectrum(bins_));
         stream.mean_db.resize(bands);
     }
 }
@@ -63,12 +62,11 @@ void SpeechFilter::read_bands(std::span<const float> edges) {
     for (const float sum : whole) band_weight_.push_back(scale_ / sum);
 }
 
-void SpeechFilter::listen(std::size_t index, std::span<const float> real, std::span<const float> imag) noexcept {
+void SpeechFilter::listen(std::size_t index, SpectrumView spectrum) noexcept {
     Stream& stream = streams_[index];
     stream.newest = (stream.newest + taps - 1) % taps;
-    std::ranges::copy(real, stream.real[stream.newest].begin());
-    std::ranges::copy(imag, stream.imag[stream.newest].begin());
-    for (std::size_t k = 0; k < bins_; ++k) power_[k] = real[k] * real[k] + imag[k] * imag[k];
+    copy(spectrum, stream.frames[stream.newest]);
+    for (std::size_t k = 0; k < bins_; ++k) power_[k] = spectrum.power(k);
     const auto features = network_.features(index);
     hear_levels(stream, features);
     advance_.hear(stream.frame(), stream.frame(1), features.subspan(2 * band_db_.size() + low_bins_));
@@ -101,15 +99,15 @@ void SpeechFilter::hear_levels(Stream& stream, std::span<float> features) noexce
     for (std::size_t k = 0; k < low_bins_; ++k) bins_db[k] = limited((bins_db[k] - whole_db) / whole_unit_db);
 }
 
-void SpeechFilter::filter(std::size_t index, float kept, std::span<float> real, std::span<float> imag) noexcept {
+void SpeechFilter::filter(std::size_t index, float kept, SpectrumSpan spectrum) noexcept {
     const Stream& stream = streams_[index];
-    const Spectrum noisy = stream.frame();
-    std::ranges::copy(noisy.real, real.begin());
-    std::ranges::copy(noisy.imag, imag.begin());
+    const SpectrumView noisy = stream.frame();
+    copy(noisy, spectrum);
     const auto filters = network_.filters(index);
     for (std::size_t tap = 0; tap < taps; ++tap)
-        add_filtered(stream.frame(tap), filters.subspan(tap * low_bins_), taps * low_bins_, low_bins_, real, imag);
+        add_filtered(stream.frame(tap), filters.subspan(tap * low_bins_), taps * low_bins_, low_bins_, spectrum);
     const auto gains = network_.gains(index);
+    const auto [real, imag] = spectrum;
     for (std::size_t band = 0; band < gains.size(); ++band) {
         const float next = gains[std::min(band + 1, gains.size() - 1)], more = gains[band] - next;
         for (std::size_t k = begin_[band]; k < begin_[band + 1]; ++k) {
@@ -123,8 +121,7 @@ void SpeechFilter::filter(std::size_t index, float kept, std::span<float> real, 
 void SpeechFilter::reset() noexcept {
     network_.reset();
     for (Stream& stream : streams_) {
-        for (auto* side : {&stream.real, &stream.imag})
-            for (auto& frame : *side) std::ranges::fill(frame, 0.0f);
+        for (Spectrum& frame : stream.frames) frame.clear();
         stream.newest = 0;
         stream.heard = false;
     }

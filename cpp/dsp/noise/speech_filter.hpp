@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dsp/neural/mask_network.hpp"
-#include "dsp/neural/spectrum.hpp"
+#include "dsp/neural/spectral_steps.hpp"
 
 namespace spike {
 
@@ -24,10 +24,10 @@ class SpeechFilter {
     SpeechFilter(std::shared_ptr<const Weights> weights, std::size_t window_samples, std::size_t streams);
 
     // Takes in a stream's spectrum.
-    void listen(std::size_t stream, std::span<const float> real, std::span<const float> imag) noexcept;
+    void listen(std::size_t stream, SpectrumView spectrum) noexcept;
     void think() noexcept { network_.think(); }
     // The cleaned spectrum of the frame that `listen` took, with `kept` of what was there, 0 to 1.
-    void filter(std::size_t stream, float kept, std::span<float> real, std::span<float> imag) noexcept;
+    void filter(std::size_t stream, float kept, SpectrumSpan spectrum) noexcept;
 
     float speech_probability(std::size_t stream) const noexcept { return network_.voice_probability(stream); }
     void reset() noexcept;
@@ -41,16 +41,13 @@ class SpeechFilter {
     static constexpr std::size_t taps = 2;
 
     struct Stream {
-        std::array<std::vector<float>, taps> real, imag;  // the newest frame, at `newest`, and the one before
+        std::array<Spectrum, taps> frames;  // the newest one, at `newest`, and the one before
         std::vector<float> mean_db;
         std::size_t newest = 0;
         bool heard = false;
 
         // The newest frame, or one so many before it.
-        Spectrum frame(std::size_t before = 0) const noexcept {
-            const std::size_t at = (newest + before) % taps;
-            return {real[at], imag[at]};
-        }
+        SpectrumView frame(std::size_t before = 0) const noexcept { return frames[(newest + before) % taps]; }
     };
 
     void read_bands(std::span<const float> edges);

@@ -1,10 +1,11 @@
 // Compiled once per instruction set. Outputs are made as many at a time as a register holds, each by the same order of
 // operations wherever it stands, so that what comes out does not depend on how a stream is cut.
+#include "dsp/resampler/convolution_kernels.hpp"
+
 #include <algorithm>
 #include <numeric>
 
-#include "base/lanes.hpp"
-#include "dsp/resampler/convolution.hpp"
+#include "base/simd.hpp"
 
 namespace spike::SPIKE_ISA {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 // The inputs of a block of outputs, and for each its row of an exact bank.
 template <typename Real>
 struct Rows {
-    using L = Lanes<Real>;
+    using L = Simd<Real>;
     const Real* inputs[L::count];
     const Real* row[L::count];
 
@@ -30,7 +31,7 @@ struct Rows {
 // The inputs of a block of outputs, for each the rows of its cell, and its place within the cell, 0 to 1.
 template <typename Real>
 struct Cells {
-    using L = Lanes<Real>;
+    using L = Simd<Real>;
     static constexpr std::size_t terms = terms_of<Real>;
     const Real* inputs[L::count];
     const Real* row[L::count];
@@ -56,22 +57,22 @@ struct Cells {
 
 // Adds up partial sums, one vector for each of `outputs`, into one vector.
 template <typename Real, std::size_t outputs>
-Lanes<Real>::Vector folded(const typename Lanes<Real>::Vector* partial) noexcept {
+Simd<Real>::Vector folded(const typename Simd<Real>::Vector* partial) noexcept {
     if constexpr (outputs == 1)
         return *partial;
     else
-        return Lanes<Real>::template fold<outputs / 2>(folded<Real, outputs / 2>(partial),
-                                                       folded<Real, outputs / 2>(partial + outputs / 2));
+        return Simd<Real>::template fold<outputs / 2>(folded<Real, outputs / 2>(partial),
+                                                      folded<Real, outputs / 2>(partial + outputs / 2));
 }
 
 // Four outputs are made side by side: their pointers fit into the processor's registers, and their sums hide the time
 // that an addition takes.
 template <typename Real>
-constexpr std::size_t group_of = std::min<std::size_t>(4, Lanes<Real>::count);
+constexpr std::size_t group_of = std::min<std::size_t>(4, Simd<Real>::count);
 
 template <typename Real, std::size_t begin, typename Block, std::size_t... i>
-Lanes<Real>::Vector group(const Block& block, std::size_t chunks, std::index_sequence<i...>) noexcept {
-    using L = Lanes<Real>;
+Simd<Real>::Vector group(const Block& block, std::size_t chunks, std::index_sequence<i...>) noexcept {
+    using L = Simd<Real>;
     typename L::Vector partial[sizeof...(i)] = {};
     if (((block.row[begin + i] == block.row[begin]) && ...)) {  // at a ratio close to 1: load it once
         for (std::size_t chunk = 0; chunk < chunks; ++chunk)
@@ -87,11 +88,11 @@ Lanes<Real>::Vector group(const Block& block, std::size_t chunks, std::index_seq
 
 // `outputs` of a block from `begin`, as many as a vector has lanes at the first call.
 template <typename Real, std::size_t begin, std::size_t outputs, typename Block>
-Lanes<Real>::Vector sums(const Block& block, std::size_t chunks) noexcept {
+Simd<Real>::Vector sums(const Block& block, std::size_t chunks) noexcept {
     if constexpr (outputs > group_of<Real>) {
         const auto earlier = sums<Real, begin, outputs / 2>(block, chunks);
         const auto later = sums<Real, begin + outputs / 2, outputs / 2>(block, chunks);
-        return Lanes<Real>::template fold<outputs / 2>(earlier, later);
+        return Simd<Real>::template fold<outputs / 2>(earlier, later);
     } else {
         return group<Real, begin>(block, chunks, std::make_index_sequence<outputs>());
     }
@@ -99,7 +100,7 @@ Lanes<Real>::Vector sums(const Block& block, std::size_t chunks) noexcept {
 
 template <typename Real, typename Block>
 Walk convolve(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real* out, std::size_t count) noexcept {
-    using L = Lanes<Real>;
+    using L = Simd<Real>;
     const std::size_t chunks = bank.taps / chunk_taps;
     while (count > 0) {
         Block block;
@@ -122,7 +123,7 @@ Walk convolve(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real*
 // row, which is shifted so far, and all loads are aligned.
 template <typename Real>
 struct Decimation {
-    using L = Lanes<Real>;
+    using L = Simd<Real>;
     static constexpr std::size_t together = 5;  // divides the outputs of 10 ms well, and hides the time of an addition
     static constexpr std::size_t most = together * chunk_taps;
 
@@ -194,7 +195,7 @@ Walk decimate(const FilterBank<Real>& bank, const Real* inputs, Walk walk, Real*
 // several phases.
 template <typename Real>
 struct Interpolation {
-    using L = Lanes<Real>;
+    using L = Simd<Real>;
     static constexpr std::size_t vectors = 4, span = vectors * L::count, most_phases = 3;
 
     const FilterBank<Real>& bank;
@@ -263,7 +264,7 @@ constexpr Convolution<Real> convolution_of{.exact = &convolve<Real, Rows<Real>>,
 
 }  // namespace
 
-const Convolutions convolutions_variant{.single_precision = convolution_of<float>,
-                                        .double_precision = convolution_of<double>};
+const ConvolutionKernels convolution_kernels_variant{.single_precision = convolution_of<float>,
+                                                     .double_precision = convolution_of<double>};
 
 }  // namespace spike::SPIKE_ISA

@@ -18,9 +18,9 @@ constexpr std::size_t cells_of = std::is_same_v<Real, float> ? 128 : 48;
 template <typename Real>
 const Convolution<Real>& convolution_for(Isa isa) {
     if constexpr (std::is_same_v<Real, float>)
-        return convolutions(isa).single_precision;
+        return convolution_kernels(isa).single_precision;
     else
-        return convolutions(isa).double_precision;
+        return convolution_kernels(isa).double_precision;
 }
 
 std::size_t padded(std::size_t taps) { return (taps + chunk_taps - 1) / chunk_taps * chunk_taps; }

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/aligned.hpp"
-#include "dsp/resampler/convolution.hpp"
-#include "dsp/resampler/interpolation_filter.hpp"
+#include "base/interpolation_filter.hpp"
+#include "dsp/resampler/convolution_kernels.hpp"
 #include "dsp/resampler/strided.hpp"
 
 namespace spike {

@@ -5,12 +5,9 @@
 #include <span>
 #include <vector>
 
-namespace spike {
+#include "base/spectrum.hpp"
 
-// One frame's, planar.
-struct Spectrum {
-    std::span<const float> real, imag;
-};
+namespace spike {
 
 // How far the phase of each low bin has moved in a frame, less what a steady sine in the middle of the bin turns, as a
 // complex number of size 1; smaller where there is next to nothing. As `phase_advance` in training/network.py.
@@ -20,16 +17,16 @@ class PhaseAdvance {
     PhaseAdvance(std::size_t bins, double hop, float scale);
 
     // `advance`: real parts, then imaginary ones.
-    void hear(const Spectrum& now, const Spectrum& before, std::span<float> advance) const noexcept;
+    void hear(SpectrumView now, SpectrumView before, std::span<float> advance) const noexcept;
 
   private:
     float scale_;
     std::vector<float> turn_real_, turn_imag_;
 };
 
-// Adds to the low bins what complex filters make of `from`: `filters` are the real parts of one tap, and `imag_at`
-// further the imaginary ones.
-void add_filtered(const Spectrum& from, std::span<const float> filters, std::size_t imag_at, std::size_t low_bins,
-                  std::span<float> real, std::span<float> imag) noexcept;
+// Adds to the low bins of `to` what complex filters make of `from`: `filters` are the real parts of one tap, and
+// `imag_at` further the imaginary ones.
+void add_filtered(SpectrumView from, std::span<const float> filters, std::size_t imag_at, std::size_t low_bins,
+                  SpectrumSpan to) noexcept;
 
 }  // namespace spike

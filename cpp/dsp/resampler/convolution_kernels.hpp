@@ -46,11 +46,11 @@ struct Convolution {
     void keep(const std::int16_t* in, std::size_t count, Real* kept) const noexcept { keep_int16(in, count, kept); }
 };
 
-struct Convolutions {
+struct ConvolutionKernels {
     Convolution<float> single_precision;
     Convolution<double> double_precision;
 };
 
-SPIKE_VARIANTS(Convolutions, convolutions)
+SPIKE_VARIANTS(ConvolutionKernels, convolution_kernels)
 
 }  // namespace spike

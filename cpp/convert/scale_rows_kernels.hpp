@@ -26,7 +26,7 @@ struct RowPlan {
 // How many words after the last of a row may be read.
 constexpr std::size_t row_padding = 64;
 
-struct ScaleRows {
+struct ScaleRowsKernels {
     void (*plan)(RowPlan& plan);
     // The sum of `taps` rows by their weights.
     void (*down)(const std::uint8_t* const* rows, const std::uint16_t* weights, std::size_t taps, std::uint16_t* out,
@@ -37,6 +37,6 @@ struct ScaleRows {
     void (*across_signed)(const std::uint16_t* row, const RowPlan& plan, std::uint8_t* out) noexcept;
 };
 
-SPIKE_VARIANTS(ScaleRows, scale_rows)
+SPIKE_VARIANTS(ScaleRowsKernels, scale_rows_kernels)
 
 }  // namespace spike

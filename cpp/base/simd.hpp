@@ -17,7 +17,7 @@ constexpr std::size_t register_bytes = 16;
 #endif
 
 template <typename Number>
-struct Lanes {
+struct Simd {
     static constexpr std::size_t count = register_bytes / sizeof(Number);
 
 #if defined(__GNUC__)

@@ -3,17 +3,12 @@
 
 #include <cstddef>
 
+#include "base/planar.hpp"
 #include "base/variants.hpp"
 
 namespace spike {
 
-// One partition of the far end: `bins` values, planar.
-struct FarSpectrum {
-    const float* real;
-    const float* imag;
-};
-
-// Its coefficients, and the variance of their error.
+// The coefficients of one partition of `bins` bins, and the variance of their error.
 struct Coefficients {
     float* real;
     float* imag;
@@ -34,12 +29,12 @@ struct Correction {
     const float* share;
 };
 
-struct PartitionLoops {
-    void (*predict)(FarSpectrum far, Coefficients w, Prediction sum, std::size_t bins) noexcept;
+struct PartitionKernels {
+    void (*predict)(PlanarIn far, Coefficients w, Prediction sum, std::size_t bins) noexcept;
     // `keep`: how much of a coefficient's power survives a block.
-    void (*adapt)(FarSpectrum far, Coefficients w, Correction error, float keep, std::size_t bins) noexcept;
+    void (*adapt)(PlanarIn far, Coefficients w, Correction error, float keep, std::size_t bins) noexcept;
 };
 
-SPIKE_VARIANTS(PartitionLoops, partition_loops)
+SPIKE_VARIANTS(PartitionKernels, partition_kernels)
 
 }  // namespace spike

@@ -3,19 +3,10 @@
 
 #include <cstddef>
 
+#include "base/planar.hpp"
 #include "base/variants.hpp"
 
 namespace spike {
-
-struct PlanarIn {
-    const float* real;
-    const float* imag;
-};
-
-struct PlanarOut {
-    float* real;
-    float* imag;
-};
 
 struct FftStage {
     std::size_t radix;
@@ -24,7 +15,7 @@ struct FftStage {
     std::size_t twiddle;  // where this stage's factors begin
 };
 
-struct FftLoops {
+struct FftKernels {
     // One stage from `in` to `out`; `wr` and `wi` are its factors.
     void (*run_stage)(const FftStage& stage, const float* wr, const float* wi, PlanarIn in, PlanarOut out) noexcept;
     // Real samples to `half` complex values and back, by parity; back on the conjugate, scaled.
@@ -35,6 +26,6 @@ struct FftLoops {
     void (*pack)(PlanarIn turns, PlanarIn bins, PlanarOut packed, std::size_t half) noexcept;
 };
 
-SPIKE_VARIANTS(FftLoops, fft_loops)
+SPIKE_VARIANTS(FftKernels, fft_kernels)
 
 }  // namespace spike

@@ -1,4 +1,4 @@
-#include "dsp/resampler/interpolation_filter.hpp"
+#include "base/interpolation_filter.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -51,7 +51,7 @@ struct Extent {
 };
 
 // An alpha byte is written opaque and not read. The last row of an odd height stands for both of its pair.
-struct PixelRows {
+struct PixelRowsKernels {
     void (*to_packed[chroma_layouts][packed_orders])(const YuvRows& in, std::uint8_t* out, std::ptrdiff_t stride,
                                                      const Extent& extent, const ToRgb& matrix) noexcept;
     void (*from_packed[packed_orders])(const std::uint8_t* in, std::ptrdiff_t stride, const YuvRowsOut& out,
@@ -65,6 +65,6 @@ struct PixelRows {
     void (*average)(const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out, std::size_t count) noexcept;
 };
 
-SPIKE_VARIANTS(PixelRows, pixel_rows)
+SPIKE_VARIANTS(PixelRowsKernels, pixel_rows_kernels)
 
 }  // namespace spike

@@ -2,10 +2,10 @@
 
 Run it before and after a change that must change no output, on one machine with one compiler, and compare:
 
-    python tests/dsp/fingerprint.py > before.txt
+    python tests/tools/fingerprint.py > before.txt
 
-Another compiler or processor may round differently, so no hash is kept in the repository; `test_fingerprint.py` holds
-that the instruction sets agree.
+Another compiler or processor may round differently, so no hash is kept in the repository;
+`tests/dsp/test_fingerprint.py` holds that the instruction sets agree.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def outputs(*, brief: bool = False) -> Iterator[tuple[str, list[Samples]]]:
 def report() -> None:
     for name, parts in outputs():
         digest = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:24]
-        print(f"{dsp.active_isa():9}{name:28}{digest}", flush=True)
+        sys.stdout.write(f"{dsp.active_isa():9}{name:28}{digest}\n")
 
 
 def main(arguments: list[str]) -> None:

@@ -1,11 +1,11 @@
 // Compiled once per instruction set.
+#include "dsp/neural/neural_kernels.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <numbers>
-
-#include "dsp/neural/matrix.hpp"
 
 #if defined(__AVX2__)
 #include <immintrin.h>

@@ -1,4 +1,4 @@
-#include "dsp/neural/spectrum.hpp"
+#include "dsp/neural/spectral_steps.hpp"
 
 #include <cmath>
 #include <numbers>
@@ -18,7 +18,7 @@ PhaseAdvance::PhaseAdvance(std::size_t bins, double hop, float scale) : scale_(s
     }
 }
 
-void PhaseAdvance::hear(const Spectrum& now, const Spectrum& before, std::span<float> advance) const noexcept {
+void PhaseAdvance::hear(SpectrumView now, SpectrumView before, std::span<float> advance) const noexcept {
     const std::size_t bins = turn_real_.size();
     const float *real = now.real.data(), *imag = now.imag.data();
     const float *past_real = before.real.data(), *past_imag = before.imag.data();
@@ -33,13 +33,13 @@ void PhaseAdvance::hear(const Spectrum& now, const Spectrum& before, std::span<f
     }
 }
 
-void add_filtered(const Spectrum& from, std::span<const float> filters, std::size_t imag_at, std::size_t low_bins,
-                  std::span<float> real, std::span<float> imag) noexcept {
+void add_filtered(SpectrumView from, std::span<const float> filters, std::size_t imag_at, std::size_t low_bins,
+                  SpectrumSpan to) noexcept {
     const float *by_real = filters.data(), *by_imag = by_real + imag_at;
     const float *from_real = from.real.data(), *from_imag = from.imag.data();
     for (std::size_t k = 0; k < low_bins; ++k) {
-        real[k] += by_real[k] * from_real[k] - by_imag[k] * from_imag[k];
-        imag[k] += by_real[k] * from_imag[k] + by_imag[k] * from_real[k];
+        to.real[k] += by_real[k] * from_real[k] - by_imag[k] * from_imag[k];
+        to.imag[k] += by_real[k] * from_imag[k] + by_imag[k] * from_real[k];
     }
 }
 
