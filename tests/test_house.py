@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,10 @@ def test_everything_public_is_documented(module: Any) -> None:
             for attribute, member in vars(thing).items():
                 if inspect.isfunction(member) and not attribute.startswith("_"):
                     assert inspect.getdoc(member), f"{name}.{attribute}"
+
+
+def test_the_version_is_said_once() -> None:
+    assert metadata.version("spike-engine") == spike_engine.__version__
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -18,6 +18,7 @@ from spike_engine import (
     AIIdle,
     AISpeaking,
     AIThinking,
+    ClientStats,
     Connected,
     ConnectionFailed,
     Disconnected,
@@ -106,6 +107,31 @@ async def test_a_stretch_after_a_gap_is_put_where_it_began() -> None:
 
     assert loud[0] < 100
     assert abs(loud[960] - RATE_HZ) < 500
+
+
+async def test_what_comes_late_in_a_burst_is_drawn_where_it_sounded() -> None:
+    """The loop is held up for 0.7 s at the start: thirty-five blocks come at once, and then each in its time."""
+    recorder = Recorder()
+    loop = asyncio.get_running_loop()
+    for number in range(100):
+        recorder.started_at = loop.time() - max(0.7, (number + 1) * 0.02)
+        block = np.zeros(960, np.float32)
+        block[0] = number + 1
+        recorder.tap("ai", block)
+    track = recorder.track("ai")
+
+    marks = np.flatnonzero(track)
+    np.testing.assert_array_equal(np.diff(marks), 960)
+    assert marks[0] < 0.005 * RATE_HZ
+
+
+def test_figures_of_the_network_stand_in_the_status_line_and_not_between_the_events() -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=False)
+    with Screen(console, 1) as screen:
+        screen.show(0.1, "connected", Connected())
+        screen.show(1.1, "stats", ClientStats())
+
+    assert console.file.getvalue().count(" s  ") == 1  # type: ignore[attr-defined]
 
 
 def a_summary() -> Summary:

@@ -19,6 +19,7 @@ Kind = Literal["microphone", "processed", "ai"]
 _HEARD_LEVEL = 0.01  # root mean square of a block that holds a voice
 _SILENT_POWER = 1e-6
 _BLOCK_SAMPLES = ENGINE_RATE_HZ // 50
+_GAP_SAMPLES = ENGINE_RATE_HZ // 5  # what is shorter is the jitter of the loop or of the clocks, not a gap
 
 
 @dataclass(slots=True)
@@ -67,16 +68,10 @@ class Recorder:
         blocks = self._blocks.get(kind, [])
         if not blocks:
             return np.zeros(0, np.float32)
-        end = blocks[-1][0] + len(blocks[-1][1]) / ENGINE_RATE_HZ + 0.1
-        track = np.zeros(int(end * ENGINE_RATE_HZ), np.float32)
-        at = 0
-        for time_s, samples in blocks:
-            arrived = int(time_s * ENGINE_RATE_HZ) - len(samples)
-            if arrived - at > ENGINE_RATE_HZ // 5:  # a gap; smaller ones are the loop's jitter, not the sound's
-                at = arrived
-            at = max(at, 0)
-            track[at : at + len(samples)] = samples[: max(0, len(track) - at)]
-            at += len(samples)
+        places = _places([time_s for time_s, _ in blocks], [len(samples) for _, samples in blocks])
+        track = np.zeros(places[-1] + len(blocks[-1][1]), np.float32)
+        for at, (_, samples) in zip(places, blocks, strict=True):
+            track[at : at + len(samples)] = samples
         return track
 
     async def ai_sound_after(self, time_s: float, timeout_s: float = 1.0) -> float | None:
@@ -115,3 +110,20 @@ class Recorder:
         if raw_power[alone].sum() < _SILENT_POWER:  # nothing of the AI came back through the microphone
             return None
         return float(10 * np.log10(raw_power[alone].sum() / max(processed_power[alone].sum(), 1e-12)))
+
+
+def _places(arrivals_s: list[float], lengths: list[int]) -> list[int]:
+    """Where each block begins on the recording's clock, in samples.
+
+    Blocks follow each other by their count of samples. One that comes late because the event loop was held up has
+    others behind it that catch up; where none ever catches up, there was a gap, and a new stretch begins.
+    """
+    counted = np.cumsum(lengths)
+    began = np.asarray(arrivals_s) * ENGINE_RATE_HZ - counted  # when sample 0 would have begun, were there no delay
+    soonest = np.minimum.accumulate(began[::-1])[::-1]
+    places, offset = [], soonest[0]
+    for earliest, end, length in zip(soonest, counted, lengths, strict=True):
+        if earliest - offset > _GAP_SAMPLES:
+            offset = earliest
+        places.append(max(0, round(offset + end - length)))
+    return places

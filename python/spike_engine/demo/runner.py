@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
+from spike_engine import dsp
 from spike_engine.client import SpikeClient
 from spike_engine.demo.acoustics import Samples
 from spike_engine.demo.camera import GeneratedCamera
@@ -22,6 +23,7 @@ from spike_engine.demo.room import SimulatedRoom
 from spike_engine.demo.screen import Screen
 from spike_engine.demo.script import TURNS, Turn, has_recordings, load_recording, trimmed
 from spike_engine.demo.summary import CpuMeter, Summary
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import ConnectionFailed
 from spike_engine.events import EVENT_TYPES
 from spike_engine.events.state import ConversationState
@@ -122,11 +124,10 @@ async def _converse(options: DemoOptions, invitation: dict[str, Any], summary: S
         if watching:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-    latency_samples = 2 * 480  # the capture pipeline's two frames
     summary.turns = recorder.turns
     summary.packets_received = stats.network.packets_received
     summary.packets_lost = stats.network.packets_lost
-    summary.echo_reduction_db = recorder.echo_reduction_db(latency_samples)
+    summary.echo_reduction_db = recorder.echo_reduction_db(dsp.CapturePipeline().latency_samples)
     summary.interruption_s = _interruption_s(recorder)
     return recorder
 
@@ -194,8 +195,6 @@ async def _speech_of(turns: tuple[Turn, ...]) -> list[Samples]:
     """The user's sentences: recorded, or spoken by the server's voice where the recordings are missing."""
     if has_recordings():
         return [load_recording(turn.recording) for turn in turns]
-    from spike_engine import dsp  # noqa: PLC0415
-    from spike_engine.dsp.rates import ENGINE_RATE_HZ  # noqa: PLC0415
     from spike_engine.server.local.voice import open_voice  # noqa: PLC0415
 
     voice = open_voice()

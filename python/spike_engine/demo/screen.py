@@ -13,7 +13,7 @@ from rich.text import Text
 
 from spike_engine.demo.summary import Summary
 from spike_engine.errors import SpikeError
-from spike_engine.events import AIIdle, AISpeaking, Disconnected, Event, Perception, UserTranscript
+from spike_engine.events import AIIdle, AISpeaking, ClientStats, Disconnected, Event, Perception, UserTranscript
 
 _STYLES = {
     "connected": "bold green",
@@ -39,9 +39,10 @@ class Screen:
             BarColumn(None),
             TextColumn("{task.completed}/{task.total}"),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[network]}", style="dim"),
             console=console,
         )
-        self._task = self._progress.add_task("connecting", total=steps)
+        self._task = self._progress.add_task("connecting", total=steps, network="")
         self._live = Live(console=console, refresh_per_second=10, transient=True)
         self._speaking: tuple[float, AISpeaking] | None = None
 
@@ -65,8 +66,10 @@ class Screen:
         self._console.print(_line(time_s, "", text, "dim"))
 
     def show(self, time_s: float, name: str, event: Event) -> None:
-        """One event of the client."""
-        if isinstance(event, AISpeaking):
+        """One event of the client; figures of the network change the status line only."""
+        if isinstance(event, ClientStats):
+            self._progress.update(self._task, network=_network_of(event))
+        elif isinstance(event, AISpeaking):
             began_at = self._speaking[0] if self._speaking else time_s
             self._speaking = (began_at, event)
         elif not isinstance(event, UserTranscript) or event.final:
@@ -109,6 +112,12 @@ def _text_of(event: Event) -> str:
         case SpikeError():
             return f"{event.code}: {event.message}"
     return ""
+
+
+def _network_of(stats: ClientStats) -> str:
+    round_trip_ms = stats.network.round_trip_time_ms
+    trip = "" if round_trip_ms is None else f"{round_trip_ms:.0f} ms, "
+    return f"{trip}{stats.inbound_loss:.0%} lost"
 
 
 def print_summary(console: Console, summary: Summary) -> None:
