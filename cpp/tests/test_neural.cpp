@@ -26,7 +26,7 @@ std::uint32_t crc32(const std::vector<std::byte>& bytes, std::size_t from) {
     return ~rest;
 }
 
-// Writes a file tensor by tensor, as training/export.py does.
+// Writes a file tensor by tensor, as training/noise/export.py does.
 class Writer {
   public:
     void floats(const std::string& name, const Values& values) {

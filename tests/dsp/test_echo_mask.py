@@ -1,11 +1,10 @@
 """The core's echo mask against the same network in NumPy, in double precision, from the weights that are shipped.
 
-The network as it is trained stands in `training/echo_network.py`; the file's layout in `cpp/dsp/neural/weights.hpp`.
+The network as it is trained stands in `training/echo/network.py`; the file's layout in `cpp/dsp/neural/weights.hpp`.
 """
 
 from __future__ import annotations
 
-import sys
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rooms import FAR, NEAR, echo_of, impulse_response, level_db, speech
+from training.shared.weights_file import read_weights
 
 from spike_engine.dsp import EchoCanceller
-
-sys.path.append(str(Path(__file__).parents[2] / "training"))
-
-from weights_file import read_weights
 
 RATE_HZ, FRAME, BINS, HIDDEN = 16000, 160, 161, 240
 PHASE_BINS, LOW_BINS, TAPS = 64, 80, 3

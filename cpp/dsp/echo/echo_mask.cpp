@@ -9,7 +9,7 @@
 namespace spike {
 namespace {
 
-// As in training/echo_network.py.
+// As in training/echo/network.py.
 constexpr std::size_t phase_bins = 64;
 constexpr std::size_t taps = 3;  // the error now and a block ago, the echo
 constexpr float kept_of_mean = 0.99f;

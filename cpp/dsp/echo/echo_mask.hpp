@@ -13,7 +13,7 @@ namespace spike {
 
 // Hears the levels of four signals in bands below 8 kHz, how alike the adaptive filter's error and echo are and how the
 // error's phases move; answers with a gain for each band, with filters of the low bins over the error and the echo, and
-// with the probability of a near end. Its recipe: training/echo_network.py.
+// with the probability of a near end. Its recipe: training/echo/network.py.
 class EchoMask {
   public:
     static constexpr std::size_t bins = 161;  // 0 to 8 kHz

@@ -1,4 +1,4 @@
-// What the package's networks share, as `MaskNetwork` in training/network.py.
+// What the package's networks share, as `MaskNetwork` in training/noise/network.py.
 #pragma once
 
 #include <cstddef>

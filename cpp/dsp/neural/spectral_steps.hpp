@@ -10,7 +10,7 @@
 namespace spike {
 
 // How far the phase of each low bin has moved in a frame, less what a steady sine in the middle of the bin turns, as a
-// complex number of size 1; smaller where there is next to nothing. As `phase_advance` in training/network.py.
+// complex number of size 1; smaller where there is next to nothing. As `phase_advance` in training/noise/network.py.
 class PhaseAdvance {
   public:
     // Frames are `hop` of a window apart; `scale` brings powers to where a sine of amplitude 1 is near 1.

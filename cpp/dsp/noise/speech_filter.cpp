@@ -8,7 +8,7 @@
 namespace spike {
 namespace {
 
-// As in training/network.py and training/bands.py.
+// As in training/noise/network.py and training/noise/bands.py.
 constexpr std::size_t low_bands = 32;  // up to 8 kHz
 constexpr float kept_of_mean = 0.99f;
 constexpr float mean_unit_db = 15.0f, whole_unit_db = 20.0f, most_units = 4.0f;

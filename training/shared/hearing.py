@@ -75,3 +75,9 @@ class Hearing:
         """Sones for each Bark (Zwicker)."""
         shape = 0.187 * (self._threshold / 0.5) ** POWER
         return shape * ((0.5 + 0.5 * bands / self._threshold) ** POWER - 1)
+
+
+def compressed(x: Tensor) -> tuple[Tensor, Tensor]:
+    magnitude = torch.sqrt(x.real**2 + x.imag**2 + 1e-10)
+    power = magnitude**0.3
+    return power, torch.view_as_real(x) * (power / magnitude)[..., None]

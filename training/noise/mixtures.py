@@ -1,4 +1,4 @@
-"""Endless noisy speech and its clean target, drawn from the pools that `prepare.py` packed."""
+"""Endless noisy speech and its clean target, drawn from the pools that `shared/prepare.py` packed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bands import BIN_HZ, BINS
-from network import FRAMES
 from numpy.typing import NDArray
 from torch import Tensor
+from training.noise.bands import BIN_HZ, BINS
+from training.noise.network import FRAMES
 
 RATE_HZ = 48000
 Samples = NDArray[np.float32]

@@ -1,6 +1,6 @@
-"""Trains the echo mask: `python training/echo_train.py --clips CLIPS --held-out HELD --out RUN --minutes 90`.
+"""Trains the echo mask: `python -m training.echo.train --clips CLIPS --held-out HELD --out RUN --minutes 90`.
 
-Both folders are what `echo_clips.py` writes, the second with `--held-out`. What the linear stage left of an echo is
+Both folders are what `echo/clips.py` writes, the second with `--held-out`. What the linear stage left of an echo is
 heard with the near end of its own clip or with another clip's. The learning rate follows the time spent; a run goes on
 from the checkpoint in `--out`.
 """
@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from echo_network import BINS, FRAMES, EchoMask, power
-from hearing import Hearing
 from torch import Tensor, nn
-from train import compressed
-from trainer import Trainer, options_of
+from training.echo.network import BINS, FRAMES, EchoMask, power
+from training.shared.hearing import Hearing, compressed
+from training.shared.trainer import Trainer, options_of
 
 RATE_HZ = 16000
 BATCH, SAMPLES = 24, 3 * RATE_HZ

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from frames import Frames
-from network import MaskNetwork, phase_advance, running_mean, shifted
 from torch import Tensor
+from training.shared.frames import Frames
+from training.shared.mask_network import MaskNetwork, phase_advance, running_mean, shifted
 
 FRAMES = Frames(hop=160, window=320)  # 10 and 20 ms at 16 kHz: bins of 50 Hz, as at every other rate
 BINS = FRAMES.bins

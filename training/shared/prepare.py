@@ -1,8 +1,8 @@
 """Packs recordings into the pools that mixtures are drawn from.
 
-`python training/prepare.py --corpus DIR ... --rooms DIR --out DIR`. Every pool is one long stream of int16 at 48 kHz:
-recordings in random order, faded, brought to one level. Drawing a piece is then no more than reading it. What costs
-time (rooms, babble, resampling) is done here, once.
+`python -m training.shared.prepare --corpus DIR ... --rooms DIR --out DIR`. Every pool is one long stream of int16
+at 48 kHz: recordings in random order, faded, brought to one level. Drawing a piece is then no more than reading it.
+What costs time (rooms, babble, resampling) is done here, once.
 
 A corpus is a folder with `manifest.tsv` (kind, package, path, seconds, rate, bandwidth_hz, snr_est_db) and, in one of
 them, `rir/*.npz` of simulated rooms.
@@ -21,8 +21,8 @@ import numpy as np
 import scipy.fft
 import soundfile
 import soxr
-from made_noise import clicks, shaped_noise
 from numpy.typing import NDArray
+from training.shared.made_noise import clicks, shaped_noise
 
 RATE_HZ = 48000
 ACTIVE_LEVEL = 0.05  # root mean square of the parts that sound, -26 dB

@@ -1,6 +1,6 @@
 """Makes the clips that the echo mask learns from, each as the canceller's linear stage leaves it.
 
-`python training/echo_clips.py --corpus DIR ... --rooms DIR --out DIR`, and once more with `--held-out` for clips in
+`python -m training.echo.clips --corpus DIR ... --rooms DIR --out DIR`, and once more with `--held-out` for clips in
 rooms that no other clip is made in. A shard holds 24 clips of 8 s at 16 kHz: int16 of shape (24, 6, 128000), the
 signals being microphone, error, predicted echo, aligned far end, target and near end.
 """
@@ -16,7 +16,7 @@ import scipy.signal
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from prepare import HELD_OUT_ROOMS, Recording, convolved, faded, recordings
+from training.shared.prepare import HELD_OUT_ROOMS, Recording, convolved, faded, recordings
 
 from spike_engine import dsp
 
