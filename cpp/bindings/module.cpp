@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     spike::bindings::bind_detectors(m);
     spike::bindings::bind_pipelines(m);
     spike::bindings::bind_opus_encoder(m);
+    spike::bindings::bind_voice_receiver(m);
 }

@@ -1,0 +1,105 @@
+#include "media/arrival_statistics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace spike {
+namespace {
+
+constexpr float memory_s = 2.0f;
+constexpr float late_percent_ms = 40.0f;  // what one packet in a hundred that comes too late costs
+constexpr float window_s = 0.75f;         // of the least lateness
+constexpr float first_guess_ms = 20.0f;   // jitter to expect before any was seen
+constexpr float first_guess_share = 0.01f;
+
+// What a delay costs, in the same unit: nearly nothing where nobody notices, in proportion from `noticed` on.
+float delay_cost(float delay_ms) noexcept {
+    constexpr float noticed_ms = 100.0f;
+    return delay_ms < noticed_ms ? delay_ms * delay_ms / noticed_ms : 2.0f * delay_ms - noticed_ms;
+}
+
+}  // namespace
+
+ArrivalStatistics::ArrivalStatistics(int sample_rate_hz) noexcept
+    : bin_samples_(static_cast<std::int64_t>(static_cast<float>(sample_rate_hz) * bin_ms / 1000.0f)),
+      rate_hz_(static_cast<float>(sample_rate_hz)) {}
+
+void ArrivalStatistics::add(std::int64_t lateness, std::size_t duration) noexcept {
+    const bool first = empty();
+    if (first) origin_ = lateness - head_bins * bin_samples_;
+    follow_earliest(lateness, first ? 0 : duration);
+    last_[count_++ % last_.size()] = lateness;
+    const float keep = first ? 0.0f : std::exp(-static_cast<float>(duration) / (memory_s * rate_hz_));
+    if (lateness < origin_ || lateness >= origin_ + static_cast<std::int64_t>(bins) * bin_samples_) recentre(lateness);
+    for (float& mass : mass_) mass *= keep;
+    mass_[static_cast<std::size_t>((lateness - origin_) / bin_samples_)] += 1.0f - keep;
+    total_ = total_ * keep + 1.0f - keep;
+    if (first) {
+        const auto guess = static_cast<std::size_t>(head_bins) + static_cast<std::size_t>(first_guess_ms / bin_ms);
+        mass_[guess] += first_guess_share;
+        total_ += first_guess_share;
+    }
+    choose();
+}
+
+void ArrivalStatistics::recentre(std::int64_t lateness) noexcept {
+    const std::int64_t places = (lateness - origin_) / bin_samples_ - head_bins;
+    if (std::abs(places) >= static_cast<std::int64_t>(bins)) {
+        mass_.fill(0.0f);
+        total_ = 0.0f;
+    } else if (places > 0) {
+        std::shift_left(mass_.begin(), mass_.end(), places);
+        std::fill(mass_.end() - places, mass_.end(), 0.0f);
+    } else {
+        std::shift_right(mass_.begin(), mass_.end(), -places);
+        std::fill(mass_.begin(), mass_.begin() - places, 0.0f);
+    }
+    origin_ += places * bin_samples_;
+    total_ = std::accumulate(mass_.begin(), mass_.end(), 0.0f);
+}
+
+void ArrivalStatistics::follow_earliest(std::int64_t lateness, std::size_t duration) noexcept {
+    if (empty()) least_ = least_before_ = lateness;
+    if (window_filled_ > static_cast<std::size_t>(window_s * rate_hz_)) {
+        least_before_ = least_;
+        least_ = lateness;
+        window_filled_ = 0;
+    }
+    window_filled_ += duration;
+    least_ = std::min(least_, lateness);
+    earliest_ = std::min(least_, least_before_);
+}
+
+std::int64_t ArrivalStatistics::latest() const noexcept {
+    return *std::max_element(last_.begin(),
+                             last_.begin() + static_cast<std::ptrdiff_t>(std::min(count_, last_.size())));
+}
+
+void ArrivalStatistics::choose() noexcept {
+    const auto quickest = static_cast<std::size_t>((earliest_ - origin_) / bin_samples_);
+    float late = 0.0f, least = INFINITY;
+    std::size_t best = bins - 1;
+    for (std::size_t bin = bins; bin-- > quickest; late += mass_[bin]) {
+        const float delay_ms = static_cast<float>(bin - quickest) * bin_ms;
+        const float cost = delay_cost(delay_ms) + 100.0f * late_percent_ms * late / total_;
+        if (cost < least) {
+            least = cost;
+            best = bin;
+        }
+    }
+    target_ = origin_ + static_cast<std::int64_t>(best + 1) * bin_samples_;
+}
+
+void ArrivalStatistics::shift(std::int64_t samples) noexcept {
+    for (std::int64_t* const value : {&origin_, &earliest_, &target_, &least_, &least_before_}) *value += samples;
+    for (std::int64_t& lateness : last_) lateness += samples;
+}
+
+void ArrivalStatistics::reset() noexcept {
+    mass_.fill(0.0f);
+    total_ = 0.0f;
+    count_ = window_filled_ = 0;
+}
+
+}  // namespace spike
