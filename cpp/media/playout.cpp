@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dsp/power.hpp"
+#include "base/power.hpp"
 
 namespace spike {
 namespace {

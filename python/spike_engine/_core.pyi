@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
+import typing_extensions
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -331,6 +332,132 @@ class OpusEncoder:
         ...
     @property
     def sample_rate_hz(self) -> int:
+        ...
+class ReceiverStats:
+    """
+    What a voice receiver has counted since it was made or reset.
+    """
+    @property
+    def concealed_samples(self) -> int:
+        ...
+    @property
+    def concealment_events(self) -> int:
+        ...
+    @property
+    def decode_errors(self) -> int:
+        """
+        Payloads that the codec refused.
+        """
+    @property
+    def delay_ms(self) -> float:
+        """
+        From the arrival of a packet that is not held up to its sound.
+        """
+    @property
+    def fec_recovered(self) -> int:
+        """
+        Played from the next packet's error correction.
+        """
+    @property
+    def inserted_samples(self) -> int:
+        """
+        To slow down.
+        """
+    @property
+    def jitter_ms(self) -> float:
+        """
+        RFC 3550 section 6.4.1.
+        """
+    @property
+    def packets_discarded(self) -> int:
+        """
+        Given up: no room, or far too late.
+        """
+    @property
+    def packets_duplicate(self) -> int:
+        """
+        Had come before.
+        """
+    @property
+    def packets_late(self) -> int:
+        """
+        Came when their time was over.
+        """
+    @property
+    def packets_lost(self) -> int:
+        """
+        Have not come yet, by their sequence numbers.
+        """
+    @property
+    def packets_received(self) -> int:
+        """
+        Each once; late ones too.
+        """
+    @property
+    def red_recovered(self) -> int:
+        """
+        Played from a repetition, RFC 2198.
+        """
+    @property
+    def removed_samples(self) -> int:
+        """
+        To hurry up.
+        """
+    @property
+    def silent_concealed_samples(self) -> int:
+        """
+        Of them, only the background's noise.
+        """
+    @property
+    def target_delay_ms(self) -> float:
+        """
+        What delay_ms should be.
+        """
+class VoiceReceiver:
+    """
+    Packets of a voice to samples: one thread pushes and resets, one pulls.
+    """
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, min_delay_ms: typing.SupportsFloat | typing.SupportsIndex = 0.0, max_delay_ms: typing.SupportsFloat | typing.SupportsIndex = 2000.0) -> None:
+        ...
+    def pull(self, out: numpy.typing.NDArray[numpy.float32]) -> None:
+        """
+        Fill `out`, float32 of shape (n,), with what comes next.
+        """
+    def push(self, payload: typing_extensions.Buffer, sequence_number: typing.SupportsInt | typing.SupportsIndex, timestamp: typing.SupportsInt | typing.SupportsIndex, arrival_ms: typing.SupportsFloat | typing.SupportsIndex, *, codec: str = 'opus', clock_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, channels: typing.SupportsInt | typing.SupportsIndex = 1, ssrc: typing.SupportsInt | typing.SupportsIndex = 0, marker: bool = False) -> None:
+        """
+        Take a packet's payload. It may hold anything; what is no packet of the codec is counted.
+        """
+    def push_red(self, payload: typing_extensions.Buffer, sequence_number: typing.SupportsInt | typing.SupportsIndex, timestamp: typing.SupportsInt | typing.SupportsIndex, arrival_ms: typing.SupportsFloat | typing.SupportsIndex, *, codec: str = 'opus', clock_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, channels: typing.SupportsInt | typing.SupportsIndex = 1, ssrc: typing.SupportsInt | typing.SupportsIndex = 0, marker: bool = False) -> None:
+        """
+        The same for a payload of RFC 2198, whose blocks are all of this codec.
+        """
+    def reset(self) -> None:
+        """
+        From the next pull on as if nothing had ever come.
+        """
+    @property
+    def active(self) -> bool:
+        """
+        What was pulled last was sent as it is, neither concealment nor noise.
+        """
+    @property
+    def level(self) -> float:
+        ...
+    @property
+    def level_dbfs(self) -> float:
+        ...
+    @property
+    def playout_timestamp(self) -> int | None:
+        """
+        RTP timestamp, unwrapped, of the next sample; None before the first packet.
+        """
+    @property
+    def state(self) -> str:
+        """
+        'silence', 'normal', 'fec', 'concealed', 'comfort-noise', 'accelerated' or 'expanded': of what was pulled last.
+        """
+    @property
+    def stats(self) -> ReceiverStats:
         ...
 def active_isa() -> str:
     """
