@@ -15,9 +15,9 @@ RATE_HZ = 48000
 Samples = NDArray[np.float32]
 HZ = np.arange(BINS) * BIN_HZ
 # Pools, how often each is drawn, and where a recording of that pool ends in Hz.
-VOICES = {"speech_08": (0.25, 8000), "speech_11": (0.5, 11000), "speech_24": (0.25, 24000)}
+VOICES = {"speech_08": (0.4, 8000), "speech_11": (0.35, 11000), "speech_24": (0.25, 24000)}
 LATE_KEPT = np.float32(0.2)  # of reverberation: to take all away costs the voice more than it gains
-NOISES = {"stationary": 0.22, "noise": 0.33, "babble": 0.15, "music": 0.2, "clicks": 0.1}
+NOISES = {"stationary": 0.18, "noise": 0.42, "babble": 0.17, "music": 0.15, "clicks": 0.08}
 
 
 def active_level(x: Samples) -> float:

