@@ -1,0 +1,72 @@
+"""A corpus cleaned by a real Ray cluster of one machine; one of its workers is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rooms import NEAR, speech
+
+from spike_engine.corpus import Cleaner
+from spike_engine.corpus.clips import wave_bytes
+
+ray = pytest.importorskip("ray", reason="needs ray[data], which is in the dependency group peers")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    yield
+    ray.shutdown()
+
+
+def clips(count: int) -> list[np.ndarray[Any, Any]]:
+    voice = 0.3 * speech(NEAR, 16000, 3.0)
+    random = np.random.default_rng(5)
+    return [(voice + 0.02 * random.standard_normal(len(voice))).astype(np.float32) for _ in range(count)]
+
+
+@pytest.mark.filterwarnings("ignore")  # ray's and pyarrow's own
+def test_map_batches_cleans_every_row(cluster: None) -> None:
+    given = clips(6)
+    rows = [{"id": i, "amplitude": clip[None], "sample_rate": 16000} for i, clip in enumerate(given)]
+
+    cleaned = ray.data.from_items(rows).map_batches(Cleaner(), batch_size=2, num_cpus=1).take_all()
+
+    expected = Cleaner(rate_hz=16000)({"audio": given})["audio"]
+    assert sorted(row["id"] for row in cleaned) == list(range(6))
+    for row in cleaned:
+        assert row["error"] == ""
+        np.testing.assert_array_equal(np.asarray(row["amplitude"])[0], expected[row["id"]])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_that_is_killed_loses_nothing(cluster: None, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, clip in enumerate(clips(24)):
+        (tmp_path / "in" / f"{number:02}.wav").write_bytes(wave_bytes(clip[:, None], 16000))
+    paths = sorted(str(path) for path in (tmp_path / "in").iterdir())
+    out, marked = str(tmp_path / "out"), str(tmp_path / "killed")
+
+    def clean_and_die_once(batch: dict[str, Any]) -> dict[str, Any]:
+        rows = Cleaner().files(batch["path"][:2], out=out)
+        if not Path(marked).exists():
+            Path(marked).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        rows += Cleaner().files(batch["path"][2:], out=out)
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+    data = ray.data.from_items([{"path": path} for path in paths])
+    done = data.map_batches(clean_and_die_once, batch_size=6, num_cpus=1).take_all()
+
+    assert Path(marked).exists()
+    assert sorted(row["path"] for row in done) == paths
+    assert not any(row["error"] for row in done)
+    assert sorted(path.name for path in Path(out).glob("*.wav")) == sorted(Path(path).name for path in paths)
+    assert sum(row["skipped"] for row in done) == 2  # what the killed worker had finished was not made again
