@@ -1,0 +1,149 @@
+import { SpikeError, connectionFailed } from './errors';
+import type { AISpeaking, DisconnectReason, Emit, Event } from './events';
+import type { Kind, Media } from './media';
+import { Monitor } from './monitor';
+import type { Peer, PeerListener } from './peer';
+import type { Playback } from './playback';
+import { NO_STATS, type ClientStats } from './stats';
+import type { Transport } from './transports';
+import type { Wire } from './wire';
+
+// How often a speaking AI's level is told: enough for a moving meter.
+const LEVEL_INTERVAL_MS = 100;
+
+interface Parts {
+  transport: Transport;
+  media: Media;
+  playback: Playback;
+  emit: Emit;
+  onLost(reason: DisconnectReason, error: SpikeError): void;
+}
+
+/** One connection to a conversation: its handshake, its events, and the AI's tracks while it lasts. It is used once. */
+export class Session implements PeerListener {
+  readonly wire: Wire;
+  private readonly abort = new AbortController();
+  private readonly ready: Promise<void>;
+  private becomeReady!: () => void;
+  private refuse!: (error: SpikeError) => void;
+  private isReady = false;
+  private peer: Peer | null = null;
+  private monitor: Monitor | null = null;
+  private speaking: AISpeaking | null = null;
+  private levels: ReturnType<typeof setInterval> | undefined;
+
+  constructor(private readonly parts: Parts) {
+    this.wire = parts.transport.createWire();
+    this.ready = new Promise((resolve, reject) => {
+      this.becomeReady = resolve;
+      this.refuse = reject;
+    });
+    this.ready.catch(() => undefined);
+  }
+
+  /** Connect, and return when the AI is ready. On an error everything is closed again. */
+  async open(timeoutS: number): Promise<void> {
+    const timer = setTimeout(() => this.refuse(connectionFailed(`no conversation within ${timeoutS} s`)), timeoutS * 1000);
+    try {
+      await Promise.race([this.connect(), this.ready.then(() => new Promise<void>(() => {}))]);
+    } catch (error) {
+      this.close();
+      throw error instanceof SpikeError ? error : connectionFailed(String(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async connect(): Promise<void> {
+    const { transport, media } = this.parts;
+    this.peer = await transport.connect(media, this, this.abort.signal);
+    for (const text of this.wire.greeting()) this.peer.send(text);
+    await this.ready;
+    for (const kind of ['audio', 'video'] as const) {
+      if (media.wants(kind) && !media.isEnabled(kind)) transport.trackEnabled(this.peer, kind, false);
+    }
+    this.monitor = new Monitor(this.peer.pc, this.parts.emit, (error) => this.onClosed('network', error));
+    this.levels = setInterval(() => this.tellLevel(), LEVEL_INTERVAL_MS);
+  }
+
+  close(error = connectionFailed('the connection was closed')): void {
+    this.refuse(error);
+    this.monitor?.close();
+    clearInterval(this.levels);
+    this.abort.abort();
+    this.peer?.close();
+    this.parts.playback.hold(false);
+  }
+
+  send(texts: string[]): void {
+    for (const text of texts) this.peer?.send(text);
+  }
+
+  /** Silence the AI here, and ask the server to stop it. */
+  interrupt(): void {
+    this.send(this.wire.interrupt());
+    if (this.speaking) this.parts.playback.hold(true);
+  }
+
+  trackEnabled(kind: Kind, enabled: boolean): void {
+    if (this.peer) this.parts.transport.trackEnabled(this.peer, kind, enabled);
+  }
+
+  get stats(): ClientStats {
+    return this.monitor?.stats ?? NO_STATS;
+  }
+
+  // --- what the connection brings
+
+  onTrack(track: MediaStreamTrack): void {
+    if (this.abort.signal.aborted) return;
+    if (track.kind === 'audio') this.parts.playback.attach(track);
+    this.parts.emit('ai-track', track);
+  }
+
+  onMessage(text: string): void {
+    for (const event of this.wire.receive(text)) this.handle(event);
+  }
+
+  onClosed(reason: DisconnectReason, error: SpikeError): void {
+    if (this.abort.signal.aborted) return;
+    if (!this.isReady) return this.refuse(error);
+    this.close(error);
+    this.parts.onLost(reason, error);
+  }
+
+  private handle(event: Event): void {
+    const { emit, playback } = this.parts;
+    switch (event[0]) {
+      case 'connected':
+        if (this.isReady) return;
+        this.isReady = true;
+        this.becomeReady();
+        break;
+      case 'error':
+        if (event[1].code !== 'CONVERSATION_ENDED') break;
+        return this.onClosed('ended', event[1]);
+      case 'ai-speaking':
+        this.speaking = { ...event[1], audioLevel: playback.level };
+        return emit('ai-speaking', this.speaking);
+      case 'ai-idle':
+        this.speaking = null;
+        playback.hold(false);
+        break;
+      case 'user-started-speaking':
+        // Do not talk over the user with what is still on its way.
+        if (this.speaking) playback.hold(true);
+        break;
+      case 'user-stopped-speaking':
+        playback.hold(false);
+        break;
+    }
+    if (this.isReady) emit(...event);
+  }
+
+  private tellLevel(): void {
+    if (!this.speaking) return;
+    this.speaking = { ...this.speaking, audioLevel: this.parts.playback.level };
+    this.parts.emit('ai-speaking', this.speaking);
+  }
+}

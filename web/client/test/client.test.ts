@@ -1,0 +1,161 @@
+import { describe, expect, it, vi } from 'vitest';
+import { SpikeClient, SpikeError, type ClientOptions } from '../src';
+import { errorOfStatus, mediaError } from '../src/errors';
+import type { Event } from '../src/events';
+import { qualityOf } from '../src/monitor';
+import { INITIAL_STATE, after } from '../src/state';
+import { sampleOf, statsSince } from '../src/stats';
+
+const GIVEN = { conversationUrl: 'https://example.org/conversations/1', token: 't' };
+
+describe('options', () => {
+  it('have the defaults of the specification', () => {
+    const { options, state } = new SpikeClient(GIVEN);
+    expect(options).toMatchObject({ audio: true, video: true, audioSource: 'default', videoQuality: 'high', echoCancellation: true });
+    expect(state).toMatchObject({ status: 'disconnected', isConnected: false, audioEnabled: true, error: null });
+  });
+
+  it.each<[Record<string, unknown>, string]>([
+    [{ conversationUrl: 'ftp://x' }, 'conversationUrl must be an http:// or https:// address, not "ftp://x"'],
+    [{ token: '' }, 'token must be a text that is not empty, not ""'],
+    [{ audio: 'yes' }, 'audio must be true or false, not "yes"'],
+    [{ videoQuality: 'best' }, 'videoQuality must be "low", "medium", "high", not "best"'],
+    [{ audioSource: 3 }, "audioSource must be 'default' or a device id, not 3"],
+    [{ onError: 3 }, 'onError must be a function or null, not 3'],
+    [{ joinTimeoutS: 0 }, 'joinTimeoutS must be a number of seconds above 0, not 0'],
+    [{ iceServers: 'stun:x' }, 'iceServers must be a list, not "stun:x"'],
+    [{ conversation_url: 'x' }, 'there is no option conversation_url'],
+  ])('refuses %j', (wrong, message) => {
+    expect(() => new SpikeClient({ ...GIVEN, ...wrong } as ClientOptions)).toThrow(new SpikeError('INVALID_OPTION', message));
+  });
+
+  it('takes undefined for the default', () => {
+    expect(new SpikeClient({ ...GIVEN, video: undefined } as ClientOptions).options.video).toBe(true);
+  });
+});
+
+describe('handlers', () => {
+  const connect = (client: SpikeClient, ...event: Event) => (client as unknown as { emit(event: Event): void }).emit(event);
+
+  it('get the arguments of the specification', () => {
+    const onDisconnected = vi.fn();
+    const onError = vi.fn();
+    const client = new SpikeClient({ ...GIVEN, onDisconnected, onError });
+    const error = new SpikeError('SERVER_ERROR', 'x');
+    connect(client, 'error', error);
+    connect(client, 'disconnected', 'network', { willReconnect: false });
+    expect(onError).toHaveBeenCalledWith(error);
+    expect(onDisconnected.mock.calls[0]![0]).toBe('network');
+    expect(client.state.error).toBe(error);
+  });
+
+  it('that fail are logged and stop no other', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const client = new SpikeClient(GIVEN);
+    const other = vi.fn();
+    client.on('ai-idle', () => { throw new Error('one'); });
+    client.on('ai-idle', () => Promise.reject(new Error('two')));
+    client.on('ai-idle', other);
+    connect(client, 'ai-idle', { interrupted: false });
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(other).toHaveBeenCalledOnce();
+    expect(log).toHaveBeenCalledTimes(2);
+    log.mockRestore();
+  });
+
+  it('are taken off, called once, and waited for', async () => {
+    const client = new SpikeClient(GIVEN);
+    const [on, once] = [vi.fn(), vi.fn()];
+    const off = client.on('ai-thinking', on);
+    client.once('ai-thinking', once);
+    const next = client.waitFor('ai-thinking', 1);
+    connect(client, 'ai-thinking');
+    off();
+    connect(client, 'ai-thinking');
+    expect([on.mock.calls.length, once.mock.calls.length]).toEqual([1, 1]);
+    await expect(next).resolves.toEqual([]);
+    await expect(client.waitFor('ai-idle', 0.01)).rejects.toThrow('no ai-idle within 0.01 s');
+  });
+});
+
+it('what needs a connection says so without one', async () => {
+  const client = new SpikeClient(GIVEN);
+  expect(() => client.sendText('x')).toThrow('messages need a connection; this client is disconnected');
+  expect(() => client.interrupt()).toThrow(SpikeError);
+  await expect(client.reconnect()).rejects.toThrow('has joined before');
+  await client.leave();
+  client.setAudioEnabled(false);
+  expect(client.state.audioEnabled).toBe(false);
+  expect([client.getAIAudioTrack(), client.getAIVideoTrack(), client.getLocalTrack('audio')]).toEqual([null, null, null]);
+  expect((await client.getStats()).sendBps).toBe(0);
+});
+
+describe('state', () => {
+  it('follows a conversation', () => {
+    const events: Event[] = [
+      ['connected'],
+      ['user-started-speaking'],
+      ['user-transcript', { transcript: 'hello', final: true }],
+      ['user-stopped-speaking'],
+      ['ai-thinking'],
+      ['ai-speaking', { transcript: 'Hi', audioLevel: 0.2 }],
+    ];
+    const state = events.reduce(after, INITIAL_STATE);
+    expect(state).toMatchObject({ isConnected: true, isAISpeaking: true, isAIThinking: false, aiTranscript: 'Hi', userTranscript: 'hello' });
+    expect(after(state, ['ai-idle', { interrupted: true }])).toMatchObject({ isAISpeaking: false, aiTranscript: 'Hi', audioLevel: 0 });
+    expect(after(state, ['disconnected', 'network', { willReconnect: true }])).toMatchObject({ status: 'reconnecting', isConnected: false });
+    expect(after(state, ['disconnected', 'left', { willReconnect: false }])).toMatchObject({ status: 'disconnected', aiTranscript: 'Hi' });
+  });
+
+  it('stays the same object where nothing changes', () => {
+    const state = after(INITIAL_STATE, ['ai-thinking']);
+    expect(after(state, ['ai-thinking'])).toBe(state);
+    expect(after(state, ['message', { data: 1, type: null, replyTo: null }])).toBe(state);
+  });
+});
+
+it('each status of a server is an error', () => {
+  const codes = [401, 403, 404, 410, 429, 500].map((status) => [errorOfStatus(status, '').code, errorOfStatus(status, '').canRetry]);
+  expect(codes).toEqual([
+    ['TOKEN_EXPIRED', false],
+    ['CONNECTION_FAILED', false],
+    ['CONVERSATION_ENDED', false],
+    ['CONVERSATION_ENDED', false],
+    ['CONNECTION_FAILED', true],
+    ['CONNECTION_FAILED', true],
+  ]);
+  expect(errorOfStatus(503, 'full').message).toBe('the server answered 503: full');
+});
+
+it('each failure of a device is an error', () => {
+  const names = ['NotAllowedError', 'NotFoundError', 'OverconstrainedError', 'NotReadableError', 'InsecureContextError'];
+  expect(names.map((name) => mediaError('audio', { name }).code)).toEqual([
+    'MEDIA_PERMISSION_DENIED',
+    'DEVICE_NOT_FOUND',
+    'DEVICE_NOT_FOUND',
+    'DEVICE_IN_USE',
+    'MEDIA_PERMISSION_DENIED',
+  ]);
+});
+
+it('figures are rates of what has grown', () => {
+  const report = (bytes: number, lost: number, concealed: number) =>
+    new Map(
+      [
+        { id: 'T', type: 'transport', selectedCandidatePairId: 'P' },
+        { id: 'P', type: 'candidate-pair', bytesReceived: bytes, bytesSent: 2 * bytes, localCandidateId: 'L', currentRoundTripTime: 0.05 },
+        { id: 'L', type: 'local-candidate', candidateType: 'relay' },
+        { id: 'A', type: 'inbound-rtp', kind: 'audio', packetsReceived: bytes / 10, packetsLost: lost, jitter: 0.004, concealedSamples: concealed, totalSamplesReceived: bytes },
+      ].map((entry) => [entry.id, entry]),
+    ) as unknown as RTCStatsReport;
+  const stats = statsSince(sampleOf(report(1000, 0, 0), 0), sampleOf(report(2000, 100, 250), 1000));
+  expect(stats).toMatchObject({ receiveBps: 8000, sendBps: 16000, inboundLoss: 0.5, concealed: 0.25 });
+  expect(stats.network).toMatchObject({ roundTripTimeMs: 50, jitterMs: 4, path: 'relay' });
+});
+
+it('a connection is as good as a person would find it', () => {
+  expect([qualityOf(0, null), qualityOf(0, 199), qualityOf(0.02, 10), qualityOf(0, 200), qualityOf(0.08, 10), qualityOf(0, 500)]).toEqual([
+    'good', 'good', 'fair', 'fair', 'poor', 'poor',
+  ]);
+});

@@ -1,0 +1,70 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
+
+export interface Invitation {
+  conversation_id: string;
+  conversation_url: string;
+  token: string;
+}
+
+export interface Report {
+  personas: { heard: { seconds: number; rms: number }[]; seen: number[]; said_texts: [string, boolean][] }[];
+}
+
+/** The embedded server in a process of its own. */
+export class Server {
+  url = '';
+  private readonly answers: ((line: string) => void)[] = [];
+  private readonly over: Promise<unknown>;
+
+  private constructor(private readonly process: ChildProcessWithoutNullStreams) {
+    this.over = once(process, 'exit');
+    createInterface(process.stdout).on('line', (line) => this.answers.shift()?.(line));
+    process.stderr.on('data', (data: Buffer) => console.error(String(data)));
+  }
+
+  static async start(persona: 'host' | 'front-desk' = 'host', port = 0, origin = new URL(inject('pages')).origin): Promise<Server> {
+    const python = process.env['SPIKE_PYTHON'] ?? 'python3';
+    const script = fileURLToPath(new URL('server.py', import.meta.url));
+    const server = new Server(spawn(python, [script, persona, String(port), origin]));
+    const { url } = (await server.answer()) as { url: string };
+    server.url = url;
+    return server;
+  }
+
+  async create(): Promise<Invitation> {
+    return (await this.ask({ do: 'create' })) as Invitation;
+  }
+
+  async ask(order: Record<string, unknown>): Promise<unknown> {
+    this.process.stdin.write(`${JSON.stringify(order)}\n`);
+    return this.answer();
+  }
+
+  async report(): Promise<Report> {
+    return (await this.ask({ do: 'report' })) as Report;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.process.kill(name);
+  }
+
+  async stop(name: NodeJS.Signals | null = null): Promise<void> {
+    if (name) this.process.kill(name);
+    else this.process.stdin.end();
+    await this.over;
+  }
+
+  private async answer(): Promise<unknown> {
+    const line = await Promise.race([
+      new Promise<string>((resolve) => this.answers.push(resolve)),
+      this.over.then(() => {
+        throw new Error('the server has ended');
+      }),
+    ]);
+    return JSON.parse(line);
+  }
+}
