@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from spike_engine.extras import require
+from spike_engine.server import cors
 from spike_engine.server.conversation import Conversation, ConversationOver
 from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
@@ -59,6 +60,10 @@ class ConversationServer:
         token_lifetime_s: How long a token opens its conversation.
         idle_timeout_s: A conversation that nobody is connected to ends after this time.
         secret: Key that signs the tokens, at least 32 bytes; random where none is given.
+        allowed_origins: Pages of these origins, such as ``https://example.org``, may call the server.
+
+    Raises:
+        ValueError: An origin is none.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class ConversationServer:
         token_lifetime_s: float = 3600.0,
         idle_timeout_s: float = 60.0,
         secret: bytes | None = None,
+        allowed_origins: Iterable[str] = (),
     ) -> None:
         self.tokens = TokenIssuer(secret, lifetime_s=token_lifetime_s)
         self._host = host
@@ -78,6 +84,7 @@ class ConversationServer:
         self._persona = persona or FrontDesk
         self._max_conversations = max_conversations
         self._idle_timeout_s = idle_timeout_s
+        self._allowed_origins = tuple(allowed_origins)
         self._conversations: dict[str, Conversation] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._runner: web.AppRunner | None = None
@@ -106,6 +113,7 @@ class ConversationServer:
             self._persona()  # so that a missing package is told now and not to the first caller
         paint_face()  # some 0.2 s, before anybody waits for it
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[errors_as_json])
+        cors.install(app, self._allowed_origins)
         app.add_routes(
             [
                 web.get("/health", self._health),

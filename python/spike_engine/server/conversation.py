@@ -113,6 +113,8 @@ class Conversation:
             self._spawn(self._welcome(peer, message.get("id")))
         elif kind == "send-text" and isinstance(data, dict):
             self._dialogue.read(str(data.get("content", "")))
+        elif kind == "client-message" and isinstance(data, dict) and data.get("t") == "interrupt":
+            self._dialogue.interrupt()
         elif kind == "disconnect-bot":
             self._spawn(self.end())
         else:
