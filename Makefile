@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 SHELL  := /bin/bash
 
-.PHONY: help demo test system clean
+.PHONY: help demo test web system clean
 
 help:
 	@echo "make demo   hold a whole conversation and see what the engine does"
 	@echo "make test   run all tests, Python and C++"
+	@echo "make web    build the browser's client, its React hooks and the page (Node 20)"
 	@echo "make clean  remove what was built"
 
 demo: $(VENV)/.installed
@@ -16,7 +17,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@.ci/whip-server
-	$(BIN)/python -m nox --session cpp-release tests
+	$(BIN)/python -m nox --session cpp-release tests web
+
+web:
+	cd web && npm ci --silent --ignore-scripts && npm run --silent build
 
 # What comes from the system: libopus for the core, PortAudio for devices, recorded speech for the demo and the tests, doctest for the C++ tests.
 system:
@@ -30,4 +34,4 @@ $(VENV)/.installed: pyproject.toml CMakeLists.txt $(shell find cpp cmake python 
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .nox spike-demo
+	rm -rf $(VENV) build dist .nox spike-demo web/node_modules web/*/node_modules web/*/dist

@@ -58,6 +58,21 @@ def tests(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "pytest", *(session.posargs or coverage))
 
 
+@nox.session(python=False)
+def web(session: nox.Session) -> None:
+    """The browser's half: types, units, and conversations in Chromium with the server that is installed beside nox."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    tools = {"Node 20": shutil.which("node"), "npm": shutil.which("npm"), "Chromium": chromium}
+    if missing := [name for name, path in tools.items() if not path]:
+        session.skip(f"{', '.join(missing)} not installed: the browser's half is not tested")
+    session.chdir("web")
+    session.run("npm", "ci", "--silent", "--ignore-scripts", external=True)
+    for script in ("check", "test", "build", "sizes"):
+        session.run("npm", "run", "--silent", script, external=True)
+    environment = {"SPIKE_PYTHON": sys.executable, "SPIKE_CHROMIUM": str(chromium)}
+    session.run("npm", "run", "--silent", "e2e", *session.posargs, env=environment, external=True)
+
+
 @nox.session
 def duplex(session: nox.Session) -> None:
     """A bot that talks for five minutes over PulseAudio's devices, and twenty who interrupt it, on an idle machine."""

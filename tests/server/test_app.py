@@ -236,3 +236,44 @@ async def test_what_is_not_installed_is_told_at_the_start(monkeypatch: pytest.Mo
     monkeypatch.setattr(extras, "find_spec", lambda module: None if module == "pocketsphinx" else module)
     with pytest.raises(MissingExtra, match="pocketsphinx"):
         await ConversationServer().start()
+
+
+# --- pages of other origins -------------------------------------------------------------------------------------------
+
+PAGE = "https://page.example"
+
+
+async def test_a_page_of_a_named_origin_may_call() -> None:
+    async with ConversationServer(persona=Host, allowed_origins=[PAGE]) as server, aiohttp.ClientSession() as http:
+        url = f"{server.create_conversation().conversation_url}/api/offer"
+        asks = {
+            "Origin": PAGE,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization",
+        }
+        async with http.options(url, headers=asks) as preflight:
+            assert preflight.status == 204
+            assert preflight.headers["Access-Control-Allow-Origin"] == PAGE
+            assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+            assert "authorization" in preflight.headers["Access-Control-Allow-Headers"]
+        async with http.post(url, headers={"Origin": PAGE}, json=OFFER) as refused:  # the page may read errors too
+            assert refused.status == 401
+            assert refused.headers["Access-Control-Allow-Origin"] == PAGE
+            assert refused.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("origin", ["https://other.example", "null", f"{PAGE}.evil.example"])
+async def test_a_page_of_another_origin_may_not(origin: str) -> None:
+    async with ConversationServer(persona=Host, allowed_origins=[PAGE]) as server, aiohttp.ClientSession() as http:
+        asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        async with http.options(f"{server.url}/conversations", headers=asks) as preflight:
+            assert preflight.status == 405
+            assert "Access-Control-Allow-Origin" not in preflight.headers
+        async with http.post(f"{server.url}/conversations", headers={"Origin": origin}) as answer:
+            assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["*", "page.example", f"{PAGE}/", "https://", "file://x"])
+async def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match="an origin is"):
+        await ConversationServer(persona=Host, allowed_origins=[origin]).start()

@@ -115,6 +115,20 @@ async def test_the_user_interrupts(server: ConversationServer, recording: Record
     assert progress["remaining_text"]
 
 
+async def test_the_client_interrupts(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        await caller.until("bot-stopped-speaking")
+        caller.send("send-text", {"content": "a long story that goes on and on and on for ever and ever and a day"})
+        await caller.until("bot-started-speaking", count=2)
+        caller.send("client-message", {"t": "interrupt", "d": None})
+        await caller.until("bot-interrupted")
+        caller.send("client-message", {"t": "dance", "d": None})
+        await caller.until("error-response")
+
+    assert Host.all[0].spoken[-1][1]
+    assert len(caller.of("error-response")) == 1
+
+
 def loudest(caller: Caller, *, last_s: float) -> int:
     return max(int(np.abs(block.astype(int)).max()) for _, block in caller.sound[-int(last_s / 0.02) :])
 

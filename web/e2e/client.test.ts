@@ -22,7 +22,7 @@ let conversation: Invitation;
 beforeAll(async () => {
   server = await Server.start();
   voice = join(mkdtempSync(join(tmpdir(), 'spike-voice-')), 'voice.wav');
-  await server.ask({ do: 'voice', path: voice, names: ['please-try-again'], pause_s: 5 });
+  await server.ask({ do: 'voice', path: voice, names: ['please-try-again'], pause_s: 4 });
   browser = await openBrowser({ voice });
 });
 afterAll(async () => {
@@ -59,7 +59,7 @@ describe('a conversation', () => {
     await join_();
     await until('ai-idle');
     await until('user-stopped-speaking');
-    await until('ai-speaking', 30);
+    await page.waitForFunction(() => client.state.isAISpeaking && client.state.audioLevel > 0);
     const told = await events();
     expect(told[0]).toBe('connected');
     for (const name of ['ai-thinking', 'ai-speaking', 'user-started-speaking', 'user-transcript', 'stats']) expect(told).toContain(name);

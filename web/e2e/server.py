@@ -105,7 +105,7 @@ async def main(persona: str, port: int, origin: str) -> None:
         personas.append(FrontDesk() if persona == "front-desk" else Host())
         return personas[-1]
 
-    async with ConversationServer(port=port, persona=create, allowed_origins=[origin]) as server:
+    async with ConversationServer(port=port, persona=create, max_conversations=64, allowed_origins=[origin]) as server:
         orders = Orders(server, personas)
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -1,4 +1,4 @@
-"""Lets pages of other origins call the server (CORS, as the Fetch standard has it): those that are named, and no others."""
+"""Lets pages of other origins call the server (CORS, as the Fetch standard has it): the named ones and no others."""
 
 from __future__ import annotations
 

@@ -1,0 +1,11 @@
+// What users download, against what it may be.
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+
+const LIMITS_KB = { 'client/dist/index.js': 12, 'react/dist/index.js': 2 };
+
+for (const [file, limit] of Object.entries(LIMITS_KB)) {
+  const kB = gzipSync(readFileSync(new URL(file, import.meta.url)), { level: 9 }).length / 1000;
+  console.log(`${file}: ${kB.toFixed(1)} kB gzipped of ${limit}`);
+  if (kB > limit) process.exitCode = 1;
+}
