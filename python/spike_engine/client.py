@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,12 @@ from spike_engine.errors import InvalidState
 from spike_engine.events import AnyHandler, ClientStats, Devices, Event, EventName, FunctionCall
 from spike_engine.events.emitter import EventEmitter
 from spike_engine.events.state import ConversationState, after
+from spike_engine.media.taps import AudioTap, Taps
 from spike_engine.options import ClientOptions, IceServer
 from spike_engine.protocols.base import WireProtocol
 from spike_engine.sources.stream import frames_of
 from spike_engine.transports.base import Transport
 from spike_engine.transports.registry import create_transport
-
-if TYPE_CHECKING:
-    from spike_engine.media.capture import AudioTap
 
 
 class SpikeClient(EventEmitter):
@@ -98,7 +96,7 @@ class SpikeClient(EventEmitter):
         self._state = ConversationState(audio_enabled=audio, video_enabled=video)
         self._state_changed = asyncio.Event()
         self._transport: Transport | None = None
-        self._taps: list[AudioTap] = []
+        self._taps = Taps()
 
     async def __aenter__(self) -> Self:
         await self.join()
@@ -163,7 +161,7 @@ class SpikeClient(EventEmitter):
             emit=self.emit,
             on_track=self._on_track,
             on_over=self._on_over,
-            tap=self._tap,
+            tap=self._taps,
         )
         if self._watches_devices:
             self._conversation.watch_devices()
@@ -362,13 +360,16 @@ class SpikeClient(EventEmitter):
         """Call ``tap(kind, samples)`` with every block of audio, mono float32 at 48 kHz, on the event loop.
 
         `kind` is ``"microphone"`` (as captured), ``"processed"`` (as sent) or ``"ai"`` (as played). For recordings and
-        meters: it must be quick and must not change `samples`.
-        """
-        self._taps.append(tap)
+        meters: it must be quick and must not change `samples`. One that raises is logged by its name, and called on.
 
-    def _tap(self, kind: Literal["microphone", "processed", "ai"], samples: NDArray[np.float32]) -> None:
-        for tap in self._taps:
-            tap(kind, samples)
+        Raises:
+            InvalidOption: `tap` is no function, or an ``async`` one.
+        """
+        self._taps.add(tap)
+
+    def remove_audio_tap(self, tap: AudioTap) -> None:
+        """Call `tap` no more; one that was never added is no error."""
+        self._taps.remove(tap)
 
     def _on_track(self, track: Any) -> None:
         name = "ai_audio_track" if track.kind == "audio" else "ai_video_track"

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ import pytest
 
 from spike_engine import Device, DeviceInUse, DeviceNotFound, Devices, MediaError, MediaPermissionDenied
 from spike_engine.devices import Camera, Loudspeaker, Microphone, cameras, list_devices, portaudio, sound
+from spike_engine.devices.pictures import rgb_of
 from spike_engine.devices.portaudio import BLOCK_SAMPLES
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.devices.watch import COMMAND, DeviceWatch, devices_from_json
@@ -265,6 +267,54 @@ async def test_a_camera_that_ends_is_gone(monkeypatch: pytest.MonkeyPatch) -> No
 async def read_on(camera: Camera) -> None:
     while True:
         await camera.read()
+
+
+def film_of(*pictures: Any) -> SimpleNamespace:
+    """A camera's container: what is an exception is raised, as PyAV does, which ends its generator."""
+    left = iter(pictures)
+
+    def decode(**_: int) -> Iterator[Any]:
+        for picture in left:
+            if isinstance(picture, Exception):
+                raise picture
+            yield picture
+
+    return SimpleNamespace(decode=decode, close=lambda: None)
+
+
+@pytest.mark.parametrize("name", ["yuyv422", "yuvj420p", "nv12", "yuvj422p", "yuv422p", "uyvy422", "bgr0", "gray"])
+async def test_pictures_of_every_format_of_cameras(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    grey = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 128, np.uint8), "rgb24").reformat(format=name)
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: film_of(grey))
+    camera = Camera("0", 64, 48, 30)
+    await camera.start()
+    picture = await camera.read()
+    await camera.close()
+
+    np.testing.assert_allclose(picture, np.full((48, 64, 3), 128), atol=3)
+
+
+async def test_a_camera_of_a_format_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Strange:
+        format = SimpleNamespace(name="cuda")
+
+        def to_ndarray(self, **_: str) -> Any:
+            raise ValueError("no way")
+
+    with pytest.raises(DeviceNotFound, match="cuda cannot be converted: no way"):
+        rgb_of(Strange())
+
+
+async def test_a_damaged_picture_is_left_out_and_a_hundred_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = av.error.InvalidDataError(1, "damaged")
+    good = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "rgb24")
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: film_of(damaged, good, *[damaged] * 100))
+    camera = Camera("0", 64, 48, 30)
+    await camera.start()
+    assert (await camera.read()).shape == (48, 64, 3)
+    with pytest.raises(DeviceNotFound, match="can be decoded"):
+        await camera.read()
+    await camera.close()
 
 
 async def test_a_camera_that_is_not_there() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import wave
 from collections.abc import AsyncIterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +18,10 @@ from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
 from spike_engine import DeviceNotFound, InvalidOption, SpikeClient, frames
 from spike_engine.server import ConversationServer, HummingPersona
-from spike_engine.sources import AudioArray, AudioFile, VideoFile
+from spike_engine.sources import AudioArray, AudioFile, AudioStream, VideoFile
+from spike_engine.sources.guarded import GuardedPictures
 from spike_engine.sources.resolve import audio_source_of, video_source_of
+from spike_engine.sources.stream import OpenFile
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -150,6 +154,115 @@ async def test_files_that_are_none(tmp_path: Path, film: Path) -> None:
             await source.start()
     with pytest.raises(DeviceNotFound):
         await VideoFile(tmp_path / "text").start()
+
+
+def write_wav(path: Path, codec: str, sound: np.ndarray) -> None:
+    with av.open(str(path), "w", format="wav") as container:
+        stream = container.add_stream(codec, rate=16000, layout="mono")
+        block = frames.audio_from_ndarray(sound, format="flt", sample_rate_hz=16000)
+        block.pts, block.time_base = 0, Fraction(1, 16000)
+        converter = av.AudioResampler(stream.format, "mono", 16000, stream.frame_size or None)
+        for part in (*converter.resample(block), *converter.resample(None), None):
+            container.mux(stream.encode(part))
+
+
+@pytest.mark.parametrize(
+    "codec", ["pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_mulaw", "adpcm_ima_wav"]
+)
+async def test_wav_files_of_any_kind_are_heard_to_their_end(tmp_path: Path, codec: str) -> None:
+    sound = np.zeros(1600, np.float32)
+    sound[-160:] = tone(0.01, 16000)  # at the very end, where a resampler's delay holds it back
+    write_wav(tmp_path / "sound.wav", codec, sound)
+    read = await read_all(audio_source_of(tmp_path / "sound.wav"), 10)
+
+    assert np.abs(read).max() == pytest.approx(0.3, abs=0.05)
+    assert np.sum(read**2) == pytest.approx(3 * np.sum(sound**2), rel=0.1)
+
+
+async def test_a_wav_of_more_channels_than_calls_have(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "sound.wav"), "wb") as file:
+        file.setparams((9, 2, 48000, 0, "NONE", ""))
+        file.writeframes(np.repeat(np.int16(tone(0.04) * 32767)[:, None], 9, axis=1).tobytes())
+    read = await read_all(audio_source_of(tmp_path / "sound.wav"), 2)
+
+    np.testing.assert_allclose(read, tone(0.04), atol=1e-4)
+
+
+async def test_a_wav_of_an_unknown_codec_says_so(tmp_path: Path) -> None:
+    write_wav(tmp_path / "sound.wav", "pcm_s16le", tone(0.1, 16000))
+    raw = bytearray((tmp_path / "sound.wav").read_bytes())
+    raw[20:22] = b"\x77\x77"  # wFormatTag
+    (tmp_path / "sound.wav").write_bytes(raw)
+
+    with pytest.raises(DeviceNotFound, match=r"sound\.wav"):
+        await AudioFile(tmp_path / "sound.wav").start()
+
+
+async def test_a_file_is_decoded_beside_the_event_loop(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+
+    def next_frame(file: OpenFile) -> Any:
+        threads.add(threading.current_thread())
+        return decode(file)
+
+    decode = OpenFile.next_frame
+    monkeypatch.setattr(OpenFile, "next_frame", next_frame)
+    await read_all(audio_source_of(film), 5)
+
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_a_reader_that_is_cancelled_ends_no_film(film: Path) -> None:
+    source = GuardedPictures(video_source_of(film), "film", print)
+    await source.start()
+    await source.read()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(source.read(), 0.001)
+    picture = [await source.read() for _ in range(8)][-1]
+    await source.close()
+
+    assert picture[20, 20].argmax() == 2
+
+
+async def test_a_pause_of_an_iterator_is_not_made_up_for() -> None:
+    async def blocks() -> AsyncIterator[np.ndarray]:
+        yield np.zeros(480, np.float32)
+        await asyncio.sleep(0.5)
+        yield np.zeros(48000, np.float32)
+
+    source = audio_source_of(blocks())
+    await source.read(960)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for _ in range(25):
+        await source.read(960)
+    took_s = loop.time() - begun
+    await source.close()
+
+    assert took_s > 0.25  # 0.5 s of sound, of which 0.2 s may be caught up with
+
+
+async def test_an_iterator_of_nothing_holds_nobody_up() -> None:
+    async def blocks() -> AsyncIterator[np.ndarray]:
+        while True:
+            yield np.zeros(0, np.float32)
+
+    source = AudioStream(blocks())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(source.read(960), 0.05)
+    await source.close()
+
+
+@pytest.mark.parametrize("block", [b"\0" * 960, [0.0], None, np.zeros((480, 2), np.float32), np.zeros(480, np.uint8)])
+async def test_blocks_that_are_no_sound_say_what_is(block: Any) -> None:
+    async def blocks() -> AsyncIterator[Any]:
+        yield block
+
+    source = audio_source_of(blocks())
+    with pytest.raises(InvalidOption, match=r"float, int16 or int32, of shape \(n,\) or \(n, 1\), not"):
+        await source.read(960)
+    await source.close()
 
 
 @pytest.mark.parametrize("value", [5, np.zeros((2, 2), np.float32), np.zeros(4, np.int64)])

@@ -24,11 +24,11 @@ from spike_engine.events import (
     Reconnecting,
 )
 from spike_engine.media.local import LocalMedia
+from spike_engine.media.taps import AudioTap
 from spike_engine.options import ClientOptions
 from spike_engine.transports.base import Transport
 
 if TYPE_CHECKING:
-    from spike_engine.media.capture import AudioTap
     from spike_engine.media.remote import RemoteMedia
 
 FIRST_DELAY_S = 0.5

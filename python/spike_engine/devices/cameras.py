@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine import frames
 from spike_engine.devices.opening import in_thread
+from spike_engine.devices.pictures import rgb_of
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
 from spike_engine.events import Device
+
+_BAD_PACKETS = 30  # so many in a row are no accident
 
 
 def list_cameras(folder: Path = Path("/dev"), described: Path = Path("/sys/class/video4linux")) -> tuple[Device, ...]:
@@ -59,7 +61,7 @@ class Camera:
     async def read(self) -> NDArray[np.uint8]:
         """See :meth:`VideoSource.read`."""
         frame, self._first = self._first, None
-        return frames.to_ndarray(frame or await asyncio.to_thread(self._next_frame), "rgb24")
+        return rgb_of(frame or await asyncio.to_thread(self._next_frame))
 
     async def close(self) -> None:
         """See :meth:`VideoSource.close`."""
@@ -72,11 +74,15 @@ class Camera:
                 container.close()
 
     def _next_frame(self) -> Any:
-        try:
-            with self._lock:
-                return next(self._frames or iter(()))
-        except (StopIteration, OSError) as error:
-            raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
+        for _ in range(_BAD_PACKETS):
+            try:
+                with self._lock:
+                    return next(self._frames or iter(()))
+            except (StopIteration, OSError) as error:
+                raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
+            except ValueError:  # PyAV's InvalidDataError: a picture that was damaged on its way
+                self._frames = self._container.decode(video=0) if self._container else None
+        raise DeviceNotFound(f"the camera {self._device_id!r} gives no pictures that can be decoded")
 
 
 def _open_camera(device_id: str, options: dict[str, str]) -> Any:

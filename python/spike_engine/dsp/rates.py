@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spike_engine.dsp.resampler import Resampler
 from spike_engine.dsp.stage import S
@@ -32,3 +35,11 @@ class RateConverter:
             self._from_hz = from_hz
             self._resampler = None if from_hz == self.to_hz else Resampler(from_hz, self.to_hz, dtype=self._dtype)
         return samples if self._resampler is None else self._resampler.process(samples)
+
+    def flush(self) -> NDArray[Any]:
+        """What the resampler's delay still holds, at the end of a stream; the next block begins a new one."""
+        resampler, from_hz = self._resampler, self._from_hz
+        self._resampler, self._from_hz = None, self.to_hz
+        if resampler is None:
+            return np.zeros(0, self._dtype)
+        return resampler.process(np.zeros(-(-resampler.latency_samples * from_hz // self.to_hz), self._dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from spike_engine.devices.stand_ins import Silence
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.errors import MediaError
 from spike_engine.media.playback import Playback
+from spike_engine.media.taps import AudioTap
 from spike_engine.webrtc.fed_track import FedTrack
 
 FRAME_SAMPLES = ENGINE_RATE_HZ // 50
@@ -26,9 +27,6 @@ _FRAMES_PER_SECOND = 50
 
 # What a sender that falls behind may still catch up with; older frames would only be delay.
 _QUEUED_FRAMES = 3
-
-
-AudioTap: TypeAlias = Callable[[Literal["microphone", "processed", "ai"], NDArray[np.float32]], None]
 
 
 class Capture:

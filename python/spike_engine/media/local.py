@@ -10,12 +10,14 @@ from spike_engine.devices import AudioSink, AudioSource, VideoSource
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.errors import MediaError
 from spike_engine.media.playback import Playback
+from spike_engine.media.taps import AudioTap
 from spike_engine.options import ClientOptions
-from spike_engine.sources.resolve import audio_source_of, video_source_of
+from spike_engine.sources.guarded import GuardedPictures, GuardedSink, GuardedSound
+from spike_engine.sources.resolve import audio_source_of, named, sink_of, video_source_of
 from spike_engine.transports.base import LocalTracks
 
 if TYPE_CHECKING:
-    from spike_engine.media.capture import AudioTap, Capture
+    from spike_engine.media.capture import Capture
     from spike_engine.media.filming import Filming
 
 
@@ -38,7 +40,8 @@ class LocalMedia:
 
     async def open(self, *, audio_enabled: bool, video_enabled: bool) -> None:
         """Open what the options ask for; what cannot be opened is told, and replaced by silence or left out."""
-        if self._options.audio_output is not None and (sink := await self._start(sink_of(self._options.audio_output))):
+        output = self._options.audio_output
+        if output is not None and (sink := await self._start(self._loudspeaker_of(output))):
             await self.playback.replace(sink)
         if self._options.audio:
             await self._open_microphone(enabled=audio_enabled)
@@ -71,7 +74,7 @@ class LocalMedia:
     async def set_audio_source(self, source: AudioSource | str) -> None:
         """Capture from `source` from now on. On a :class:`MediaError` nothing changes."""
         if self.capture:
-            opened = await _running(audio_source_of(source))
+            opened = await _running(self._microphone_of(source))
             await self.capture.replace_source(opened)
 
     async def set_video_source(self, source: VideoSource | str) -> None:
@@ -82,13 +85,13 @@ class LocalMedia:
 
     async def set_audio_output(self, sink: AudioSink | str | None) -> None:
         """Play on `sink` from now on. On a :class:`MediaError` nothing changes."""
-        opened = await _running(Silence() if sink is None else sink_of(sink))
+        opened = await _running(Silence() if sink is None else self._loudspeaker_of(sink))
         await self.playback.replace(opened)
 
     async def _open_microphone(self, *, enabled: bool) -> None:
         from spike_engine.media.capture import Capture  # noqa: PLC0415 (aiortc loads at first use)
 
-        source = await self._start(audio_source_of(self._options.audio_source)) or Silence()
+        source = await self._start(self._microphone_of(self._options.audio_source)) or Silence()
         self.capture = Capture(
             source,
             self.playback,
@@ -119,11 +122,21 @@ class LocalMedia:
             return None
         return device
 
-    def _camera_of(self, source: VideoSource | str) -> VideoSource:
+    # A device of the engine says by itself what is wrong with it; what the program brings is guarded.
+
+    def _microphone_of(self, source: Any) -> AudioSource:
+        found = audio_source_of(source)
+        return found if isinstance(source, str) else GuardedSound(found, named("audio_source", source), self._emit)
+
+    def _camera_of(self, source: Any) -> VideoSource:
         quality = self._options.quality
         if isinstance(source, str):
             return devices.Camera(source, quality.width, quality.height, quality.fps)
-        return video_source_of(source)
+        return GuardedPictures(video_source_of(source), named("video_source", source), self._emit)
+
+    def _loudspeaker_of(self, sink: Any) -> AudioSink:
+        found = sink_of(sink)
+        return found if isinstance(sink, str) else GuardedSink(found, named("audio_output", sink), self._emit)
 
 
 async def _running(device: Any) -> Any:
@@ -136,8 +149,3 @@ async def _running(device: Any) -> Any:
             await device.close()
             raise
     return device
-
-
-def sink_of(sink: AudioSink | str) -> AudioSink:
-    """A loudspeaker by its id, or `sink` itself."""
-    return devices.Loudspeaker(sink) if isinstance(sink, str) else sink

@@ -66,7 +66,7 @@ class RemoteMedia:
         playback: Playback,
         *,
         on_level: Callable[[float], None],
-        tap: Callable[[NDArray[np.float32]], None],
+        tap: Callable[[NDArray[np.float32]], object],
     ) -> None:
         self.tracks: dict[str, AITrack] = {}
         self.pictures = 0

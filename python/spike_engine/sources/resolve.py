@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spike_engine.devices import AudioSource, Microphone, VideoSource
+from spike_engine.devices import AudioSink, AudioSource, Loudspeaker, Microphone, VideoSource
 from spike_engine.errors import InvalidOption
 from spike_engine.sources.audio import AudioArray, AudioFile, AudioStream, AudioTrack
 from spike_engine.sources.video import VideoFile, VideoStream, VideoTrack, still_or_film
@@ -22,7 +22,7 @@ def audio_source_of(value: Any) -> AudioSource:
     """
     if isinstance(value, str):
         return Microphone(value)
-    return _source_of(value, "read", AudioFile, AudioArray, AudioTrack, AudioStream)  # type: ignore[no-any-return]
+    return _source_of(value, AudioFile, AudioArray, AudioTrack, AudioStream)  # type: ignore[no-any-return]
 
 
 def video_source_of(value: Any) -> VideoSource:
@@ -31,12 +31,22 @@ def video_source_of(value: Any) -> VideoSource:
     Raises:
         InvalidOption: It is nothing of these, and no :class:`~spike_engine.VideoSource`.
     """
-    return _source_of(value, "read", VideoFile, still_or_film, VideoTrack, VideoStream)  # type: ignore[no-any-return]
+    return _source_of(value, VideoFile, still_or_film, VideoTrack, VideoStream)  # type: ignore[no-any-return]
+
+
+def sink_of(value: Any) -> AudioSink:
+    """A loudspeaker by its id, or `value` itself."""
+    return Loudspeaker(value) if isinstance(value, str) else value
+
+
+def named(option: str, value: object) -> str:
+    """What to call the `value` of an option in messages: by its path, its function or its class."""
+    name = str(value) if isinstance(value, Path) else getattr(value, "__qualname__", type(value).__qualname__)
+    return f"{option} ({name})"
 
 
 def _source_of(
     value: Any,
-    method: str,
     of_file: Callable[[Any], Any],
     of_array: Callable[[Any], Any],
     of_track: Callable[[Any], Any],
@@ -46,7 +56,7 @@ def _source_of(
         return of_file(value)
     if isinstance(value, np.ndarray):
         return of_array(value)
-    for name, build in ((method, _itself), ("recv", of_track), ("__anext__", of_iterator)):
+    for name, build in (("read", _itself), ("recv", of_track), ("__anext__", of_iterator)):
         if callable(getattr(value, name, None)):
             return build(value)
     raise InvalidOption(f"a source is a device id, a Path, an array, an async iterator or a track, not {value!r}")

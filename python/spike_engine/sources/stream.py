@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 from spike_engine.errors import DeviceNotFound
+
+CATCH_UP_S = 0.2  # more is a pause, after which nothing has to be hurried
 
 
 class Pace:
@@ -18,9 +21,9 @@ class Pace:
         self._next_at: float | None = None
 
     async def wait(self, seconds: float) -> None:
-        """Return when `seconds` more have passed since the return before; late, it catches up."""
+        """Return when `seconds` more have passed since the return before; a little late, it catches up."""
         now = asyncio.get_running_loop().time()
-        due = self._next_at = (now if self._next_at is None else self._next_at) + seconds
+        due = self._next_at = max(now - CATCH_UP_S, now if self._next_at is None else self._next_at) + seconds
         await asyncio.sleep(max(0.0, due - now))
 
 
@@ -61,11 +64,35 @@ async def frames_of(track: Any) -> AsyncIterator[Any]:
             raise
 
 
+class OpenFile:
+    """A file that is decoded, one frame after the other, in one thread at a time; it may be closed meanwhile.
+
+    Raises:
+        DeviceNotFound: See :func:`open_file`.
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self._container = open_file(path, kind)
+        self._frames: Iterator[Any] = self._container.decode(**{kind: 0})
+        self._lock = threading.Lock()  # closing a container frees what a thread that decodes works on
+
+    def next_frame(self) -> Any:
+        """The next frame, None at the end. Blocks."""
+        with self._lock:
+            return next(self._frames, None)
+
+    def close(self) -> None:
+        """Free it; there is no next frame then. Blocks."""
+        with self._lock:
+            self._frames = iter(())
+            self._container.close()
+
+
 def open_file(path: Path, kind: str, *, closes: bool = False) -> Any:
     """The container of `path`, which has `kind`; closed again with `closes`. Blocks.
 
     Raises:
-        DeviceNotFound: There is no such file, or nothing of `kind` in it.
+        DeviceNotFound: There is no such file, nothing of `kind` in it, or no decoder for that.
     """
     import av  # noqa: PLC0415 (only a program that uses a file pays for it)
 
@@ -73,9 +100,10 @@ def open_file(path: Path, kind: str, *, closes: bool = False) -> Any:
         container = av.open(str(path))
     except (OSError, ValueError) as error:
         raise DeviceNotFound(f"{path} cannot be read: {error}") from error
-    if not getattr(container.streams, kind):
+    streams = getattr(container.streams, kind)
+    if not streams or streams[0].codec_context is None:
         container.close()
-        raise DeviceNotFound(f"there is no {kind} in {path}")
+        raise DeviceNotFound(f"there is no {kind} in {path}" + (" that can be decoded" if streams else ""))
     if closes:
         container.close()
     return container

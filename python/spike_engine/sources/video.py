@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine import frames
+from spike_engine.devices.pictures import rgb_of
 from spike_engine.errors import DeviceNotFound, InvalidOption
-from spike_engine.sources.stream import Iterated, frames_of, once, open_file
+from spike_engine.sources.stream import Iterated, OpenFile, frames_of, once, open_file
 
 
 class VideoStream(Iterated):
@@ -63,13 +63,12 @@ class VideoFile(VideoStream):
         self._interval_s = 1 / float(rate or 25)
 
     async def _decoded(self) -> AsyncIterator[NDArray[np.uint8]]:
-        container = await asyncio.to_thread(open_file, self._path, "video")
-        pictures: Iterator[Any] = container.decode(video=0)
+        file = await asyncio.to_thread(OpenFile, self._path, "video")
         try:
-            while frame := await asyncio.to_thread(next, pictures, None):
-                yield _rgb(frame)
+            while frame := await asyncio.to_thread(file.next_frame):
+                yield rgb_of(frame)
         finally:
-            container.close()
+            await asyncio.to_thread(file.close)
 
 
 class VideoTrack(VideoStream):
@@ -80,20 +79,25 @@ class VideoTrack(VideoStream):
 
     async def _received(self, track: Any) -> AsyncIterator[NDArray[np.uint8]]:
         async for frame in frames_of(track):
-            yield _rgb(frame)
+            yield rgb_of(frame)
 
 
 def still_or_film(pictures: NDArray[Any]) -> VideoStream:
     """One picture, or several one after the other, as a source."""
-    if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[-1] != 3:
-        raise InvalidOption(
-            f"pictures are uint8 of shape ([n,] height, width, 3), not {pictures.dtype} {pictures.shape}"
-        )
-    return VideoStream(once(*(pictures if pictures.ndim == 4 else pictures[None])), fps=25)
+    if pictures.ndim == 4 and len(pictures):
+        return VideoStream(once(*map(check_picture, pictures)), fps=25)
+    return VideoStream(once(check_picture(pictures)), fps=25)
 
 
-def _rgb(frame: Any) -> NDArray[np.uint8]:
-    try:
-        return frames.to_ndarray(frame, "rgb24")
-    except ValueError:  # files hold more formats than cameras and codecs of calls
-        return frame.to_ndarray(format="rgb24")  # type: ignore[no-any-return]
+def check_picture(picture: Any) -> NDArray[np.uint8]:
+    """`picture`, if it is one.
+
+    Raises:
+        InvalidOption: It is no uint8 array of shape ``(height, width, 3)``.
+    """
+    accepted = "a picture is RGB, an array of uint8 of shape (height, width, 3)"
+    if not isinstance(picture, np.ndarray):
+        raise InvalidOption(f"{accepted}, not {type(picture).__name__}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise InvalidOption(f"{accepted}, not {picture.dtype} {picture.shape}")
+    return picture
