@@ -27,7 +27,7 @@ from rooms import RECORDINGS, echo_of, impulse_response, level_db, recording
 from sound_card import RATE_HZ, Room, sound_card
 
 from spike_engine import UserStartedSpeaking, devices, dsp
-from spike_engine.conversation.turns import LocalTurns
+from spike_engine.duplex.turns import LocalTurns
 
 NOTICED_WITHIN_S = 0.2
 ECHO_DB = -6.0  # of the microphone's echo below what is played

@@ -12,7 +12,7 @@ from answering import WhipServer
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import AIIdle, AISpeaking, InvalidState, SpikeClient, UserStartedSpeaking, UserStoppedSpeaking
-from spike_engine.conversation.turns import AI_STOPS_AFTER_S, USER_STOPS_AFTER_S, LocalTurns
+from spike_engine.duplex.turns import AI_STOPS_AFTER_S, USER_STOPS_AFTER_S, LocalTurns
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 

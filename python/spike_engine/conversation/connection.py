@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spike_engine.conversation.turns import LocalTurns
+from spike_engine.duplex.turns import LocalTurns
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
 from spike_engine.events import (
     AIIdle,

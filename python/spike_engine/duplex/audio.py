@@ -1,0 +1,388 @@
+"""A microphone and a loudspeaker as one device, with the echo, the noise and the queue taken care of."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spike_engine import dsp
+from spike_engine.devices import AudioSink, AudioSource, Loudspeaker, Silence
+from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.duplex.block import Block
+from spike_engine.duplex.player import Player
+from spike_engine.duplex.turns import LocalTurns
+from spike_engine.errors import InvalidOption, InvalidState, MediaError
+from spike_engine.events import Event
+from spike_engine.events.emitter import EventEmitter
+from spike_engine.sources import audio_source_of
+
+FRAME_SAMPLES = ENGINE_RATE_HZ // 100
+_QUEUED_S = 5.0  # of blocks that nobody has read yet
+
+
+class DuplexAudio(EventEmitter):
+    """Captures, cleans and plays: what a program that talks needs of the sound card.
+
+    ::
+
+        async with DuplexAudio(sample_rate_hz=24000, dtype="int16") as audio:
+            audio.on("user-started-speaking", lambda event: audio.flush())
+            async for block in audio:
+                await websocket.send(block.tobytes())
+
+    In a program of threads, ``with`` and ``for`` do the same. Sound is handled in a thread of its own, so a busy event
+    loop or a slow reader costs no sound: blocks wait for up to five seconds, and `dropped_blocks` counts what was lost
+    then. Events are ``user-started-speaking``, ``user-stopped-speaking`` and ``error``. Handlers run on the event loop
+    that entered ``async with``; with a plain ``with``, on the thread of the sound, where they must be quick.
+
+    Args:
+        sample_rate_hz: Of the blocks, and of what `play` takes; 8000 to 48000.
+        dtype: ``"float32"`` in [-1, 1] or ``"int16"``, of both.
+        block_samples: How long a block is; 20 ms by default.
+        microphone: A device id, or what :class:`~spike_engine.SpikeClient` takes as `audio_source`.
+        loudspeaker: A device id, or an :class:`~spike_engine.AudioSink`.
+        echo_cancellation: Take the loudspeaker out of the microphone.
+        noise_suppression: Take noise out of the microphone.
+
+    Raises:
+        InvalidOption: A value that is not accepted.
+    """
+
+    def __init__(
+        self,
+        sample_rate_hz: int = ENGINE_RATE_HZ,
+        *,
+        dtype: Literal["float32", "int16"] = "float32",
+        block_samples: int | None = None,
+        microphone: Any = "default",
+        loudspeaker: str | AudioSink = "default",
+        echo_cancellation: bool = True,
+        noise_suppression: bool = True,
+    ) -> None:
+        super().__init__()
+        if not isinstance(sample_rate_hz, int) or not 8000 <= sample_rate_hz <= 48000:
+            raise InvalidOption(f"sample_rate_hz must be a whole number from 8000 to 48000, not {sample_rate_hz!r}")
+        if dtype not in ("float32", "int16"):
+            raise InvalidOption(f"dtype must be 'float32' or 'int16', not {dtype!r}")
+        block_samples = sample_rate_hz // 50 if block_samples is None else block_samples
+        if not isinstance(block_samples, int) or not 1 <= block_samples <= sample_rate_hz:
+            raise InvalidOption(f"block_samples must be from 1 to {sample_rate_hz}, not {block_samples!r}")
+        self.sample_rate_hz, self.dtype, self.block_samples = sample_rate_hz, dtype, block_samples
+        self.dropped_blocks = 0
+        self._chain = dsp.CapturePipeline(
+            ENGINE_RATE_HZ, echo_cancellation=echo_cancellation, noise_suppression=noise_suppression
+        )
+        self._player = Player()
+        self._to_engine, self._to_program = RateConverter(), RateConverter(sample_rate_hz)
+        self._captured, self._far_end = RateConverter(), RateConverter()
+        self._to_sink = RateConverter()
+        self._played_lock = threading.Lock()
+        self._devices: dict[str, Any] = {"microphone": microphone, "loudspeaker": loudspeaker}
+        self._turns = LocalTurns()
+        self._even = False
+        self._waiting = np.zeros(0, np.float32)
+        self._most_blocks = max(1, round(_QUEUED_S * sample_rate_hz / block_samples))
+        self._blocks: queue.Queue[Block | None] = queue.Queue()
+        self._program_loop: asyncio.AbstractEventLoop | None = None
+        self._arrived: asyncio.Event | None = None
+        self._sound_loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stop: asyncio.Event | None = None
+
+    # --- open and close -----------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._begin().result()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+        if self._thread:
+            self._thread.join()
+
+    async def __aenter__(self) -> Self:
+        self._program_loop, self._arrived = asyncio.get_running_loop(), asyncio.Event()
+        ready = self._begin()
+        try:
+            await asyncio.wrap_future(ready)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+        if self._thread:
+            await asyncio.to_thread(self._thread.join)
+
+    def close(self) -> None:
+        """End it, and whoever iterates; may be called from any thread and twice."""
+        self._end()
+
+    # --- captured -----------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Block]:
+        while (block := self._blocks.get()) is not None:
+            yield block
+
+    async def __aiter__(self) -> AsyncIterator[Block]:
+        if self._arrived is None:
+            raise InvalidState("'async for' needs 'async with DuplexAudio(...)'; in a thread, use 'for'")
+        while True:
+            while self._blocks.empty():
+                self._arrived.clear()
+                await self._arrived.wait()
+            block = self._blocks.get_nowait()
+            if block is None:
+                return
+            yield block
+
+    @property
+    def stats(self) -> dsp.CaptureStats:
+        """Of the last 10 ms: the echo's attenuation and delay, the levels, whether the user talks."""
+        return self._chain.stats
+
+    # --- played -------------------------------------------------------------------------------------------------------
+
+    def play(self, pcm: ArrayLike | bytes, *, utterance: Hashable | None = None) -> Hashable:
+        """Queue mono samples of the device's rate and dtype, of any length, from any thread.
+
+        Args:
+            pcm: Shape ``(n,)``, or the bytes of such samples.
+            utterance: What `played_ms` may be asked for by. Without, samples belong to the utterance that is being
+                played, or to a new one.
+
+        Returns:
+            The utterance.
+
+        Raises:
+            InvalidOption: The samples are of another shape or dtype.
+        """
+        given = np.frombuffer(pcm, self.dtype) if isinstance(pcm, bytes | bytearray | memoryview) else np.asarray(pcm)
+        if given.ndim != 1 or given.dtype != np.dtype(self.dtype):
+            raise InvalidOption(f"play() takes {self.dtype} of shape (n,), not {given.dtype} {given.shape}")
+        samples = given.astype(np.float32) / 32768 if self.dtype == "int16" else given
+        with self._played_lock:
+            return self._player.play(self._to_engine(np.ascontiguousarray(samples), self.sample_rate_hz), utterance)
+
+    def flush(self) -> None:
+        """Fall silent now, and drop what has not been heard."""
+        self._player.flush()
+
+    def pause(self) -> None:
+        """Hold still; `resume` goes on with the next sample."""
+        self._player.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._player.resume()
+
+    @property
+    def volume(self) -> float:
+        """1 plays as it came, 0 is silence, up to 4."""
+        return self._player.volume
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        self._player.volume = volume
+
+    @property
+    def played_ms(self) -> float:
+        """How much of the last utterance has been heard."""
+        return self.played_ms_of(None)
+
+    def played_ms_of(self, utterance: Hashable) -> float:
+        """How much of `utterance` has been heard, as OpenAI's ``conversation.item.truncate`` asks for."""
+        late = round(getattr(self._devices["loudspeaker"], "latency_s", 0.0) * ENGINE_RATE_HZ)
+        return 1000.0 * self._player.heard_samples(utterance, late) / ENGINE_RATE_HZ
+
+    @property
+    def queued_ms(self) -> float:
+        """What is still to be heard."""
+        return 1000.0 * self._player.queued_samples / ENGINE_RATE_HZ
+
+    @property
+    def underruns(self) -> int:
+        """How often the loudspeaker ran dry in the middle of what was queued."""
+        return self._player.underruns
+
+    @property
+    def latency_ms(self) -> float:
+        """From the microphone to the program: the device's, the chain's and the block's."""
+        device_s = getattr(self._devices["microphone"], "latency_s", 0.0)
+        block_s = self.block_samples / self.sample_rate_hz
+        return 1000.0 * (device_s + self._chain.latency_samples / ENGINE_RATE_HZ + block_s)
+
+    # --- other devices ------------------------------------------------------------------------------------------------
+
+    def set_microphone(self, microphone: Any) -> Any:
+        """Capture from another microphone. Blocks; with ``async with``, returns an awaitable instead.
+
+        Raises:
+            MediaError: It cannot be opened; the one before stays in use.
+        """
+        return self._switch("microphone", microphone)
+
+    def set_loudspeaker(self, loudspeaker: str | AudioSink) -> Any:
+        """Play on another loudspeaker, from the next sample on. As `set_microphone`."""
+        return self._switch("loudspeaker", loudspeaker)
+
+    def _switch(self, kind: str, device: Any) -> Any:
+        if self._sound_loop is None:
+            raise InvalidState("there is no device to switch: use it inside 'with' or 'async with'")
+        switching = asyncio.run_coroutine_threadsafe(self._replace(kind, device), self._sound_loop)
+        return asyncio.wrap_future(switching) if self._program_loop else switching.result()
+
+    # --- the thread of the sound --------------------------------------------------------------------------------------
+
+    def _begin(self) -> Future[None]:
+        if self._thread:
+            raise InvalidState("a DuplexAudio is opened once: make another")
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="duplex audio", daemon=True)
+        self._thread.start()
+        return ready
+
+    def _end(self) -> None:
+        loop, stop = self._sound_loop, self._stop
+        if loop and stop:
+            try:
+                loop.call_soon_threadsafe(stop.set)
+            except RuntimeError:  # it has ended already
+                self._sound_loop = None
+
+    def _run(self, ready: Future[None]) -> None:
+        asyncio.run(self._serve(ready))
+
+    async def _serve(self, ready: Future[None]) -> None:
+        self._sound_loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        given, self._devices = self._devices, {}
+        try:
+            for kind, device in given.items():
+                self._devices[kind] = await _opened(kind, device)
+            self._connect()
+        except BaseException as error:
+            await self._close_devices()
+            ready.set_exception(error)
+            return
+        ready.set_result(None)
+        capturing = asyncio.create_task(self._capture())
+        await self._stop.wait()
+        capturing.cancel()
+        await asyncio.gather(capturing, return_exceptions=True)
+        await self._close_devices()
+        self._deliver(None)
+
+    async def _close_devices(self) -> None:
+        await asyncio.gather(*(device.close() for device in self._devices.values()), return_exceptions=True)
+
+    async def _replace(self, kind: str, device: Any) -> None:
+        opened = await _opened(kind, device)
+        before, self._devices[kind] = self._devices[kind], opened
+        if kind == "loudspeaker":
+            self._connect()
+        await before.close()
+
+    def _connect(self) -> None:
+        self._to_sink = RateConverter(self._devices["loudspeaker"].sample_rate_hz)
+        if play_from := getattr(self._devices["loudspeaker"], "play_from", None):
+            play_from(self._player.pull)
+
+    async def _capture(self) -> None:
+        while True:
+            microphone: AudioSource = self._devices["microphone"]
+            try:
+                captured = await microphone.read(microphone.sample_rate_hz // 100)
+            except MediaError as error:
+                if microphone is self._devices["microphone"]:
+                    await self._give_up("microphone", error)
+                continue
+            await self._play_on()
+            self._process(captured, microphone)
+
+    async def _play_on(self) -> None:
+        """Keep the loudspeaker supplied; one that does not pull by itself is written to."""
+        self._player.top_up()
+        loudspeaker: AudioSink = self._devices["loudspeaker"]
+        block = np.zeros(0, np.float32)
+        if not hasattr(loudspeaker, "play_from"):
+            block = np.empty(FRAME_SAMPLES, np.float32)
+            self._player.pull(block)
+        try:
+            loudspeaker.write(self._to_sink(block, ENGINE_RATE_HZ))
+        except MediaError as error:
+            await self._give_up("loudspeaker", error)
+
+    async def _give_up(self, kind: str, error: MediaError) -> None:
+        gone, self._devices[kind] = self._devices[kind], Silence()
+        self._tell(error)
+        await gone.close()
+
+    def _process(self, captured: NDArray[np.float32], microphone: AudioSource) -> None:
+        sink_hz = self._devices["loudspeaker"].sample_rate_hz
+        played = self._far_end(self._devices["loudspeaker"].played(sink_hz // 100), sink_hz)
+        cleaned = self._chain.process(self._captured(captured, microphone.sample_rate_hz), played)
+        self._even = not self._even
+        if self._even:  # turns are told in steps of 20 ms
+            for event in self._turns.on_voice(self._chain.stats.voice_active):
+                self._tell(event)
+        self._waiting = np.concatenate([self._waiting, self._to_program(cleaned, ENGINE_RATE_HZ)])
+        while len(self._waiting) >= self.block_samples:
+            samples, self._waiting = self._waiting[: self.block_samples], self._waiting[self.block_samples :]
+            self._deliver(self._block_of(samples))
+
+    def _block_of(self, samples: NDArray[np.float32]) -> Block:
+        pending_s = len(self._waiting) / self.sample_rate_hz
+        out = np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16) if self.dtype == "int16" else samples
+        return Block.of(
+            out.copy(),
+            level=float(np.sqrt(np.mean(np.square(samples)))),
+            voice_active=self._chain.stats.voice_active,
+            captured_at=time.monotonic() - pending_s - self.latency_ms / 1000,
+        )
+
+    def _deliver(self, block: Block | None) -> None:
+        if self._blocks.qsize() >= self._most_blocks and block is not None:
+            self._blocks.get_nowait()
+            self.dropped_blocks += 1
+        self._blocks.put(block)
+        if self._program_loop and self._arrived:
+            self._on_program_loop(self._arrived.set)
+
+    def _tell(self, event: Event) -> None:
+        if self._program_loop:
+            self._on_program_loop(lambda: self.emit(event))
+        else:
+            self.emit(event)
+
+    def _on_program_loop(self, call: Callable[[], None]) -> None:
+        assert self._program_loop
+        try:
+            self._program_loop.call_soon_threadsafe(call)
+        except RuntimeError:  # the program's loop has ended without leaving the device
+            self._program_loop = None
+
+
+async def _opened(kind: str, device: Any) -> Any:
+    """A device by its id or as it is, started, and running where it can say so."""
+    if kind == "microphone":
+        device = audio_source_of(device)
+    elif isinstance(device, str):
+        device = Loudspeaker(device)
+    await device.start()
+    if ready := getattr(device, "ready", None):
+        await ready()
+    return device

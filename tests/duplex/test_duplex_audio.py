@@ -1,0 +1,149 @@
+"""One device for both directions, with devices that are not there; those of PulseAudio are tried in test_duplex_pulse."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from endpoints import ArrayMicrophone, RecordingLoudspeaker
+from rooms import NEAR, speech
+
+from spike_engine import DeviceNotFound, InvalidOption, InvalidState
+from spike_engine.duplex import DuplexAudio
+
+VOICE = speech(NEAR, 48000, 3.0)
+
+
+class Broken(ArrayMicrophone):
+    """A microphone that is pulled out after 100 ms."""
+
+    reads = 0
+
+    async def read(self, samples: int) -> Any:
+        self.reads += 1
+        if self.reads > 10:
+            raise DeviceNotFound("it is gone")
+        return await super().read(samples)
+
+
+def duplex(**options: Any) -> DuplexAudio:
+    return DuplexAudio(**{"microphone": ArrayMicrophone(), "loudspeaker": RecordingLoudspeaker(), **options})
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_blocks_come_as_they_were_asked_for() -> None:
+    async with duplex(sample_rate_hz=24000, dtype="int16", block_samples=777) as audio:
+        blocks = [block async for _, block in _first(audio, 5)]
+
+    for block in blocks:
+        assert (block.shape, block.dtype) == ((777,), np.int16)
+        assert len(block.tobytes()) == 2 * 777
+        assert 0 <= block.level <= 1
+    times = [block.captured_at for block in blocks]
+    np.testing.assert_allclose(np.diff(times), 777 / 24000, atol=0.03)
+    assert audio.latency_ms == pytest.approx(30 + 1000 * 777 / 24000, abs=1)
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_the_user_is_noticed_and_can_silence_the_loudspeaker() -> None:
+    loudspeaker = RecordingLoudspeaker()
+    async with duplex(microphone=ArrayMicrophone(VOICE), loudspeaker=loudspeaker) as audio:
+        audio.on("user-started-speaking", lambda: audio.flush())
+        audio.play(np.full(48000 * 20, 0.01, np.float32), utterance="answer")
+        await audio.wait_for("user-started-speaking", timeout=5)
+        await _until(lambda: audio.queued_ms == 0)
+        heard_ms = audio.played_ms_of("answer")
+
+    assert 0 < heard_ms < 5000
+    assert audio.played_ms_of("answer") == heard_ms
+
+
+def test_threads_use_it_with_with_and_for() -> None:
+    with duplex(sample_rate_hz=16000) as audio:
+        playing = threading.Thread(target=lambda: [audio.play(np.zeros(1600, np.float32)) for _ in range(10)])
+        playing.start()
+        for number, block in enumerate(audio):
+            assert block.shape == (320,)
+            if number == 3:
+                break
+        playing.join()
+        audio.close()
+        assert sum(1 for _ in audio) < 300  # what was captured meanwhile, and then the end
+
+    with pytest.raises(InvalidState, match="opened once"):
+        audio.__enter__()
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_a_microphone_that_is_gone_is_told_and_another_can_be_set() -> None:
+    async with duplex(microphone=Broken()) as audio:
+        error = await audio.wait_for("error", timeout=5)
+        assert isinstance(error, DeviceNotFound)
+        await audio.set_microphone(ArrayMicrophone(VOICE))
+        await audio.wait_for("user-started-speaking", timeout=5)
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_no_device_is_an_error_that_says_so() -> None:
+    class Missing(ArrayMicrophone):
+        async def start(self) -> None:
+            raise DeviceNotFound("there is no microphone")
+
+    with pytest.raises(DeviceNotFound, match="no microphone"):
+        async with duplex(microphone=Missing()):
+            pass
+    with pytest.raises(DeviceNotFound), duplex(microphone=Missing()):
+        pass
+
+
+async def test_a_slow_reader_loses_the_oldest_blocks_and_they_are_counted() -> None:
+    audio = duplex()
+    audio._most_blocks = 2
+    async with audio:
+        await _until(lambda: audio.dropped_blocks > 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"sample_rate_hz": 4000}, "8000 to 48000"),
+        ({"sample_rate_hz": 16000.5}, "whole number"),
+        ({"dtype": "float64"}, "'float32' or 'int16'"),
+        ({"block_samples": 0}, "from 1 to 48000"),
+    ],
+)
+def test_options_that_are_refused_say_what_is_accepted(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidOption, match=says):
+        duplex(**options)
+
+
+def test_samples_that_are_refused_say_what_is_accepted() -> None:
+    audio = duplex(dtype="int16")
+    audio.play(bytes(320))
+    for wrong in (np.zeros(10, np.float32), np.zeros((10, 2), np.int16)):
+        with pytest.raises(InvalidOption, match=r"int16 of shape \(n,\)"):
+            audio.play(wrong)
+
+
+async def test_async_for_needs_async_with() -> None:
+    with pytest.raises(InvalidState, match="async with"):
+        async for _ in duplex():
+            pass
+
+
+async def _first(audio: DuplexAudio, count: int) -> Any:
+    number = 0
+    async for block in audio:
+        yield number, block
+        number += 1
+        if number == count:
+            return
+
+
+async def _until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
