@@ -1,4 +1,4 @@
-"""Does this machine hear itself? python duplex_echo_test.py SPOKEN.wav
+"""Does this machine hear itself? python duplex_echo_test.py SPOKEN.wav.
 
 Plays SPOKEN.wav (mono, 16 bit) and listens meanwhile: only you may interrupt it, not its own voice in the loudspeaker.
 """
@@ -23,7 +23,7 @@ async def main(path: str) -> None:
 
         print("speaking", flush=True)
         audio.play(speech)
-        async for block in audio:
+        async for _ in audio:
             if audio.queued_ms == 0:
                 break
 

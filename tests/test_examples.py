@@ -118,6 +118,35 @@ async def test_sounddevice_loop(tmp_path: Path) -> None:
     assert cleaned[late].std() < 0.1 * read(played)[late].std()
 
 
+async def test_a_duplex_device_does_not_hear_itself(tmp_path: Path) -> None:
+    played = write(tmp_path / "played.wav", spoken(FAR, 48000, 6.0), 48000)
+    with (
+        sound_card(tmp_path) as environment,
+        Room(environment, impulse_response(48000, 0.2, 5.0, -6.0, seed=3)),
+    ):
+        printed = await output_of(await start("duplex_echo_test.py", str(played), env=environment))
+
+    assert "you interrupted" not in printed
+    assert float(printed.split("went down by ")[1].split(" dB")[0]) > 20
+
+
+async def test_a_duplex_device_hears_who_interrupts_it(tmp_path: Path) -> None:
+    played = write(tmp_path / "played.wav", spoken(FAR, 24000, 20.0), 24000)
+    with (
+        sound_card(tmp_path) as environment,
+        Room(environment, impulse_response(48000, 0.2, 5.0, -10.0, seed=3)) as room,
+    ):
+        program = await start("duplex_echo_test.py", str(played), env=environment)
+        assert program.stdout
+        assert await asyncio.wait_for(program.stdout.readline(), 40) == b"speaking\n"
+        await asyncio.sleep(3.0)  # the bot has the word; its echo alone must not end that
+        room.say(speech(NEAR, 48000, 2.0))
+        printed = await output_of(program)
+
+    interrupted_after_s = float(printed.split("you interrupted after ")[1].split(" s")[0])
+    assert 2.5 < interrupted_after_s < 8.0
+
+
 async def test_aiortc_denoise(tmp_path: Path) -> None:
     noise = 300 * np.random.default_rng(0).standard_normal(3 * 48000)
     noisy = write(tmp_path / "noisy.wav", (0.4 * spoken(NEAR, 48000, 3.0) + noise).astype(np.int16), 48000)

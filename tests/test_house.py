@@ -157,7 +157,15 @@ def test_importing_the_package_loads_no_transport_and_no_device() -> None:
 def test_the_public_names() -> None:
     assert set(spike_engine.__all__) == {
         *("show", "DevicesChanged", "FunctionCall", "IceServer", "NetworkQuality", "Reconnecting", "TransportStats"),
-        *("SpikeClient", "ClientOptions", "ClientStats", "ConversationState", "VideoQuality", "DisconnectReason"),
+        *(
+            "SpikeClient",
+            "DuplexAudio",
+            "ClientOptions",
+            "ClientStats",
+            "ConversationState",
+            "VideoQuality",
+            "DisconnectReason",
+        ),
         *("AudioSink", "AudioSource", "VideoSource", "Device", "Devices", "list_devices", "dsp", "frames"),
         *("Event", "EventName", "Connected", "Disconnected", "AIThinking", "AISpeaking", "AIIdle", "Message"),
         *("UserStartedSpeaking", "UserStoppedSpeaking", "UserTranscript", "Perception"),

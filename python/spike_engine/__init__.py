@@ -3,6 +3,7 @@
 from spike_engine import dsp, frames
 from spike_engine.client import SpikeClient
 from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
+from spike_engine.duplex import DuplexAudio
 from spike_engine.errors import (
     ConnectionFailed,
     ConversationEnded,
@@ -65,6 +66,7 @@ __all__ = [
     "DevicesChanged",
     "DisconnectReason",
     "Disconnected",
+    "DuplexAudio",
     "ErrorCode",
     "Event",
     "EventName",

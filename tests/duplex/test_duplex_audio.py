@@ -1,4 +1,4 @@
-"""One device for both directions, with devices that are not there; those of PulseAudio are tried in test_duplex_pulse."""
+"""One device for both directions, on devices that are not there; examples use those of PulseAudio."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_blocks_come_as_they_were_asked_for() -> None:
 async def test_the_user_is_noticed_and_can_silence_the_loudspeaker() -> None:
     loudspeaker = RecordingLoudspeaker()
     async with duplex(microphone=ArrayMicrophone(VOICE), loudspeaker=loudspeaker) as audio:
-        audio.on("user-started-speaking", lambda: audio.flush())
+        audio.on("user-started-speaking", audio.flush)
         audio.play(np.full(48000 * 20, 0.01, np.float32), utterance="answer")
         await audio.wait_for("user-started-speaking", timeout=5)
         await _until(lambda: audio.queued_ms == 0)
