@@ -147,3 +147,17 @@ async def _until(condition: Any) -> None:
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_an_object_of_the_programs_that_raises_anything_is_told_by_name() -> None:
+    class Faulty(ArrayMicrophone):
+        async def read(self, samples: int) -> Any:
+            raise ZeroDivisionError("by zero")
+
+    async with duplex(microphone=Faulty()) as audio:
+        error = await audio.wait_for("error", timeout=5)
+        blocks = [block async for _, block in _first(audio, 3)]
+
+    assert "Faulty" in error.message
+    assert len(blocks) == 3

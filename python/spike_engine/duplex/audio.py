@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spike_engine import dsp
-from spike_engine.devices import AudioSink, AudioSource, Loudspeaker, Silence
+from spike_engine.devices import AudioSink, AudioSource, Silence
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex.block import Block
 from spike_engine.duplex.player import Player
@@ -23,7 +23,8 @@ from spike_engine.duplex.turns import LocalTurns
 from spike_engine.errors import InvalidOption, InvalidState, MediaError
 from spike_engine.events import Event
 from spike_engine.events.emitter import EventEmitter
-from spike_engine.sources import audio_source_of
+from spike_engine.sources.guarded import GuardedSink, GuardedSound
+from spike_engine.sources.resolve import audio_source_of, named, sink_of
 
 FRAME_SAMPLES = ENGINE_RATE_HZ // 100
 _QUEUED_S = 5.0  # of blocks that nobody has read yet
@@ -272,7 +273,7 @@ class DuplexAudio(EventEmitter):
         given, self._devices = self._devices, {}
         try:
             for kind, device in given.items():
-                self._devices[kind] = await _opened(kind, device)
+                self._devices[kind] = await self._opened(kind, device)
             self._connect()
         except BaseException as error:
             await self._close_devices()
@@ -289,8 +290,23 @@ class DuplexAudio(EventEmitter):
     async def _close_devices(self) -> None:
         await asyncio.gather(*(device.close() for device in self._devices.values()), return_exceptions=True)
 
+    async def _opened(self, kind: str, given: Any) -> Any:
+        """A device by its id, or the program's own object, which may fail in any way; started, and running."""
+        device: Any
+        if kind == "microphone":
+            device = audio_source_of(given)
+            guard: Any = GuardedSound
+        else:
+            device, guard = sink_of(given), GuardedSink
+        if not isinstance(given, str):
+            device = guard(device, named(kind, given), self._tell)
+        await device.start()
+        if ready := getattr(device, "ready", None):
+            await ready()
+        return device
+
     async def _replace(self, kind: str, device: Any) -> None:
-        opened = await _opened(kind, device)
+        opened = await self._opened(kind, device)
         before, self._devices[kind] = self._devices[kind], opened
         if kind == "loudspeaker":
             self._connect()
@@ -374,15 +390,3 @@ class DuplexAudio(EventEmitter):
             self._program_loop.call_soon_threadsafe(call)
         except RuntimeError:  # the program's loop has ended without leaving the device
             self._program_loop = None
-
-
-async def _opened(kind: str, device: Any) -> Any:
-    """A device by its id or as it is, started, and running where it can say so."""
-    if kind == "microphone":
-        device = audio_source_of(device)
-    elif isinstance(device, str):
-        device = Loudspeaker(device)
-    await device.start()
-    if ready := getattr(device, "ready", None):
-        await ready()
-    return device
