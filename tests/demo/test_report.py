@@ -30,9 +30,11 @@ from spike_engine import (
 from spike_engine.demo import script
 from spike_engine.demo.recorder import Recorder, TurnRecord
 from spike_engine.demo.report import write_report
+from spike_engine.demo.runner import take_in
 from spike_engine.demo.screen import Screen, print_summary
 from spike_engine.demo.script import TURNS, has_recordings, load_recording, trimmed
 from spike_engine.demo.summary import CpuMeter, Summary
+from spike_engine.dsp import CapturePipeline
 
 RATE_HZ = 48000
 
@@ -88,6 +90,24 @@ async def test_an_empty_recording_still_makes_a_report(tmp_path: Path) -> None:
 async def test_echo_reduction_is_measured_where_only_the_ai_talks() -> None:
     assert (await a_recording()).echo_reduction_db(0) == pytest.approx(40.0, abs=0.5)
     assert Recorder().echo_reduction_db(0) is None
+
+
+async def test_what_was_sent_is_compared_with_what_was_captured_at_the_same_moment() -> None:
+    late = CapturePipeline().latency_samples
+    recorder = Recorder()
+    loop, random = asyncio.get_running_loop(), np.random.default_rng(1)
+    captured = random.standard_normal(3 * RATE_HZ).astype(np.float32) * (np.arange(3 * RATE_HZ) % 9600 < 4800) * 0.1
+    for at in range(0, len(captured), 960):
+        recorder.started_at = loop.time() - (at + 960) / RATE_HZ
+        recorder.tap("ai", np.full(960, 0.3, np.float32))
+        recorder.tap("microphone", captured[at : at + 960])
+        recorder.tap("processed", 0.01 * np.roll(captured, late)[at : at + 960])
+    recorder.turns.append(TurnRecord("Hello.", 1.0, 1.05))
+
+    assert recorder.echo_reduction_db(late) == pytest.approx(40.0, abs=0.2)
+    summary = Summary()
+    take_in(summary, recorder, ClientStats())
+    assert summary.echo_reduction_db == recorder.echo_reduction_db(late)
 
 
 async def test_the_first_sound_of_the_ai_is_found() -> None:

@@ -149,6 +149,19 @@ async def test_the_user_is_heard_at_the_rate_of_the_recogniser() -> None:
     np.testing.assert_allclose(sound[4000:12_000], 0.25, atol=0.01)
 
 
+async def test_a_caller_with_a_codec_of_8_khz_is_heard_at_the_right_speed() -> None:
+    spoken = (8192 * np.sin(2 * np.pi * 440 * np.arange(8_000) / 8_000)).astype(np.int16)
+    frames = [av.AudioFrame.from_ndarray(block[None], format="s16", layout="mono") for block in spoken.reshape(50, 160)]
+    for frame in frames:
+        frame.sample_rate = 8_000
+
+    sound = np.concatenate([samples async for samples in mono_at(16_000, Remote("audio", *frames, None))])
+
+    assert len(sound) == pytest.approx(16_000, abs=400)
+    spectrum = np.abs(np.fft.rfft(sound[2000:14_000]))
+    assert np.argmax(spectrum) * 16_000 / 12_000 == pytest.approx(440, abs=2)
+
+
 async def test_where_nothing_arrives_there_is_silence() -> None:
     sound = mono_at(16_000, Remote("audio"))
 

@@ -25,7 +25,7 @@ from spike_engine.demo.script import TURNS, Turn, has_recordings, load_recording
 from spike_engine.demo.summary import CpuMeter, Summary
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import ConnectionFailed
-from spike_engine.events import EVENT_TYPES
+from spike_engine.events import EVENT_TYPES, ClientStats
 from spike_engine.events.state import ConversationState
 
 ANSWER_TIMEOUT_S = 10.0
@@ -124,12 +124,17 @@ async def _converse(options: DemoOptions, invitation: dict[str, Any], summary: S
         if watching:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+    take_in(summary, recorder, stats)
+    return recorder
+
+
+def take_in(summary: Summary, recorder: Recorder, stats: ClientStats) -> None:
+    """Fill in what the recording and the connection say."""
     summary.turns = recorder.turns
     summary.packets_received = stats.network.packets_received
     summary.packets_lost = stats.network.packets_lost
     summary.echo_reduction_db = recorder.echo_reduction_db(dsp.CapturePipeline().latency_samples)
     summary.interruption_s = _interruption_s(recorder)
-    return recorder
 
 
 def _record(client: SpikeClient, recorder: Recorder, screen: Screen) -> None:
