@@ -1,11 +1,9 @@
-#include <pybind11/stl.h>
-
 #include <algorithm>
 #include <array>
 #include <tuple>
 
 #include "bindings/bindings.hpp"
-#include "bindings/framer.hpp"
+#include "bindings/framed.hpp"
 #include "dsp/echo_canceller.hpp"
 
 namespace py = pybind11;
@@ -19,20 +17,25 @@ using Stage = Framed<EchoCanceller>;
 // residual stage's network, and for its tests.
 std::tuple<Array<float>, Array<float>, Array<float>> linear_stage(Stage& self, const Array<float>& microphone,
                                                                   const Array<float>& far) {
-    const std::size_t frame = self.stage.frame_samples();
+    const std::size_t frame = self.frame_samples();
     const auto samples = static_cast<std::size_t>(microphone.size());
-    require(self.stage.far_channels() == 1, "the linear stage is shown for a mono far end");
     require(microphone.ndim() == 1 && far.ndim() == 1 && far.size() == microphone.size() && samples % frame == 0,
             "microphone and far must have shape (n,), n a multiple of " + std::to_string(frame));
     std::array<Array<float>, 3> parts;
     for (auto& part : parts) part = Array<float>(microphone.size());
+    float* const to[] = {parts[0].mutable_data(), parts[1].mutable_data(), parts[2].mutable_data()};
     std::vector<float> out(frame);
-    for (std::size_t at = 0; at < samples; at += frame) {
-        self.stage.process({microphone.data() + at, frame}, {far.data() + at, frame}, out);
-        std::ranges::copy(self.stage.error(), parts[0].mutable_data() + at);
-        std::ranges::copy(self.stage.echo(), parts[1].mutable_data() + at);
-        std::ranges::copy(self.stage.far_heard(), parts[2].mutable_data() + at);
-    }
+    self.with([&](EchoCanceller& stage) {
+        require(stage.far_channels() == 1, "the linear stage is shown for a mono far end");
+        without_gil_where(self.is_long(samples), [&] {
+            for (std::size_t at = 0; at < samples; at += frame) {
+                stage.process({microphone.data() + at, frame}, {far.data() + at, frame}, out);
+                std::ranges::copy(stage.error(), to[0] + at);
+                std::ranges::copy(stage.echo(), to[1] + at);
+                std::ranges::copy(stage.far_heard(), to[2] + at);
+            }
+        });
+    });
     return {parts[0], parts[1], parts[2]};
 }
 
@@ -50,27 +53,31 @@ void bind_echo_canceller(py::module_& m) {
         .def_readonly("share_left", &EchoStats::share_left,
                       "What the linear stage leaves of the microphone's power, 0 to 1, over a tenth of a second.");
 
-    py::class_<Stage>(m, "EchoCanceller")
-        .def(py::init([](int sample_rate_hz, std::size_t far_channels,
-                         std::optional<std::shared_ptr<const Weights>> weights) {
-                 return std::make_unique<Stage>(far_channels,
+    py::class_<Stage> bound(m, "EchoCanceller");
+    bound
+        .def(py::init([](int sample_rate_hz, int far_channels, std::optional<std::shared_ptr<const Weights>> weights) {
+                 const std::size_t channels = checked_far_channels(far_channels);
+                 return std::make_unique<Stage>(1u, channels,
                                                 EchoCanceller::Config{.sample_rate_hz = sample_rate_hz,
-                                                                      .far_channels = far_channels,
+                                                                      .far_channels = channels,
                                                                       .weights = weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::arg("far_channels") = 1, py::arg("weights") = py::none())
         .def(
-            "hint_delay", [](Stage& self, double delay_ms) { self.stage.hint_delay(delay_ms); }, py::arg("delay_ms"))
-        .def("process", &process_with_far<float, EchoCanceller>, py::arg("microphone").noconvert(),
-             py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
-        .def("process", &process_with_far<std::int16_t, EchoCanceller>, py::arg("microphone").noconvert(),
+            "hint_delay",
+            [](Stage& self, double delay_ms) {
+                self.with([delay_ms](EchoCanceller& stage) { stage.hint_delay(delay_ms); });
+            },
+            py::arg("delay_ms"))
+        .def("process", &Stage::process_with_far<float>, py::arg("microphone").noconvert(), py::arg("far").noconvert(),
+             py::arg("out").noconvert() = py::none())
+        .def("process", &Stage::process_with_far<std::int16_t>, py::arg("microphone").noconvert(),
              py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
         .def("linear_stage", &linear_stage, py::arg("microphone").noconvert(), py::arg("far").noconvert(),
              "What the linear stage makes of whole frames: error, predicted echo and aligned far end, float32.")
-        .def("reset", &Stage::reset)
-        .def_property_readonly("stats", [](const Stage& self) { return self.stage.stats(); })
-        .def_property_readonly("frame_samples", [](const Stage& self) { return self.stage.frame_samples(); })
-        .def_property_readonly("latency_samples", [](const Stage& self) { return self.stage.latency_samples(); });
+        .def_property_readonly(
+            "stats", [](Stage& self) { return self.with([](const EchoCanceller& stage) { return stage.stats(); }); });
+    bind_framed(bound);
 }
 
 }  // namespace spike::bindings

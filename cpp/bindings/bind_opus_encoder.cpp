@@ -1,8 +1,8 @@
 #include <array>
 #include <string>
 
+#include "bindings/arrays.hpp"
 #include "bindings/bindings.hpp"
-#include "bindings/framer.hpp"
 #include "media/opus_encoder.hpp"
 
 namespace py = pybind11;

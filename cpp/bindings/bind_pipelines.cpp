@@ -1,7 +1,5 @@
-#include <pybind11/stl.h>
-
 #include "bindings/bindings.hpp"
-#include "bindings/framer.hpp"
+#include "bindings/framed.hpp"
 #include "pipeline/capture_pipeline.hpp"
 #include "pipeline/render_pipeline.hpp"
 
@@ -10,14 +8,56 @@ namespace py = pybind11;
 namespace spike::bindings {
 namespace {
 
-Array<float> render(RenderPipeline& self, const Array<float>& samples, const std::optional<Array<float>>& out) {
-    require(samples.ndim() == 1, "the samples must have shape (n,)");
-    const auto count = static_cast<std::size_t>(samples.size());
-    Array<float> result = output_array(out, count);
-    float* to = result.mutable_data();
-    for (std::size_t n = 0; n < count; ++n) to[n] = to_float(samples.data()[n]);
-    self.process({to, count});
-    return result;
+// As the resampler's: shorter calls would wait longer to get the GIL back than they take.
+constexpr std::size_t long_samples = 16384;
+
+// A render pipeline that one thread at a time uses.
+class Renderer {
+  public:
+    explicit Renderer(int sample_rate_hz) : pipeline_(sample_rate_hz) {}
+
+    template <typename Use>
+    auto with(Use&& use) {
+        const Turn turn(lock_);
+        return use(pipeline_);
+    }
+
+    Array<float> process(const Array<float>& samples, const std::optional<Array<float>>& out) {
+        require(samples.ndim() == 1, "the samples must have shape (n,)");
+        const auto count = static_cast<std::size_t>(samples.size());
+        const Turn turn(lock_);
+        Array<float> result = output_array(out, count);
+        const Array<float> in = apart(samples, result);
+        const float* from = in.data();
+        float* to = result.mutable_data();
+        without_gil_where(count >= long_samples, [&] {
+            std::transform(from, from + count, to, [](float sample) { return to_float(sample); });
+            pipeline_.process({to, count});
+        });
+        return result;
+    }
+
+  private:
+    RenderPipeline pipeline_;
+    Lock lock_;
+};
+
+void bind_render(py::module_& m) {
+    py::class_<Renderer>(m, "RenderPipeline")
+        .def(py::init<int>(), py::arg("sample_rate_hz") = 48000)
+        .def("process", &Renderer::process, py::arg("samples").noconvert(), py::arg("out").noconvert() = py::none())
+        .def_property(
+            "gain", [](Renderer& self) { return self.with([](const RenderPipeline& stage) { return stage.gain(); }); },
+            [](Renderer& self, float gain) { self.with([gain](RenderPipeline& stage) { stage.set_gain(gain); }); })
+        .def_property_readonly(
+            "level",
+            [](Renderer& self) { return self.with([](const RenderPipeline& stage) { return stage.meter().level(); }); })
+        .def_property_readonly(
+            "level_dbfs",
+            [](Renderer& self) {
+                return self.with([](const RenderPipeline& stage) { return stage.meter().rms_dbfs(); });
+            })
+        .def("reset", [](Renderer& self) { self.with([](RenderPipeline& stage) { stage.reset(); }); });
 }
 
 void bind_capture(py::module_& m) {
@@ -28,41 +68,34 @@ void bind_capture(py::module_& m) {
         .def_readonly("output_level_dbfs", &CaptureStats::output_level_dbfs);
 
     using Stage = Framed<CapturePipeline>;
-    py::class_<Stage>(m, "CapturePipeline")
-        .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, std::size_t far_channels,
+    py::class_<Stage> bound(m, "CapturePipeline");
+    bound
+        .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, int far_channels,
                          std::optional<std::shared_ptr<const Weights>> noise_weights,
                          std::optional<std::shared_ptr<const Weights>> echo_weights) {
+                 const std::size_t channels = checked_far_channels(far_channels);
                  return std::make_unique<Stage>(
-                     far_channels,
-                     CapturePipeline::Config{sample_rate_hz, echo_cancellation, noise_suppression, far_channels,
+                     1u, channels,
+                     CapturePipeline::Config{sample_rate_hz, echo_cancellation, noise_suppression, channels,
                                              noise_weights.value_or(nullptr), echo_weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::kw_only(), py::arg("echo_cancellation") = true,
              py::arg("noise_suppression") = true, py::arg("far_channels") = 1, py::arg("noise_weights") = py::none(),
              py::arg("echo_weights") = py::none())
-        .def(
-            "hint_delay", [](Stage& self, double delay_ms) { self.stage.hint_delay(delay_ms); }, py::arg("delay_ms"))
-        .def("process", &process_with_far<float, CapturePipeline>, py::arg("microphone").noconvert(),
+        .def("process", &Stage::process_with_far<float>, py::arg("microphone").noconvert(), py::arg("far").noconvert(),
+             py::arg("out").noconvert() = py::none())
+        .def("process", &Stage::process_with_far<std::int16_t>, py::arg("microphone").noconvert(),
              py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
-        .def("process", &process_with_far<std::int16_t, CapturePipeline>, py::arg("microphone").noconvert(),
-             py::arg("far").noconvert(), py::arg("out").noconvert() = py::none())
-        .def("reset", &Stage::reset)
-        .def_property_readonly("stats", [](const Stage& self) { return self.stage.stats(); })
-        .def_property_readonly("frame_samples", [](const Stage& self) { return self.stage.frame_samples(); })
-        .def_property_readonly("latency_samples", [](const Stage& self) { return self.stage.latency_samples(); });
+        .def_property_readonly(
+            "stats", [](Stage& self) { return self.with([](const CapturePipeline& stage) { return stage.stats(); }); });
+    bind_framed(bound);
 }
 
 }  // namespace
 
 void bind_pipelines(py::module_& m) {
     bind_capture(m);
-    py::class_<RenderPipeline>(m, "RenderPipeline")
-        .def(py::init<int>(), py::arg("sample_rate_hz") = 48000)
-        .def("process", &render, py::arg("samples").noconvert(), py::arg("out").noconvert() = py::none())
-        .def_property("gain", &RenderPipeline::gain, &RenderPipeline::set_gain)
-        .def_property_readonly("level", [](const RenderPipeline& self) { return self.meter().level(); })
-        .def_property_readonly("level_dbfs", [](const RenderPipeline& self) { return self.meter().rms_dbfs(); })
-        .def("reset", &RenderPipeline::reset);
+    bind_render(m);
 }
 
 }  // namespace spike::bindings

@@ -1,8 +1,9 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include "bindings/arrays.hpp"
 #include "bindings/bindings.hpp"
-#include "bindings/framer.hpp"
+#include "bindings/turn.hpp"
 #include "dsp/resampler.hpp"
 
 namespace py = pybind11;
@@ -31,8 +32,14 @@ class ArrayResampler {
     py::object process(const py::object& x, bool last, const py::object& out) {
         return int16_ ? process_as<std::int16_t>(x, last, out) : process_as<float>(x, last, out);
     }
-    void set_ratio(double ratio) { resampler_.set_ratio(ratio); }
-    void reset() { resampler_.reset(); }
+    void set_ratio(double ratio) {
+        const Turn turn(lock_);
+        resampler_.set_ratio(ratio);
+    }
+    void reset() {
+        const Turn turn(lock_);
+        resampler_.reset();
+    }
     std::size_t latency_samples() const { return resampler_.latency_samples(); }
 
   private:
@@ -51,6 +58,7 @@ class ArrayResampler {
 
     Resampler resampler_;
     bool int16_, planar_;
+    Lock lock_;
 };
 
 std::string ArrayResampler::shape() const {
@@ -90,22 +98,6 @@ bool steps_are_samples(const py::array& array, py::ssize_t size) {
     return reinterpret_cast<std::uintptr_t>(array.data()) % static_cast<std::uintptr_t>(size) == 0;
 }
 
-// The first and the last byte of an array that is not empty.
-std::pair<const char*, const char*> extent(const py::array& array) {
-    const auto* first = static_cast<const char*>(array.data());
-    const char* last = first + array.itemsize() - 1;
-    for (py::ssize_t axis = 0; axis < array.ndim(); ++axis)
-        (array.strides(axis) < 0 ? first : last) += (array.shape(axis) - 1) * array.strides(axis);
-    return {first, last};
-}
-
-bool overlap(const py::array& a, const py::array& b) {
-    if (a.size() == 0 || b.size() == 0) return false;
-    const auto [a_first, a_last] = extent(a);
-    const auto [b_first, b_last] = extent(b);
-    return a_first <= b_last && b_first <= a_last;
-}
-
 // The caller's array, where it can take `due` samples of what `in` holds.
 template <typename Sample>
 py::array ArrayResampler::output(const py::object& out, const py::array& in, std::size_t due) const {
@@ -131,16 +123,12 @@ py::object ArrayResampler::process_as(const py::object& x, bool last, const py::
     py::array in = checked<Sample>(x, "x");
     if (!steps_are_samples(in, sizeof(Sample))) in = py::array_t<Sample, py::array::c_style>(in);  // a record's field
     const auto count = static_cast<std::size_t>(in.shape(along(in)));
+    const Turn turn(lock_);
     const std::size_t due = resampler_.due(count, last);
     py::array result = out.is_none() ? new_output<Sample>(in, due) : output<Sample>(out, in, due);
     const auto from = strided<const Sample>(in.data(), in);
     const auto to = strided<Sample>(result.mutable_data(), result);
-    if (count < bulk_samples) {
-        resampler_.process(from, count, to, last);
-    } else {
-        const py::gil_scoped_release released;
-        resampler_.process(from, count, to, last);
-    }
+    without_gil_where(count >= bulk_samples, [&] { resampler_.process(from, count, to, last); });
     return std::move(result);
 }
 
@@ -148,8 +136,13 @@ py::object ArrayResampler::process_as(const py::object& x, bool last, const py::
 
 void bind_resampler(py::module_& m) {
     py::class_<ArrayResampler>(m, "Resampler")
-        .def(py::init<int, int, std::size_t, bool, const std::string&, bool>(), py::arg("from_hz"), py::arg("to_hz"),
-             py::arg("channels"), py::arg("int16"), py::arg("quality"), py::arg("planar"))
+        .def(py::init([](int from_hz, int to_hz, int channels, bool int16, const std::string& quality, bool planar) {
+                 require(channels >= 1, "channels must be from 1 to 8, not " + std::to_string(channels));
+                 return std::make_unique<ArrayResampler>(from_hz, to_hz, static_cast<std::size_t>(channels), int16,
+                                                         quality, planar);
+             }),
+             py::arg("from_hz"), py::arg("to_hz"), py::arg("channels"), py::arg("int16"), py::arg("quality"),
+             py::arg("planar"))
         .def("process", &ArrayResampler::process, py::arg("x"), py::arg("last"), py::arg("out"))
         .def("set_ratio", &ArrayResampler::set_ratio, py::arg("ratio"))
         .def("reset", &ArrayResampler::reset)

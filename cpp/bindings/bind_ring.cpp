@@ -24,7 +24,13 @@ std::size_t pop_and_tee(Ring& self, Block& out, Ring& tee) {
 
 void bind_ring(py::module_& m) {
     py::class_<Ring>(m, "Ring", "A queue of mono float32 samples between two threads: one pushes, one pops.")
-        .def(py::init<std::size_t>(), py::arg("capacity_samples"))
+        .def(py::init([](py::ssize_t capacity_samples) {
+                 if (capacity_samples < 1)
+                     throw py::value_error("capacity_samples must be 1 or more, not " +
+                                           std::to_string(capacity_samples));
+                 return std::make_unique<Ring>(static_cast<std::size_t>(capacity_samples));
+             }),
+             py::arg("capacity_samples"))
         .def(
             "push", [](Ring& self, const Block& samples) { return self.push(as_span(samples)); },
             py::arg("samples").noconvert(), "Queue what fits; returns how many samples did.")

@@ -1,6 +1,8 @@
 #include "bindings/bindings.hpp"
 
-PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+// No free-threaded build of Python has run this module yet, so that it does not declare to need no GIL: such a build
+// turns its GIL on when it loads the module. Stages have locks of their own (turn.hpp), for calls that give the GIL up.
+PYBIND11_MODULE(_core, m) {
     m.doc() = "The native core of spike_engine. Use spike_engine.dsp and spike_engine.frames, not this module.";
     spike::bindings::bind_base(m);
     spike::bindings::bind_ring(m);

@@ -80,7 +80,10 @@ void EchoCanceller::reset() noexcept {
     state_ = {};
 }
 
-void EchoCanceller::hint_delay(double delay_ms) noexcept {
+void EchoCanceller::hint_delay(double delay_ms) {
+    if (!(delay_ms >= 0.0 && delay_ms <= static_cast<double>(config_.max_delay_ms)))
+        throw std::invalid_argument("delay_ms must be from 0 to " + std::to_string(config_.max_delay_ms) + ", not " +
+                                    std::to_string(delay_ms));
     if (const auto order = placement_.hint(delay_ms)) realign(*order);
 }
 

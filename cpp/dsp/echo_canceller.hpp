@@ -54,8 +54,9 @@ class EchoCanceller {
     // One frame of 10 ms. `far` holds the far end's channels after one another. `out` may be `microphone`.
     void process(std::span<const float> microphone, std::span<const float> far, std::span<float> out) noexcept;
 
-    // What the devices' timestamps say of the delay. Heeded until the model has found the echo by itself.
-    void hint_delay(double delay_ms) noexcept;
+    // What the devices' timestamps say of the delay. Heeded until the model has found the echo by itself. Throws
+    // std::invalid_argument outside 0 to `max_delay_ms`.
+    void hint_delay(double delay_ms);
 
     const EchoStats& stats() const noexcept { return state_.stats; }
     void reset() noexcept;

@@ -58,10 +58,6 @@ std::size_t CapturePipeline::latency_samples() const noexcept {
            (noise_suppressor_ ? noise_suppressor_->latency_samples() : 0);
 }
 
-void CapturePipeline::hint_delay(double delay_ms) noexcept {
-    if (echo_canceller_) echo_canceller_->hint_delay(delay_ms);
-}
-
 void CapturePipeline::reset() noexcept {
     high_pass_.reset();
     if (echo_canceller_) echo_canceller_->reset();

@@ -44,9 +44,6 @@ class CapturePipeline {
     // One frame of 10 ms. `far` holds the far end's channels after one another. `out` may be `microphone`.
     void process(std::span<const float> microphone, std::span<const float> far, std::span<float> out) noexcept;
 
-    // As EchoCanceller::hint_delay; nothing where there is none.
-    void hint_delay(double delay_ms) noexcept;
-
     const CaptureStats& stats() const noexcept { return state_.stats; }
     void reset() noexcept;
 
