@@ -21,7 +21,8 @@ constexpr std::uint64_t varied_units = std::uint64_t{1} << 40;
 Resampler::Config validated(const Resampler::Config& config) {
     for (const int rate_hz : {config.from_hz, config.to_hz})
         if (rate_hz < Resampler::least_rate_hz || rate_hz > Resampler::most_rate_hz)
-            throw std::invalid_argument("rates must be from 8000 to 192000 Hz, not " + std::to_string(rate_hz));
+            throw std::invalid_argument("from_hz and to_hz must be from 8000 to 192000, not " +
+                                        std::to_string(rate_hz));
     if (config.channels < 1 || config.channels > Resampler::most_channels)
         throw std::invalid_argument("channels must be from 1 to 8, not " + std::to_string(config.channels));
     return config;

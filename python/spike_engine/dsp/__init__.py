@@ -3,7 +3,14 @@
 Every stage takes mono float32 (in [-1, 1]) or int16 arrays of shape ``(n,)`` and returns the same dtype. A stage
 works in frames of 10 ms: it keeps an unfinished frame and returns the frames that are due, delayed by
 ``latency_samples``. How a stream is cut into calls changes nothing in what comes out. ``out=`` takes an array of the
-length that is due, so that nothing is allocated. Samples that are NaN or infinite count as silence.
+length that is due, so that nothing is allocated; where it overlaps what is read, a copy of that is read. Samples that
+are NaN or infinite count as silence.
+
+Threads may share a stage: each call has its turn by a lock of that stage. Two streams need two stages. Calls with
+100 ms or more (:class:`Resampler` and :class:`RenderPipeline`: 16384 samples) release the GIL; shorter ones keep it,
+since they take less time than getting it back. No thread waits for a stage while it holds the GIL. A :class:`Ring` has
+no lock: one thread pushes, one pops. On a free-threaded build of Python the interpreter turns its GIL on when it loads
+the engine.
 
 Raises, in all stages: TypeError for anything but a float32 or int16 array, ValueError for a shape or a setting that
 is not accepted; both say what is.

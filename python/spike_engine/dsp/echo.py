@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spike_engine import _core
 from spike_engine._core import EchoStats
+from spike_engine.dsp.settings import choice, real, whole
 from spike_engine.dsp.stage import S, Stage, contiguous, package_weights, process_with_far
 
 EchoResidual = Literal["neural", "spectral"]
@@ -43,15 +44,17 @@ class EchoCanceller(Stage):
         residual: ``"neural"`` or ``"spectral"``: what takes out the echo that the linear stage has left.
 
     Raises:
+        TypeError, ValueError: A setting is none of these.
         WeightsError: The package's file of weights is damaged; says its name and checksum.
     """
 
     def __init__(
         self, sample_rate_hz: int = 48000, *, far_channels: int = 1, residual: EchoResidual = "neural"
     ) -> None:
-        weights = echo_weights_of(residual)
-        self._core: _core.EchoCanceller = _core.EchoCanceller(sample_rate_hz, far_channels, weights)
-        self.sample_rate_hz, self.residual = sample_rate_hz, residual
+        self.sample_rate_hz, self.residual = whole("sample_rate_hz", sample_rate_hz), residual
+        self._core: _core.EchoCanceller = _core.EchoCanceller(
+            self.sample_rate_hz, whole("far_channels", far_channels), echo_weights_of(residual)
+        )
 
     def process(self, mic: S, far: S | None, *, out: S | None = None) -> S:
         """Take out of `mic`, shape ``(n,)``, what the loudspeaker played meanwhile.
@@ -73,8 +76,12 @@ class EchoCanceller(Stage):
         return LinearStage(*self._core.linear_stage(mic, far))
 
     def hint_delay(self, delay_ms: float) -> None:
-        """Say what the devices' timestamps tell of the delay from `far` to `mic`; heeded until the echo is found."""
-        self._core.hint_delay(delay_ms)
+        """Say what the devices' timestamps tell of the delay from `far` to `mic`; heeded until the echo is found.
+
+        Raises:
+            ValueError: `delay_ms` is not from 0 to 1000.
+        """
+        self._core.hint_delay(real("delay_ms", delay_ms))
 
     @property
     def stats(self) -> EchoStats:
@@ -88,6 +95,4 @@ class EchoCanceller(Stage):
 
 def echo_weights_of(residual: EchoResidual) -> _core.Weights | None:
     """The weights that `residual` needs; ValueError for another word."""
-    if residual not in ("neural", "spectral"):
-        raise ValueError(f"residual must be 'neural' or 'spectral', not {residual!r}")
-    return package_weights("echo.spkw") if residual == "neural" else None
+    return package_weights("echo.spkw") if choice("residual", residual, "neural", "spectral") == "neural" else None

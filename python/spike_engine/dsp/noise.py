@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import _core
+from spike_engine.dsp.settings import choice, real, whole
 from spike_engine.dsp.stage import S, Stage, contiguous, contiguous_output, package_weights
 
 NoiseMode = Literal["neural", "classical"]
@@ -25,7 +26,7 @@ class _NoiseStage(Stage):
 
     @attenuation_db.setter
     def attenuation_db(self, attenuation_db: float) -> None:
-        self._core.attenuation_db = attenuation_db
+        self._core.attenuation_db = real("attenuation_db", attenuation_db)
 
 
 class NoiseSuppressor(_NoiseStage):
@@ -42,21 +43,22 @@ class NoiseSuppressor(_NoiseStage):
         attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 60 dB, 12 dB for the classical mode.
 
     Raises:
+        TypeError, ValueError: A setting is none of these.
         WeightsError: The package's file of weights is damaged; says its name and checksum.
     """
 
     def __init__(
         self, sample_rate_hz: int = 48000, *, mode: NoiseMode = "neural", attenuation_db: float | None = None
     ) -> None:
+        self.sample_rate_hz, self.mode = whole("sample_rate_hz", sample_rate_hz), mode
         self._core: _core.NoiseSuppressor = _core.NoiseSuppressor(
-            sample_rate_hz, attenuation_db, noise_weights_of(mode)
+            self.sample_rate_hz, _attenuation(attenuation_db), noise_weights_of(mode)
         )
-        self.sample_rate_hz = sample_rate_hz
-        self.mode = mode
 
     def process(self, x: S, *, out: S | None = None) -> S:
         """Clean `x`, shape ``(n,)``."""
-        result: S = self._core.process(contiguous("x", x), contiguous_output(out))
+        x = contiguous("x", x)
+        result: S = self._core.process(x, contiguous_output(out, x.dtype))
         return result
 
     @property
@@ -81,15 +83,16 @@ class NoiseSuppressorBank(_NoiseStage):
         mode: NoiseMode = "neural",
         attenuation_db: float | None = None,
     ) -> None:
-        weights = noise_weights_of(mode)
+        self.streams, self.sample_rate_hz = whole("streams", streams), whole("sample_rate_hz", sample_rate_hz)
+        self.mode = mode
         self._core: _core.NoiseSuppressorBank = _core.NoiseSuppressorBank(
-            streams, sample_rate_hz, attenuation_db, weights
+            self.streams, self.sample_rate_hz, _attenuation(attenuation_db), noise_weights_of(mode)
         )
-        self.streams, self.sample_rate_hz, self.mode = streams, sample_rate_hz, mode
 
     def process(self, x: S, *, out: S | None = None) -> S:
         """Clean `x`, shape ``(streams, n)``, one row for each stream."""
-        result: S = self._core.process(contiguous("x", x), contiguous_output(out))
+        x = contiguous("x", x)
+        result: S = self._core.process(x, contiguous_output(out, x.dtype))
         return result
 
     @property
@@ -100,6 +103,8 @@ class NoiseSuppressorBank(_NoiseStage):
 
 def noise_weights_of(mode: NoiseMode) -> _core.Weights | None:
     """The weights that `mode` needs; ValueError for another word."""
-    if mode not in ("neural", "classical"):
-        raise ValueError(f"mode must be 'neural' or 'classical', not {mode!r}")
-    return package_weights("noise.spkw") if mode == "neural" else None
+    return package_weights("noise.spkw") if choice("mode", mode, "neural", "classical") == "neural" else None
+
+
+def _attenuation(attenuation_db: float | None) -> float | None:
+    return None if attenuation_db is None else real("attenuation_db", attenuation_db)

@@ -9,6 +9,7 @@ from spike_engine import _core
 from spike_engine._core import CaptureStats
 from spike_engine.dsp.echo import echo_weights_of
 from spike_engine.dsp.noise import noise_weights_of
+from spike_engine.dsp.settings import flag, real, whole
 from spike_engine.dsp.stage import S, Stage, contiguous, contiguous_output, process_with_far
 
 
@@ -32,15 +33,15 @@ class CapturePipeline(Stage):
         noise_suppression: bool = True,
         far_channels: int = 1,
     ) -> None:
+        self.sample_rate_hz = whole("sample_rate_hz", sample_rate_hz)
         self._core: _core.CapturePipeline = _core.CapturePipeline(
-            sample_rate_hz,
-            echo_cancellation=echo_cancellation,
-            noise_suppression=noise_suppression,
-            far_channels=far_channels,
+            self.sample_rate_hz,
+            echo_cancellation=flag("echo_cancellation", echo_cancellation),
+            noise_suppression=flag("noise_suppression", noise_suppression),
+            far_channels=whole("far_channels", far_channels),
             noise_weights=noise_weights_of("neural") if noise_suppression else None,
             echo_weights=echo_weights_of("neural") if echo_cancellation else None,
         )
-        self.sample_rate_hz = sample_rate_hz
 
     def process(self, mic: S, far: S | None, *, out: S | None = None) -> S:
         """Process `mic`, shape ``(n,)``, with `far` as :meth:`EchoCanceller.process` takes it."""
@@ -64,11 +65,12 @@ class RenderPipeline:
     """
 
     def __init__(self, sample_rate_hz: int = 48000) -> None:
-        self._core = _core.RenderPipeline(sample_rate_hz)
+        self._core = _core.RenderPipeline(whole("sample_rate_hz", sample_rate_hz))
 
     def process(self, x: NDArray[np.float32], *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Apply the gain to `x`, mono float32 of shape ``(n,)``."""
-        return self._core.process(contiguous("x", x, (np.float32,)), contiguous_output(out))
+        x = contiguous("x", x, (np.float32,))
+        return self._core.process(x, contiguous_output(out, x.dtype))
 
     @property
     def gain(self) -> float:
@@ -77,7 +79,7 @@ class RenderPipeline:
 
     @gain.setter
     def gain(self, gain: float) -> None:
-        self._core.gain = gain
+        self._core.gain = real("gain", gain)
 
     @property
     def level(self) -> float:

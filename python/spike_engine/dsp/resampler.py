@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from spike_engine import _core
+from spike_engine.dsp.settings import choice, flag, real, whole
 from spike_engine.dsp.stage import S, contiguous
 
 
@@ -44,8 +45,16 @@ class Resampler:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.int16)):
             raise TypeError(f"dtype must be float32 or int16, not {self.dtype}")
-        self._core = _core.Resampler(from_hz, to_hz, channels, self.dtype.kind == "i", quality, planar)
-        self.from_hz, self.to_hz, self.channels = from_hz, to_hz, channels
+        self.from_hz, self.to_hz = whole("from_hz", from_hz), whole("to_hz", to_hz)
+        self.channels = whole("channels", channels)
+        self._core = _core.Resampler(
+            self.from_hz,
+            self.to_hz,
+            self.channels,
+            self.dtype.kind == "i",
+            choice("quality", quality, "voice", "mastering", "fast"),
+            flag("planar", planar),
+        )
 
     def process(self, x: S, *, last: bool = False, out: S | None = None) -> S:
         """Resample `x`, shape ``(n,)`` for mono, else ``(n, channels)`` or, planar, ``(channels, n)``.
@@ -60,7 +69,7 @@ class Resampler:
             TypeError: `x` or `out` is no array of the resampler's dtype.
             ValueError: Their shape is another, or `out` is read-only or overlaps `x`.
         """
-        result: S = self._core.process(x, last, out)
+        result: S = self._core.process(x, flag("last", last), out)
         return result
 
     def set_ratio(self, ratio: float) -> None:
@@ -72,7 +81,7 @@ class Resampler:
         Raises:
             ValueError: `ratio` is more than 5 % away from ``to_hz / from_hz``.
         """
-        self._core.set_ratio(ratio)
+        self._core.set_ratio(real("ratio", ratio))
 
     @property
     def latency_samples(self) -> int:
@@ -97,6 +106,7 @@ def resample(x: S, from_hz: int, to_hz: int, quality: Literal["voice", "masterin
     x = contiguous("x", x)
     if x.ndim not in (1, 2):
         raise ValueError(f"x must have shape (n,) or (n, channels), not {x.shape}")
+    from_hz, to_hz = whole("from_hz", from_hz), whole("to_hz", to_hz)
     resampler = Resampler(
         from_hz, to_hz, channels=1 if x.ndim == 1 else x.shape[1], dtype=x.dtype.name, quality=quality
     )

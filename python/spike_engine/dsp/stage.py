@@ -47,20 +47,21 @@ def process_with_far(core: Any, mic: S, far: S | None, out: S | None) -> S:
 
 
 def contiguous(name: str, x: S, dtypes: tuple[type, ...] = (np.float32, np.int16)) -> S:
-    """`x` itself, or a copy in one piece where it is strided."""
+    """`x` itself, or a copy in one piece where it is strided or not aligned."""
     if not isinstance(x, np.ndarray) or x.dtype.type not in dtypes or not x.dtype.isnative:
         kind = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
         accepted = " or ".join(np.dtype(dtype).name for dtype in dtypes)
         raise TypeError(f"{name} must be a NumPy array of {accepted}, not {kind}")
-    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+    return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
 
 
-def contiguous_output(out: S | None, dtype: np.dtype[Any] | None = None) -> S | None:
+def contiguous_output(out: S | None, dtype: np.dtype[Any]) -> S | None:
     """`out` itself, once it is sure that it can be written to."""
     if out is None:
         return None
-    if not isinstance(out, np.ndarray) or (dtype is not None and out.dtype != dtype):
-        raise TypeError("out must be a NumPy array of the samples' dtype")
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("out must be contiguous and writeable")
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        kind = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out must be a NumPy array of {dtype}, as the samples are, not {kind}")
+    if not out.flags.c_contiguous or not out.flags.aligned or not out.flags.writeable:
+        raise ValueError("out must be contiguous, aligned and writeable")
     return out

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import _core
+from spike_engine.dsp.settings import whole
 from spike_engine.dsp.stage import contiguous
 
 
@@ -20,7 +21,7 @@ class VoiceDetector:
     """
 
     def __init__(self, sample_rate_hz: int = 48000, *, hangover_ms: int = 200) -> None:
-        self._core = _core.VoiceDetector(sample_rate_hz, hangover_ms)
+        self._core = _core.VoiceDetector(whole("sample_rate_hz", sample_rate_hz), whole("hangover_ms", hangover_ms))
 
     def process(self, x: NDArray[np.float32] | NDArray[np.int16]) -> float:
         """Listen to `x`, shape ``(n,)``; returns the probability of speech in its last frame, 0 to 1."""
