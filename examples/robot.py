@@ -7,7 +7,7 @@ when the conversation does.
 import asyncio
 import sys
 
-from spike_engine import Disconnected, SpikeClient
+from spike_engine import SpikeClient
 
 
 def lamp(on: bool) -> None:
@@ -25,8 +25,6 @@ async def main(url: str, token: str) -> None:
     async with client:
         async for event in client.events("disconnected", "reconnecting"):
             print(event, flush=True)
-            if isinstance(event, Disconnected) and not event.will_reconnect:
-                return
 
 
 asyncio.run(main(*sys.argv[1:3]))

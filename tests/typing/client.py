@@ -11,6 +11,7 @@ from spike_engine import (
     Devices,
     Disconnected,
     ErrorCode,
+    Event,
     SpikeClient,
     SpikeError,
     dsp,
@@ -51,6 +52,18 @@ async def use() -> None:
     assert_type(await client.wait_for("error"), SpikeError)
     assert_type(await client.get_devices(), Devices)
     assert_type(client.state, ConversationState)
+    async for speaking in client.events("ai-speaking"):
+        assert_type(speaking, AISpeaking)
+    async with client.events("error") as errors:
+        assert_type(await anext(errors), SpikeError)
+    async for event in client.events("ai-speaking", "ai-idle"):
+        assert_type(event, Event)
+        if isinstance(event, AISpeaking):
+            assert_type(event.transcript, str)
+    async for event in client.events():
+        assert_type(event, Event)
+    client.events("ai-talking")  # type: ignore[call-overload]
+    await client.wait_for("ai-talking")  # type: ignore[call-overload]
     async for state in client.observe():
         assert_type(state, ConversationState)
 

@@ -1,6 +1,7 @@
 """The events of a conversation: what each is called, what it carries, and how a program hears it."""
 
 from spike_engine.events.payloads import ClientStats, Device, Devices, TransportStats
+from spike_engine.events.stream import EventStream
 from spike_engine.events.types import (
     EVENT_TYPES,
     AIIdle,
@@ -39,6 +40,7 @@ __all__ = [
     "Disconnected",
     "Event",
     "EventName",
+    "EventStream",
     "FunctionCall",
     "Message",
     "NetworkQuality",
