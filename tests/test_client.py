@@ -424,7 +424,7 @@ async def test_a_server_that_is_down(unused_tcp_port: int, heard: Record) -> Non
 
 
 async def test_a_name_that_does_not_resolve(heard: Record) -> None:
-    await assert_join_fails(plain_client("http://no-such-host.invalid/c"), ConnectionFailed, heard)
+    await assert_join_fails(plain_client("https://no-such-host.invalid/c"), ConnectionFailed, heard)
 
 
 async def test_a_server_that_answers_garbage(heard: Record) -> None:

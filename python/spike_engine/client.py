@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -62,6 +63,8 @@ class SpikeClient(EventEmitter):
         auto_reconnect: bool = True,
         ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = (),
         ice_transport_policy: Literal["all", "relay"] = "all",
+        allow_insecure: bool = False,
+        ca_file: str | Path | None = None,
     ) -> None:
         super().__init__()
         self._conversation: Conversation | None = None
@@ -86,6 +89,8 @@ class SpikeClient(EventEmitter):
             auto_reconnect=auto_reconnect,
             ice_servers=ice_servers,
             ice_transport_policy=ice_transport_policy,
+            allow_insecure=allow_insecure,
+            ca_file=ca_file,
         )
         if on_connected:
             self.on("connected", on_connected)

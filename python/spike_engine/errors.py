@@ -51,7 +51,7 @@ class SpikeError(Exception):
 
 
 class InvalidOption(SpikeError, ValueError):
-    """An option of the client has a value that it does not accept; the message names what is accepted."""
+    """An option or an argument has a value that is not accepted; the message names what is accepted."""
 
     code = ErrorCode.INVALID_OPTION
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 
+from spike_engine.addresses.ice import IceServer
+from spike_engine.addresses.web import checked, is_in_the_clear
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
+
+__all__ = ["TRANSPORTS", "ClientOptions", "IceServer", "VideoQuality"]
 
 TRANSPORTS = ("smallwebrtc", "openai", "whip", "daily")
 
@@ -40,57 +45,14 @@ class VideoQuality(StrEnum):
         return {"low": 15, "medium": 24, "high": 30}[self.value]
 
 
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """A STUN or TURN server (RFC 8489, RFC 8656).
-
-    Attributes:
-        urls: ``stun:host:port``, ``turn:host:port``, ``turn:host:port?transport=tcp`` or ``turns:host:port``; one or
-            several.
-        username: For TURN.
-        credential: The password for TURN.
-    """
-
-    urls: str | tuple[str, ...]
-    username: str | None = None
-    credential: str | None = None
-
-    @classmethod
-    def of(cls, value: object) -> IceServer:
-        """From an address, or a mapping of the form that browsers take.
-
-        Raises:
-            InvalidOption: It is neither.
-        """
-        server = value
-        if isinstance(value, str):
-            server = cls(value)
-        elif isinstance(value, Mapping) and "urls" in value:
-            urls = value["urls"]
-            urls = urls if isinstance(urls, str) else tuple(urls)
-            server = cls(urls, value.get("username"), value.get("credential"))
-        if not isinstance(server, cls) or not all(
-            isinstance(url, str) and url.split(":")[0] in ("stun", "turn", "turns") for url in server.all_urls
-        ):
-            raise InvalidOption(
-                "ice_servers must hold addresses that begin with stun:, turn: or turns:, "
-                f'or mappings {{"urls", "username", "credential"}}, not {value!r}'
-            )
-        return server
-
-    @property
-    def all_urls(self) -> tuple[str, ...]:
-        """`urls` as a tuple."""
-        return (self.urls,) if isinstance(self.urls, str) else self.urls
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
     """Everything that :class:`~spike_engine.SpikeClient` can be told.
 
     Attributes:
-        conversation_url: ``http://`` or ``https://`` address of the conversation.
-        token: The conversation's token, as its server gave it.
+        conversation_url: ``http://`` or ``https://`` address of the conversation. Its query is kept, its fragment cut.
+        token: The conversation's token, as its server gave it; blanks and line breaks around it are cut. It goes to
+            the origin of `conversation_url` and nowhere else.
         audio: Send the microphone.
         video: Send the camera and receive the AI's picture; False is voice only.
         audio_source: ``"default"``, the id of a microphone, an object with the methods of
@@ -114,13 +76,17 @@ class ClientOptions:
         ice_servers: STUN and TURN servers: addresses, mappings as browsers take them, or :class:`IceServer`. Those
             that the conversation's server names come on top.
         ice_transport_policy: ``"all"``, or ``"relay"`` to send nothing but through a TURN server.
+        allow_insecure: Send the token over plain ``http://`` to another machine, where everybody on the way can read
+            it. ``http://`` to this machine needs no leave.
+        ca_file: A file of certificates (PEM) whose owners are trusted besides the system's, for ``https://`` servers
+            with a certificate of your own. Every server's certificate is verified.
 
     Raises:
         InvalidOption: A value that is not accepted; the message names the option and what it accepts.
     """
 
     conversation_url: str
-    token: str
+    token: str = field(repr=False)
     audio: bool = True
     video: bool = True
     audio_source: Any = "default"
@@ -138,11 +104,12 @@ class ClientOptions:
     auto_reconnect: bool = True
     ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = ()
     ice_transport_policy: Literal["all", "relay"] = "all"
+    allow_insecure: bool = False
+    ca_file: str | Path | None = None
 
     def __post_init__(self) -> None:
-        _check_url(self.conversation_url)
-        if not isinstance(self.token, str) or not self.token:
-            raise InvalidOption("token must be a string that is not empty")
+        object.__setattr__(self, "conversation_url", checked(self.conversation_url))
+        object.__setattr__(self, "token", _token(self.token))
         for option in fields(self):
             value = getattr(self, option.name)
             if option.type == "bool" and not isinstance(value, bool):
@@ -166,6 +133,12 @@ class ClientOptions:
         if self.transport not in (None, *TRANSPORTS) and not callable(self.transport):
             accepted = ", ".join(repr(name) for name in TRANSPORTS)
             raise InvalidOption(f"transport must be None, {accepted} or a callable, not {self.transport!r}")
+        if not self.allow_insecure and is_in_the_clear(self.conversation_url):
+            raise InvalidOption(
+                f"conversation_url {self.conversation_url!r} would send the token in the clear: "
+                "it must begin with https://, or allow_insecure must be True"
+            )
+        _ = trusted(self.ca_file)
 
     @property
     def quality(self) -> VideoQuality:
@@ -173,16 +146,30 @@ class ClientOptions:
         return VideoQuality(self.video_quality)
 
 
-def _check_url(url: object) -> None:
-    if not isinstance(url, str):
-        raise InvalidOption(f"conversation_url must be a string, not {type(url).__name__}")
+def trusted(ca_file: str | Path | None) -> ssl.SSLContext | None:
+    """What TLS trusts: the system's authorities and those of `ca_file`; None for the system's alone.
+
+    Raises:
+        InvalidOption: `ca_file` cannot be read.
+    """
+    if ca_file is None:
+        return None
+    context = ssl.create_default_context()
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise InvalidOption(f"conversation_url must be an http:// or https:// address, not {url!r}")
+        context.load_verify_locations(ca_file)
+    except (OSError, ValueError, TypeError) as error:
+        raise InvalidOption(f"ca_file must be a file of certificates (PEM); {str(ca_file)!r}: {error}") from error
+    return context
+
+
+def _token(token: object) -> str:
+    """A token as it can stand in a header (RFC 9110 section 5.5). It is a secret: no message repeats it."""
+    if not isinstance(token, str) or not token.strip():
+        raise InvalidOption("token must be a string that is not empty")
+    token = token.strip()
+    if not re.fullmatch(r"[!-~]+", token):
+        raise InvalidOption("token must hold neither blanks, line breaks nor characters outside ASCII")
+    return token
 
 
 def _check_endpoint(name: str, value: object, *methods: str) -> None:

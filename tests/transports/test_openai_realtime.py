@@ -108,7 +108,7 @@ async def test_what_the_program_sends(server: RealtimeServer) -> None:
     ]
     assert sent[1]["response"]["output_modalities"] == ["text"]
     assert (await call).arguments == {"word": "spike"}
-    assert sent[3]["item"] == {"type": "function_call_output", "call_id": "call_1", "output": '{"meaning": "a nail"}'}
+    assert sent[3]["item"] == {"type": "function_call_output", "call_id": "call_1", "output": '{"meaning":"a nail"}'}
 
 
 async def test_errors_and_the_end(server: RealtimeServer, heard: Record) -> None:

@@ -13,7 +13,7 @@ from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
 from spike_engine import IceServer, SpikeClient
 from spike_engine.server import ConversationServer, HummingPersona
-from spike_engine.transports import smallwebrtc, whip
+from spike_engine.transports.http import Http
 from spike_engine.webrtc import gathering
 from spike_engine.webrtc.probe import answering
 
@@ -27,14 +27,13 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
     """What is asked of the server; candidates always come later."""
     asked: Requests = []
     monkeypatch.setattr(gathering, "AT_ONCE_S", 0.0)
-    for module in (smallwebrtc, whip):
-        request = module.request
+    request = Http.request
 
-        async def recorded(method: str, url: str, _request: Any = request, **body: Any) -> Any:
-            asked.append((method, body))
-            return await _request(method, url, **body)
+    async def recorded(http: Http, method: str, url: str, **body: Any) -> Any:
+        asked.append((method, body))
+        return await request(http, method, url, **body)
 
-        monkeypatch.setattr(module, "request", recorded)
+    monkeypatch.setattr(Http, "request", recorded)
     return asked
 
 
@@ -92,8 +91,32 @@ async def test_an_ice_server_that_does_not_answer_keeps_nobody_from_joining(sile
         assert asyncio.get_running_loop().time() - began_s < 5.0  # which is how long ICE would have waited
 
 
+@pytest.mark.parametrize("scheme", ["turn", "turns"])
+async def test_a_relay_that_accepts_and_stays_silent_keeps_nobody_from_joining(scheme: str) -> None:
+    held: list[asyncio.StreamWriter] = []
+    stalled = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+    port = stalled.sockets[0].getsockname()[1]
+    turn = {"urls": f"{scheme}:127.0.0.1:{port}?transport=tcp", "username": "u", "credential": "c"}
+    async with ConversationServer(persona=HummingPersona) as server, stalled:
+        invitation = server.create_conversation()
+        options = {"video": False, "ice_servers": [turn], "join_timeout_s": 20.0}
+        async with client_of(invitation.conversation_url, invitation.token, **options) as client:
+            assert client.state.is_connected
+        for writer in held:
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+async def test_a_host_whose_name_nobody_resolves_answers_not() -> None:
+    assert await answering([IceServer(f"stun:{'a' * 70}.example"), IceServer("turn:no-such-host.invalid")]) == []
+
+
 async def test_servers_that_answer_are_told_from_those_that_do_not(silent: str, unused_tcp_port: int) -> None:
-    listening = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", unused_tcp_port)
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.read(100))
+        writer.close()
+
+    listening = await asyncio.start_server(echo, "127.0.0.1", unused_tcp_port)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(Echo, ("127.0.0.1", 0))
     udp = f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from spike_engine import dsp
+from spike_engine.addresses.web import checked
 from spike_engine.devices import Loudspeaker, Microphone, list_devices
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import MediaError, SpikeError
@@ -102,11 +103,11 @@ async def check_turn(server: IceServer) -> Check:
 
 async def check_server(url: str) -> Check:
     """Whether anything listens where the conversation is."""
-    from spike_engine.transports.http import request  # noqa: PLC0415 (aiohttp loads at first use)
+    from spike_engine.transports.http import Http  # noqa: PLC0415 (aiohttp loads at first use)
 
     try:
         async with asyncio.timeout(6):
-            await request("GET", url, token="", accept=tuple(range(100, 600)))
+            await Http().request("GET", checked(url, "--url"), accept=tuple(range(100, 600)))
     except (SpikeError, TimeoutError) as error:
         return Check("server", "failure", str(error) or "no answer within 6 s", "check the address and the network")
     return Check("server", "ok", f"{url} answers")

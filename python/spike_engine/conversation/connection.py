@@ -97,7 +97,8 @@ class Connection:
         """Leave the server; the devices stay open."""
         self._lost = True
         self._media.playback.held = False
-        self._ready.cancel()
+        if not self._ready.cancel() and not self._ready.cancelled():
+            self._ready.exception()  # who waited has heard it, or has heard of a fault before it
         await self.transport.close()
         await self._remote.detach()
 

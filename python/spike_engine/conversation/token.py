@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 
 from spike_engine.errors import TokenExpired
+from spike_engine.protocols.strict_json import object_of, parse
 
 
 def token_expiry(token: str) -> float | None:
     """The ``exp`` claim of a JSON Web Token (RFC 7519) in seconds of the epoch; None where there is none to read."""
     try:
         payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = object_of(parse(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
         return float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -13,6 +13,8 @@ from spike_engine.events import (
 class WireProtocol(Protocol):
     """What a client says to a server and hears from it, as texts; each transport brings the one of its servers.
 
+    What makes texts raises :class:`~spike_engine.InvalidOption` where JSON cannot hold what they would say.
+
     Attributes:
         waits_for_ready: The AI says when it is ready; else a connection is enough.
         tells_turns: The server says who speaks; else the client tells from the sound.
@@ -25,7 +27,7 @@ class WireProtocol(Protocol):
         """What opens the conversation once the channel is open."""
 
     def receive(self, text: str) -> list[Event]:
-        """The events that `text` means; :class:`Connected` when the AI is ready."""
+        """The events that `text` means; :class:`Connected` when the AI is ready. Never raises, whatever `text` is."""
 
     def message(self, kind: str, data: Any) -> tuple[str, list[str]]:
         """A message of the application, as its id and what to send."""

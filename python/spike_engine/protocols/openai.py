@@ -5,10 +5,9 @@ Names and fields are those of the published reference (client and server events 
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
-from typing import Any
+from typing import Any, Literal
 
 from spike_engine.errors import ConversationEnded, ServerError
 from spike_engine.events import (
@@ -23,8 +22,13 @@ from spike_engine.events import (
     UserStoppedSpeaking,
     UserTranscript,
 )
+from spike_engine.protocols.strict_json import object_of, parse_object, text_of, text_or_none, write
 
 logger = logging.getLogger(__name__)
+
+# What a server can make us hold: pieces of speech that are never completed, and a transcript without end.
+MOST_ITEMS = 100
+MOST_CHARS = 100_000
 
 
 class OpenAIProtocol:
@@ -48,7 +52,7 @@ class OpenAIProtocol:
     def message(self, kind: str, data: Any) -> tuple[str, list[str]]:
         """See :meth:`WireProtocol.message`: any client event of the API, such as ``session.update``."""
         event_id = f"event_{uuid.uuid4().hex[:12]}"
-        return event_id, [_encode(kind, event_id=event_id, **(data if isinstance(data, dict) else {}))]
+        return event_id, [write({**object_of(data), "type": kind, "event_id": event_id})]
 
     def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
         """See :meth:`WireProtocol.text`."""
@@ -67,7 +71,7 @@ class OpenAIProtocol:
 
     def function_result(self, call: FunctionCall, result: Any) -> list[str]:
         """See :meth:`WireProtocol.function_result`."""
-        output = result if isinstance(result, str) else json.dumps(result)
+        output = result if isinstance(result, str) else write(result)
         item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
         return [_encode("conversation.item.create", item=item), _encode("response.create")]
 
@@ -75,12 +79,9 @@ class OpenAIProtocol:
 
     def receive(self, text: str) -> list[Event]:
         """See :meth:`WireProtocol.receive`; events of the API that mean nothing else are passed on as ``message``."""
-        try:
-            event = json.loads(text)
-        except ValueError:
-            event = None
-        if not isinstance(event, dict):
-            logger.warning("ignored a message that is no JSON object: %.80r", text)
+        event = parse_object(text)
+        if event is None:
+            logger.warning("ignored a message that is no JSON object: %r", text[:80])
             return []
         match event.get("type"):
             case "session.created":
@@ -92,25 +93,27 @@ class OpenAIProtocol:
             case "conversation.item.input_audio_transcription.delta":
                 return self._hear(event)
             case "conversation.item.input_audio_transcription.completed":
-                self._heard.pop(str(event.get("item_id")), None)
-                return [UserTranscript(str(event.get("transcript", "")))]
+                self._heard.pop(text_of(event.get("item_id")), None)
+                return [UserTranscript(text_of(event.get("transcript")))]
             case "error":
                 return [_error(event.get("error"))]
             case kind:
-                return self._response(str(kind), event)
+                return self._response(text_or_none(kind), event)
 
     def _hear(self, event: dict[str, Any]) -> list[Event]:
-        item = str(event.get("item_id"))
-        self._heard[item] = self._heard.get(item, "") + str(event.get("delta") or "")
+        item = text_of(event.get("item_id"))
+        self._heard[item] = _longer(self._heard.pop(item, ""), event)
+        if len(self._heard) > MOST_ITEMS:
+            del self._heard[next(iter(self._heard))]
         return [UserTranscript(self._heard[item], final=False)]
 
-    def _response(self, kind: str, event: dict[str, Any]) -> list[Event]:
+    def _response(self, kind: str | None, event: dict[str, Any]) -> list[Event]:
         match kind:
             case "response.created":
                 self._transcript, self._thinking = "", True
                 return [] if self._speaking else [AIThinking()]
             case "response.output_audio_transcript.delta" | "response.output_text.delta":
-                self._transcript += str(event.get("delta", ""))
+                self._transcript = _longer(self._transcript, event)
                 return [AISpeaking(self._transcript)] if self._speaking else []
             case "output_audio_buffer.started":
                 self._speaking, self._thinking = True, False
@@ -120,21 +123,20 @@ class OpenAIProtocol:
             case "response.done":
                 return self._done(event.get("response"))
             case "response.output_item.added":
-                item = event.get("item")
-                if isinstance(item, dict) and item.get("type") == "function_call":
-                    return [FunctionCall("started", item.get("name"), item.get("call_id"))]
-                return []
+                item = object_of(event.get("item"))
+                return [_call("started", item)] if item.get("type") == "function_call" else []
             case "response.function_call_arguments.done":
-                return [FunctionCall("in-progress", event.get("name"), event.get("call_id"), _arguments(event))]
+                return [_call("in-progress", event)]
         return [Message(event, kind)]
 
     def _done(self, response: Any) -> list[Event]:
         """The model has finished; its voice may go on for a while."""
-        response = response if isinstance(response, dict) else {}
+        response = object_of(response)
         events: list[Event] = []
         if response.get("status") == "failed":
-            details = (response.get("status_details") or {}).get("error") or {}
-            events.append(ServerError(str(details.get("message") or details.get("code") or "the answer failed")))
+            details = object_of(object_of(response.get("status_details")).get("error"))
+            texts = text_of(details.get("message")), text_of(details.get("code"))
+            events.append(ServerError(next(filter(None, texts), "the answer failed")))
         if self._thinking and not self._speaking:  # an answer without a voice: text, or the use of a function
             events += self._idle(interrupted=response.get("status") == "cancelled")
         return events
@@ -146,18 +148,19 @@ class OpenAIProtocol:
 
 
 def _encode(kind: str, **fields: Any) -> str:
-    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
+    return write({"type": kind, **fields})
 
 
-def _arguments(event: dict[str, Any]) -> dict[str, Any]:
-    try:
-        arguments = json.loads(str(event.get("arguments")))
-    except ValueError:
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
+def _longer(words: str, event: dict[str, Any]) -> str:
+    return (words + text_of(event.get("delta")))[:MOST_CHARS]
+
+
+def _call(status: Literal["started", "in-progress"], fields: dict[str, Any]) -> Event:
+    arguments = parse_object(text_of(fields.get("arguments"))) or {}
+    return FunctionCall(status, text_or_none(fields.get("name")), text_or_none(fields.get("call_id")), arguments)
 
 
 def _error(error: Any) -> Event:
-    fields = error if isinstance(error, dict) else {}
-    text = str(fields.get("message") or "the server reports an error without a text")
+    fields = object_of(error)
+    text = text_of(fields.get("message")) or "the server reports an error without a text"
     return ConversationEnded(text) if fields.get("code") == "session_expired" else ServerError(text)

@@ -6,10 +6,10 @@ no socket and reads no clock, so every rule of the wire is tested with plain str
 
 from __future__ import annotations
 
-import json
 import logging
 import platform
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Literal, cast
@@ -28,6 +28,7 @@ from spike_engine.events import (
     UserStoppedSpeaking,
     UserTranscript,
 )
+from spike_engine.protocols.strict_json import object_of, parse_object, text_of, text_or_none, write
 
 logger = logging.getLogger(__name__)
 
@@ -42,16 +43,23 @@ PROTOCOL_VERSION = "2.2.0"
 # every word would count twice.
 _TRANSCRIPT_SOURCES = ("bot-output", "tts-raw-text", "bot-tts-text", "bot-transcription")
 
+# What a server can make us hold: an answer without end, and the segments whose late words are not the next answer's.
+MOST_CHARS = 100_000
+MOST_ENDED = 1000
+
 
 def encode(message_type: str, data: Mapping[str, Any] | None = None, message_id: str | None = None) -> str:
-    """One RTVI message as text for the data channel."""
-    message = {"label": LABEL, "type": message_type, "id": message_id or uuid.uuid4().hex[:8], "data": data or {}}
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    """One RTVI message as text for the data channel.
+
+    Raises:
+        InvalidOption: JSON cannot hold `data`.
+    """
+    return write({"label": LABEL, "type": message_type, "id": message_id or uuid.uuid4().hex[:8], "data": data or {}})
 
 
 def encode_signalling(message_type: str, **fields: Any) -> str:
     """One message of the transport itself, such as ``peerLeft`` or ``trackStatus``."""
-    return json.dumps({"type": "signalling", "message": {"type": message_type, **fields}}, separators=(",", ":"))
+    return write({"type": "signalling", "message": {"type": message_type, **fields}})
 
 
 class RTVIProtocol:
@@ -108,13 +116,10 @@ class RTVIProtocol:
 
     def receive(self, text: str) -> list[Event]:
         """The events that `text` means; an empty list where it means none."""
-        try:
-            message = json.loads(text)
-        except ValueError:
-            message = None
-        if not isinstance(message, dict):
+        message = parse_object(text)
+        if message is None:
             self.malformed += 1
-            logger.warning("ignored a message that is no JSON object: %.80r", text)
+            logger.warning("ignored a message that is no JSON object: %r", text[:80])
             return []
         if message.get("type") == "signalling":
             return self._signalling(message.get("message"))
@@ -123,10 +128,10 @@ class RTVIProtocol:
         data = message.get("data")
         if message.get("type") in ("server-message", "server-response"):
             return [_server_message(data, message)]
-        return self._rtvi(str(message.get("type")), data if isinstance(data, dict) else {})
+        return self._rtvi(text_of(message.get("type")), object_of(data))
 
     def _signalling(self, message: object) -> list[Event]:
-        kind = message.get("type") if isinstance(message, dict) else None
+        kind = object_of(message).get("type")
         return [ConversationEnded("the server ended the conversation")] if kind == "peerLeft" else []
 
     def _rtvi(self, kind: str, data: dict[str, Any]) -> list[Event]:
@@ -180,7 +185,7 @@ class RTVIProtocol:
 
     def _user_words(self, data: dict[str, Any]) -> list[Event]:
         """Servers send the same words under two types: what was just said once is not said again."""
-        words = (str(data.get("text", "")), bool(data.get("final", True)))
+        words = (text_of(data.get("text")), data.get("final") is not False)
         if not words[0] or words == self._last_user_words:
             return []
         self._last_user_words = words
@@ -193,7 +198,7 @@ class _AITranscript:
     def __init__(self) -> None:
         self._source_rank = len(_TRANSCRIPT_SOURCES)
         self._segments: dict[str | int, str] = {}
-        self._ended: set[str | int] = set()
+        self._ended: deque[str | int] = deque(maxlen=MOST_ENDED)
         self._turn_ended = False
 
     @property
@@ -208,6 +213,8 @@ class _AITranscript:
         if not words or segment in self._ended or rank > self._source_rank:
             return False
         before = self.text
+        if len(before) + len(words) > MOST_CHARS:
+            return False
         if self._turn_ended or rank < self._source_rank:
             self._segments = {}
         self._turn_ended, self._source_rank = False, rank
@@ -216,50 +223,47 @@ class _AITranscript:
 
     def end_turn(self) -> None:
         """Words that still arrive for a segment of this turn are late: the next turn starts with the next segment."""
-        self._ended.update(key for key in self._segments if isinstance(key, str))
+        self._ended.extend(key for key in self._segments if isinstance(key, str))
         self._turn_ended = True
 
 
 def _spoken_words(source: str, data: dict[str, Any], next_key: int) -> tuple[str | int, str]:
     """The segment that a message belongs to, and its words as far as they have been spoken."""
-    text = str(data.get("text") or "").strip()
+    text = text_of(data.get("text")).strip()
     if source != "bot-output":
         return next_key, text
     progress = data.get("spoken_progress")
     if isinstance(progress, dict):
-        return f"segment {data.get('segment_id')}", str(progress.get("accumulated_text") or "").strip()
+        return f"segment {str(data.get('segment_id'))[:80]}", text_of(progress.get("accumulated_text")).strip()
     spoken_word = data.get("spoken") is True and data.get("aggregated_by") == "word"  # servers before spoken_progress
     return next_key, text if spoken_word else ""
 
 
 def _server_message(data: Any, message: dict[str, Any]) -> Event:
     """A ``server-message`` as it came, or a ``server-response`` with the id of what it answers."""
-    fields = data if isinstance(data, dict) else {}
+    fields = object_of(data)
     if message["type"] == "server-response":
-        return Message(fields.get("d"), _text_or_none(fields.get("t")), str(message.get("id")))
-    kind = _text_or_none(fields.get("type"))
+        return Message(fields.get("d"), text_or_none(fields.get("t")), text_or_none(message.get("id")))
+    kind = text_or_none(fields.get("type"))
     if kind == "perception":
-        inner = fields["data"] if isinstance(fields.get("data"), dict) else fields
-        return Perception(inner.get("emotion"), inner.get("gesture"), fields)
+        inner = object_of(fields.get("data")) or fields
+        return Perception(text_or_none(inner.get("emotion")), text_or_none(inner.get("gesture")), fields)
     return Message(data, kind)
 
 
 def _function_call(status: str, data: dict[str, Any]) -> Event:
-    arguments = data.get("arguments")
     return FunctionCall(
         cast("Literal['started', 'in-progress', 'stopped']", status),
-        _text_or_none(data.get("function_name")),
-        _text_or_none(data.get("tool_call_id")),
-        arguments if isinstance(arguments, dict) else {},
+        text_or_none(data.get("function_name")),
+        text_or_none(data.get("tool_call_id")),
+        object_of(data.get("arguments")),
         data.get("result"),
         cancelled=data.get("cancelled") is True,
     )
 
 
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _server_error(data: dict[str, Any]) -> Event:
-    text = str(data.get("error") or data.get("message") or "the server reports an error without a text")
-    return ConversationEnded(text) if data.get("fatal") else ServerError(text)
+    error = data.get("error")
+    texts = text_of(error), text_of(object_of(error).get("message")), text_of(data.get("message"))
+    text = next(filter(None, texts), "the server reports an error without a text")
+    return ConversationEnded(text) if data.get("fatal") is True else ServerError(text)

@@ -24,6 +24,7 @@ from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError,
 from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions
 from spike_engine.protocols.rtvi import RTVIProtocol
+from spike_engine.protocols.strict_json import object_of
 from spike_engine.transports.base import LocalTracks, TransportListener, TransportStats
 from spike_engine.webrtc.fed_track import FedTrack
 
@@ -224,11 +225,11 @@ class _ParticipantTrack(FedTrack):
 
 def stats_of(network: Any) -> TransportStats:
     """What Daily's network statistics say in our words."""
-    latest = (network.get("stats") or {}).get("latest") or {} if isinstance(network, dict) else {}
-    rtt_s = latest.get("networkRoundTripTime")
+    latest = object_of(object_of(object_of(network).get("stats")).get("latest"))
+    rtt_s, loss = latest.get("networkRoundTripTime"), latest.get("totalSendPacketLoss")
     return TransportStats(
-        round_trip_time_ms=None if rtt_s is None else 1000 * float(rtt_s),
-        outbound_loss=float(latest.get("totalSendPacketLoss") or 0.0),
+        round_trip_time_ms=1000 * float(rtt_s) if isinstance(rtt_s, int | float) else None,
+        outbound_loss=float(loss) if isinstance(loss, int | float) else 0.0,
     )
 
 

@@ -1,24 +1,31 @@
-"""The one HTTP request by which a transport exchanges session descriptions, and what its failures mean."""
+"""The HTTP requests by which a transport exchanges session descriptions, and what their failures mean."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
+from spike_engine.addresses.web import checked, is_in_the_clear, origin, proxy_for
+from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidOption, SpikeError, TokenExpired
+from spike_engine.options import ClientOptions, trusted
+from spike_engine.protocols.strict_json import parse
 
 _MAX_ANSWER_BYTES = 1 << 20
+_MOST_REDIRECTS = 5
 _MAY_PASS = (408, 425, 429)  # the statuses below 500 that invite to try again
 
 
 class Answer(NamedTuple):
-    """What a server answered; the names of its headers are in lower case."""
+    """What a server answered, and which address it was; the names of its headers are in lower case."""
 
     status: int
     content: bytes
     headers: dict[str, str]
+    url: str
 
     @property
     def text(self) -> str:
@@ -26,31 +33,131 @@ class Answer(NamedTuple):
         return self.content.decode("utf-8", "replace")
 
 
-async def request(method: str, url: str, *, token: str, accept: tuple[int, ...] = (200,), **body: Any) -> Answer:
-    """The server's answer.
+class Http:
+    """Asks the server of a conversation, through the proxy that the environment names, if any.
 
-    Raises:
-        TokenExpired: 401.
-        ConversationEnded: 404 or 410.
-        ConnectionFailed: Any other status that is not in `accept`; no answer; one without end.
+    The token goes to the origins (RFC 6454) that the program named, and to no other, wherever a server points.
+
+    Args:
+        token: Sent with every request to the origins of `named`.
+        named: Addresses that the program named.
+        allow_insecure: See :class:`~spike_engine.ClientOptions`.
+        ca_file: The same.
     """
-    headers = {"Authorization": f"Bearer {token}", **body.pop("headers", {})}
-    try:
-        async with (
-            aiohttp.ClientSession() as http,
-            http.request(method, url, headers=headers, **body) as response,
-        ):
-            content = await _read_limited(response)
-            if response.status not in accept:
-                raise error_of_status(response.status, content)
-            return Answer(response.status, content, {name.lower(): value for name, value in response.headers.items()})
-    except (aiohttp.ClientError, OSError) as error:
-        raise ConnectionFailed(f"{url} could not be reached: {error or type(error).__name__}") from error
+
+    def __init__(
+        self, token: str = "", *named: str, allow_insecure: bool = False, ca_file: str | Path | None = None
+    ) -> None:
+        self._token = token
+        self._allow_insecure = allow_insecure
+        self._origins = {origin(url) for url in named}
+        self._tls = trusted(ca_file) or True
+
+    @classmethod
+    def of(cls, options: ClientOptions, *named: str) -> Http:
+        """With a client's options; its conversation's address is named."""
+        named = options.conversation_url, *named
+        return cls(options.token, *named, allow_insecure=options.allow_insecure, ca_file=options.ca_file)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        accept: tuple[int, ...] = (200,),
+        headers: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        data: str | None = None,
+    ) -> Answer:
+        """The server's answer.
+
+        Redirects are followed with the same method and content, also those of 301 and 302, where GET would ask for
+        something else (RFC 9110 section 15.4.2); 303 is followed by GET, as it is meant. What holds the token, the
+        header and `json`, follows to the origins that the program named only.
+
+        Raises:
+            TokenExpired: 401.
+            ConversationEnded: 404 or 410.
+            ConnectionFailed: Any other status that is not in `accept`; no answer; one without end; a redirect that
+                is not followed.
+            InvalidOption: The token would travel in the clear.
+        """
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = await self._once(method, url, headers=headers, json=json, data=data)
+            if answer.status in accept:
+                return answer
+            if answer.status == 401 and not self._may_have_token(url):
+                raise ConnectionFailed(f"{url} wants a token, and got none: nobody named that server", can_retry=False)
+            if not 300 <= answer.status < 400:
+                raise error_of_status(answer.status, answer.content)
+            url = self._target(answer, holds_token=json is not None)
+            if answer.status == 303:
+                method, json, data = "GET", None, None
+        raise ConnectionFailed(f"the server redirects more than {_MOST_REDIRECTS} times", can_retry=False)
+
+    def _target(self, answer: Answer, *, holds_token: bool) -> str:
+        """Where a redirect leads, if it is to be followed."""
+        said = f"the server answered {answer.status}"
+        location = answer.headers.get("location")
+        if answer.status not in (301, 302, 303, 307, 308) or not location:
+            raise ConnectionFailed(f"{said}, which leads nowhere", can_retry=False)
+        try:
+            url = checked(urljoin(answer.url, location), "the address of a redirect")
+        except (InvalidOption, ValueError) as error:
+            raise ConnectionFailed(f"{said}: {error}", can_retry=False) from error
+        if urlsplit(answer.url).scheme == "https" and urlsplit(url).scheme == "http":
+            raise ConnectionFailed(f"{said} and leads from https:// to {url}, in the clear", can_retry=False)
+        if holds_token and not self._may_have_token(url):
+            raise ConnectionFailed(
+                f"{said} and leads to another server, {url}, which the token is not for: "
+                "join that address if you trust it",
+                can_retry=False,
+            )
+        return url
+
+    async def _once(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None,
+        json: Mapping[str, Any] | None,
+        data: str | None,
+    ) -> Answer:
+        sent = {"Accept-Encoding": "identity", **(headers or {})}  # packed, a small answer could become a huge one
+        if self._may_have_token(url) and self._token:
+            if is_in_the_clear(url) and not self._allow_insecure:
+                raise InvalidOption(f"{url} would get the token in the clear: use https://, or allow_insecure=True")
+            sent["Authorization"] = f"Bearer {self._token}"
+        try:
+            async with (
+                aiohttp.ClientSession(auto_decompress=False) as http,
+                http.request(
+                    method,
+                    url,
+                    headers=sent,
+                    json=json,
+                    data=data,
+                    allow_redirects=False,
+                    ssl=self._tls,
+                    proxy=proxy_for(url),
+                ) as response,
+            ):
+                content = await _read_limited(response)
+                received = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, content, received, url)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ConnectionFailed(f"{url} could not be reached: {error or type(error).__name__}") from error
+
+    def _may_have_token(self, url: str) -> bool:
+        scheme, host, port = origin(url)
+        on_the_same_host = (scheme, port) == ("https", 443) and ("http", host, 80) in self._origins
+        return (scheme, host, port) in self._origins or on_the_same_host
 
 
 def error_of_status(status: int, content: bytes) -> SpikeError:
     """What an HTTP status other than success means for a conversation."""
-    text = content[:200].decode("utf-8", "replace").strip()
+    text = "".join(c if c.isprintable() else " " for c in content[:200].decode("utf-8", "replace")).strip()
     message = f"the server answered {status}: {text}" if text else f"the server answered {status}"
     if status == 401:
         return TokenExpired(message)
@@ -59,14 +166,14 @@ def error_of_status(status: int, content: bytes) -> SpikeError:
     return ConnectionFailed(message, can_retry=status >= 500 or status in _MAY_PASS)
 
 
-def parse_object(content: bytes) -> dict[str, Any]:
+def parse_answer(content: bytes) -> dict[str, Any]:
     """The JSON object in `content`.
 
     Raises:
         ConnectionFailed: There is none.
     """
     try:
-        parsed = json.loads(content)
+        parsed = parse(content)
     except ValueError as error:
         raise ConnectionFailed(f"the server's answer is no JSON: {content[:80]!r}") from error
     if not isinstance(parsed, dict):

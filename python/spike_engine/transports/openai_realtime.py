@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from spike_engine.options import ClientOptions
 from spike_engine.protocols.openai import OpenAIProtocol
 from spike_engine.transports.base import LocalTracks, TransportListener
-from spike_engine.transports.http import request
+from spike_engine.transports.http import Http
 from spike_engine.transports.peer import Peer
 from spike_engine.transports.single import SinglePeer
 
@@ -27,6 +27,7 @@ class OpenAIRealtimeTransport(SinglePeer):
         super().__init__(options)
         self.call_id: str | None = None
         self._url = calls_url(options.conversation_url)
+        self._http = Http.of(options)
 
     def create_protocol(self) -> OpenAIProtocol:
         """See :meth:`Transport.create_protocol`."""
@@ -38,14 +39,8 @@ class OpenAIRealtimeTransport(SinglePeer):
         peer = self._peer = await Peer.create(self._options, listener, channel="oai-events")
         try:
             offer = await peer.create_offer(LocalTracks(audio=media.audio, wants_video=False))
-            answer = await request(
-                "POST",
-                self._url,
-                token=self._options.token,
-                accept=(200, 201),
-                headers={"Content-Type": "application/sdp"},
-                data=offer.sdp,
-            )
+            headers = {"Content-Type": "application/sdp"}
+            answer = await self._http.request("POST", self._url, accept=(200, 201), headers=headers, data=offer.sdp)
             self.call_id = answer.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
             await peer.late_candidates()  # the API takes none: it sees where we are from our own checks
             await peer.accept(answer.text)

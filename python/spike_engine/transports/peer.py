@@ -240,8 +240,8 @@ class Peer:
         if self._watch:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        if not self._opened.done():
-            self._opened.cancel()
+        if not self._opened.cancel() and not self._opened.cancelled():
+            self._opened.exception()  # who waited has heard it, or has heard of a fault before it
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._pc.close()

@@ -8,17 +8,19 @@ its cloud have it.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from spike_engine.addresses.ice import IceServer
+from spike_engine.addresses.web import extended
 from spike_engine.errors import ConnectionFailed, InvalidOption, SpikeError
 from spike_engine.events import DisconnectReason
-from spike_engine.options import ClientOptions, IceServer
+from spike_engine.options import ClientOptions
 from spike_engine.protocols.rtvi import RTVIProtocol, encode_signalling
+from spike_engine.protocols.strict_json import object_of, parse_object, text_or_none
 from spike_engine.transports.base import LocalTracks, TransportListener
-from spike_engine.transports.http import parse_object, request
+from spike_engine.transports.http import Http, parse_answer
 from spike_engine.transports.peer import Peer
 from spike_engine.transports.single import SinglePeer
 
@@ -33,9 +35,11 @@ class SmallWebRTCTransport(SinglePeer):
     def __init__(self, options: ClientOptions) -> None:
         super().__init__(options)
         self._url = _offer_url(options.conversation_url)
+        self._http = Http.of(options)
         self._listener: TransportListener | None = None
         self._peer_id: str | None = None
         self._ice_servers: tuple[IceServer, ...] = ()
+        self._wishes = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def create_protocol(self) -> RTVIProtocol:
@@ -45,9 +49,10 @@ class SmallWebRTCTransport(SinglePeer):
     async def connect(self, media: LocalTracks, listener: TransportListener) -> None:
         """See :meth:`Transport.connect`; a second call restarts the server's peer connection (``restart_pc``)."""
         await self.close()
-        if self._url.endswith("/start"):
+        if urlsplit(self._url).path.endswith("/start"):
             await self._start()
         self._listener = listener
+        self._wishes.clear()
         peer = self._peer = await Peer.create(self._options, self, channel="chat", ice_servers=self._ice_servers)
         try:
             answer = await self._exchange(await peer.create_offer(media), restart=True)
@@ -57,6 +62,7 @@ class SmallWebRTCTransport(SinglePeer):
             await self.close()
             raise
         self._spawn(self._ping())
+        self._spawn(self._renegotiate(peer))
 
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """See :meth:`Transport.set_track_enabled`."""
@@ -76,7 +82,7 @@ class SmallWebRTCTransport(SinglePeer):
     def on_message(self, text: str) -> None:
         """See :class:`~spike_engine.transports.base.TransportListener`; a wish to renegotiate stays here."""
         if text.startswith("{") and '"renegotiate"' in text[:80] and _is_renegotiate(text):
-            self._spawn(self._renegotiate())
+            self._wishes.set()
         elif self._listener:
             self._listener.on_message(text)
 
@@ -95,42 +101,51 @@ class SmallWebRTCTransport(SinglePeer):
     async def _start(self) -> None:
         """Ask for a session; its address takes the place of the one that was given."""
         body = {"transport": "webrtc", "enableDefaultIceServers": False, "body": {"token": self._options.token}}
-        content = (await request("POST", self._url, token=self._options.token, json=body)).content
-        session = parse_object(content)
-        if not isinstance(session.get("sessionId"), str):
+        content = (await self._http.request("POST", self._url, json=body)).content
+        session = parse_answer(content)
+        session_id = text_or_none(session.get("sessionId"))
+        if not session_id:
             raise ConnectionFailed(f"the server's answer names no session: {content[:80]!r}")
-        servers = (session.get("iceConfig") or {}).get("iceServers") or []
+        servers = object_of(session.get("iceConfig")).get("iceServers") or []
         try:
             self._ice_servers = tuple(IceServer.of(server) for server in servers)
-        except InvalidOption as error:
+        except (InvalidOption, TypeError) as error:
             raise ConnectionFailed(f"the server names ICE servers that are none: {error}") from error
-        self._url = f"{self._url.removesuffix('/start')}/sessions/{session['sessionId']}/api/offer"
+        parts = urlsplit(self._url)
+        path = f"{parts.path.removesuffix('/start')}/sessions/{quote(session_id, safe='')}/api/offer"
+        self._url = parts._replace(path=path).geturl()
 
     async def _exchange(self, offer: Any, *, restart: bool) -> str:
         """Send the offer and return the server's answer, or the error that its status means."""
         body: dict[str, Any] = {"sdp": offer.sdp, "type": offer.type, "requestData": {"token": self._options.token}}
         if self._peer_id:
             body |= {"pc_id": self._peer_id, "restart_pc": restart}
-        content = (await request("POST", self._url, token=self._options.token, json=body)).content
-        answer = parse_object(content)
+        content = (await self._http.request("POST", self._url, json=body)).content
+        answer = parse_answer(content)
         if not isinstance(answer.get("sdp"), str) or answer.get("type") != "answer":
             raise ConnectionFailed(f"the server's answer holds no SDP answer: {content[:80]!r}")
-        self._peer_id = answer.get("pc_id") or self._peer_id
+        self._peer_id = text_or_none(answer.get("pc_id")) or self._peer_id
         return str(answer["sdp"])
 
     async def _trickle(self, peer: Peer) -> None:
         """Send the candidates that the offer did not have yet."""
         if gathering := await peer.late_candidates():
             body = {"pc_id": self._peer_id, "candidates": gathering.candidates()}
-            await request("PATCH", self._url, token=self._options.token, json=body)
+            await self._http.request("PATCH", self._url, json=body)
 
-    async def _renegotiate(self) -> None:
-        """Offer the same connection anew, as the server wishes. Where that fails, the connection is none any more."""
-        if self._peer:
+    async def _renegotiate(self, peer: Peer) -> None:
+        """Offer the same connection anew whenever the server wishes, one at a time, however often it says so.
+
+        Where that fails, the connection is none any more.
+        """
+        while True:
+            await self._wishes.wait()
+            self._wishes.clear()
             try:
-                await self._peer.accept(await self._exchange(await self._peer.renew_offer(), restart=False))
+                await peer.accept(await self._exchange(await peer.renew_offer(), restart=False))
             except SpikeError as error:
                 self.on_closed(DisconnectReason.NETWORK, error)
+                return
 
     async def _ping(self) -> None:
         while True:
@@ -144,13 +159,10 @@ class SmallWebRTCTransport(SinglePeer):
 
 
 def _offer_url(conversation_url: str) -> str:
-    base = conversation_url.rstrip("/")
-    return base if urlsplit(base).path.endswith(("/api/offer", "/start")) else f"{base}/api/offer"
+    base = extended(conversation_url, "")
+    return base if urlsplit(base).path.endswith(("/api/offer", "/start")) else extended(base, "/api/offer")
 
 
 def _is_renegotiate(text: str) -> bool:
-    try:
-        message = json.loads(text)
-        return bool(message["type"] == "signalling" and message["message"]["type"] == "renegotiate")
-    except (ValueError, KeyError, TypeError):
-        return False
+    message = parse_object(text) or {}
+    return message.get("type") == "signalling" and object_of(message.get("message")).get("type") == "renegotiate"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+from spike_engine.addresses.web import checked
 from spike_engine.errors import ConnectionFailed, SpikeError
 from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions
 from spike_engine.protocols.media_only import MediaOnlyProtocol
 from spike_engine.transports.base import LocalTracks, TransportListener, TransportStats
-from spike_engine.transports.http import Answer, request
+from spike_engine.transports.http import Answer, Http
 from spike_engine.transports.peer import Peer
 
 GOODBYE_TIMEOUT_S = 1.0
@@ -32,6 +33,7 @@ class WhipTransport:
         self._options = options
         self._publish_url = options.conversation_url
         self._play_url = play_url or _sibling(options.conversation_url)
+        self._http = Http.of(options, self._play_url)
         self._peers: list[tuple[Peer, str | None]] = []
         self._reported = False
 
@@ -90,7 +92,7 @@ class WhipTransport:
             if resource:
                 with contextlib.suppress(SpikeError, TimeoutError):
                     async with asyncio.timeout(GOODBYE_TIMEOUT_S):
-                        await request("DELETE", resource, token=self._options.token, accept=(200, 202, 204))
+                        await self._http.request("DELETE", resource, accept=(200, 202, 204))
             await peer.close()
 
     async def _open(self, url: str, media: LocalTracks, listener: TransportListener, *, receives: bool) -> None:
@@ -99,9 +101,7 @@ class WhipTransport:
         offer = await peer.create_offer(media)
         accept = (201, 406) if receives else (201,)
         answer = await self._send_sdp("POST", url, offer.sdp, accept)
-        if "location" not in answer.headers:
-            raise ConnectionFailed(f"{url} names no resource for the session (Location)")
-        resource = urljoin(url, answer.headers["location"])
+        resource = _resource_of(answer)
         self._peers[-1] = peer, resource
         if answer.status == 201:
             await self._trickle(peer, resource, answer.headers.get("etag"))
@@ -116,15 +116,8 @@ class WhipTransport:
         """
         if gathering := await peer.late_candidates():
             headers = {"Content-Type": "application/trickle-ice-sdpfrag"} | ({"If-Match": etag} if etag else {})
-            refusals = (200, 204, 400, 405, 406, 415, 422, 501)
-            await request(
-                "PATCH",
-                resource,
-                token=self._options.token,
-                accept=refusals,
-                headers=headers,
-                data=gathering.fragment(),
-            )
+            refusals = (200, 204, 400, 401, 403, 405, 406, 415, 422, 501)
+            await self._http.request("PATCH", resource, accept=refusals, headers=headers, data=gathering.fragment())
 
     async def _accept_offer(self, offer: str, resource: str, listener: TransportListener) -> None:
         """A WHEP server may refuse the offer and make one itself, which is answered by PATCH."""
@@ -137,7 +130,7 @@ class WhipTransport:
 
     async def _send_sdp(self, method: str, url: str, sdp: str, accept: tuple[int, ...]) -> Answer:
         headers = {"Content-Type": "application/sdp"}
-        return await request(method, url, token=self._options.token, accept=accept, headers=headers, data=sdp)
+        return await self._http.request(method, url, accept=accept, headers=headers, data=sdp)
 
     def _on_closed_once(self) -> bool:
         before, self._reported = self._reported, True
@@ -162,6 +155,15 @@ class _Both:
             self._listener.on_closed(reason, error)
 
 
+def _resource_of(answer: Answer) -> str:
+    """Where the session is, to be changed and ended."""
+    try:
+        return checked(urljoin(answer.url, answer.headers["location"]), "Location")
+    except (KeyError, ValueError) as error:
+        raise ConnectionFailed(f"{answer.url} names no resource for the session (Location)") from error
+
+
 def _sibling(publish_url: str) -> str:
-    head, found, tail = publish_url.rpartition("whip")
-    return f"{head}whep{tail}" if found else publish_url
+    parts = urlsplit(publish_url)
+    head, found, tail = parts.path.rpartition("whip")
+    return parts._replace(path=f"{head}whep{tail}").geturl() if found else publish_url

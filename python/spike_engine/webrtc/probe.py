@@ -48,23 +48,32 @@ async def answering(servers: Sequence[IceServer]) -> list[IceServer]:
 
 
 async def _answers(url: str) -> bool:
-    """Whether there is something that speaks STUN (RFC 8489), over UDP, or at least listens, over TCP."""
+    """Whether there is something that speaks STUN (RFC 8489), over UDP, TCP or TLS."""
     parsed = parse_stun_turn_uri(url)
     address = parsed["host"], parsed["port"]
+    is_tls = parsed["scheme"] in ("stuns", "turns")
     try:
         async with asyncio.timeout(ANSWER_S):
-            if parsed["scheme"] in ("stuns", "turns") or parsed.get("transport") == "tcp":
-                _, writer = await asyncio.open_connection(*address)
-                writer.close()
-                return True
+            if is_tls or parsed.get("transport") == "tcp":
+                return await _binding_over_tcp(address, is_tls=is_tls)
             return await _binding(address)
-    except (TimeoutError, OSError):
+    except (TimeoutError, OSError, ValueError):  # a host's name can be one that no resolver takes
         return False
+
+
+async def _binding_over_tcp(address: tuple[str, int], *, is_tls: bool) -> bool:
+    """Ask for our own address: something that accepts the connection may still stay silent."""
+    reader, writer = await asyncio.open_connection(*address, ssl=True if is_tls else None)
+    try:
+        writer.write(_question())
+        return bool(await reader.read(1))
+    finally:
+        writer.transport.abort()  # TLS's good-bye could stall as well
 
 
 async def _binding(address: tuple[str, int]) -> bool:
     """Ask for our own address until something comes back."""
-    question = bytes(Message(message_method=Method.BINDING, message_class=Class.REQUEST))
+    question = _question()
     transport, waiting = await asyncio.get_running_loop().create_datagram_endpoint(_Waiting, remote_addr=address)
     try:
         while not waiting.answered.is_set():
@@ -75,6 +84,10 @@ async def _binding(address: tuple[str, int]) -> bool:
         return True
     finally:
         transport.close()
+
+
+def _question() -> bytes:
+    return bytes(Message(message_method=Method.BINDING, message_class=Class.REQUEST))
 
 
 class _Waiting(asyncio.DatagramProtocol):

@@ -1,0 +1,1 @@
+"""What addresses say: of conversations, of proxies, of STUN and TURN servers."""
