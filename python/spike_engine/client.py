@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import frames
+from spike_engine.conversation.connection import Connection
 from spike_engine.conversation.conversation import Conversation
 from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
 from spike_engine.errors import InvalidState
@@ -21,7 +22,6 @@ from spike_engine.events.emitter import EventEmitter
 from spike_engine.events.state import ConversationState, after
 from spike_engine.media.taps import AudioTap, Taps
 from spike_engine.options import ClientOptions, IceServer
-from spike_engine.protocols.base import WireProtocol
 from spike_engine.sources.stream import frames_of
 from spike_engine.transports.base import Transport
 from spike_engine.transports.registry import create_transport
@@ -151,30 +151,19 @@ class SpikeClient(EventEmitter):
         """
         if self._transport is None or self._state.status == "connecting":
             raise InvalidState("reconnect() needs a client that has joined before and is not joining now")
-        if self._conversation and self._conversation.ending:
-            await asyncio.shield(self._conversation.ending)
+        if self._conversation and self._conversation.is_ending:
+            await self._conversation.ended()
         if self._conversation:
             await self._conversation.reconnect()
         else:
             await self._connect(self._transport)
 
     async def _connect(self, transport: Transport) -> None:
+        self._conversation = Conversation(self.options, transport, _Program(self))
         self._set_state(replace(self._state, status="connecting", error=None))
-        self._conversation = Conversation(
-            self.options,
-            transport,
-            emit=self.emit,
-            on_track=self._on_track,
-            on_over=self._on_over,
-            tap=self._taps,
-        )
         if self._watches_devices:
             self._conversation.watch_devices()
-        state = self._state
-        await self._conversation.open(audio_enabled=state.audio_enabled, video_enabled=state.video_enabled)
-
-    def _on_over(self) -> None:
-        self._conversation = None
+        await self._conversation.open()
 
     # --- events and state ---------------------------------------------------------------------------------------------
 
@@ -215,8 +204,9 @@ class SpikeClient(EventEmitter):
         Raises:
             InvalidState: There is no connection.
         """
-        message_id, texts = self._wire().message(kind, data)
-        self._send(texts)
+        connection = self._connection()
+        message_id, texts = connection.protocol.message(kind, data)
+        connection.send(texts)
         return message_id
 
     def send_text(self, content: str, *, respond: bool = True, speak: bool = True) -> None:
@@ -230,7 +220,8 @@ class SpikeClient(EventEmitter):
         Raises:
             InvalidState: There is no connection.
         """
-        self._send(self._wire().text(content, respond=respond, speak=speak))
+        connection = self._connection()
+        connection.send(connection.protocol.text(content, respond=respond, speak=speak))
 
     def interrupt(self) -> None:
         """Silence the AI now, and ask the server to stop it; an RTVI bot hears a client message ``interrupt``.
@@ -238,9 +229,7 @@ class SpikeClient(EventEmitter):
         Raises:
             InvalidState: There is no connection.
         """
-        self._send(self._wire().interrupt())
-        if self._conversation:
-            self._conversation.media.playback.flush()
+        self._connection().interrupt()
 
     def send_function_result(self, call: FunctionCall, result: Any) -> None:
         """Give the AI what a function that this program carries out has returned.
@@ -252,33 +241,27 @@ class SpikeClient(EventEmitter):
         Raises:
             InvalidState: There is no connection.
         """
-        self._send(self._wire().function_result(call, result))
+        connection = self._connection()
+        connection.send(connection.protocol.function_result(call, result))
 
-    def _wire(self) -> WireProtocol:
+    def _connection(self) -> Connection:
         if not self._conversation or not self._conversation.connection or not self._state.is_connected:
             raise InvalidState(f"messages need a connection; this client is {self._state.status}")
-        return self._conversation.connection.protocol
-
-    def _send(self, texts: list[str]) -> None:
-        for text in texts:
-            if self._transport:
-                self._transport.send(text)
+        return self._conversation.connection
 
     # --- media --------------------------------------------------------------------------------------------------------
 
     def set_audio_enabled(self, enabled: bool) -> None:
         """Mute (False) or unmute (True) the microphone, now or for the next join."""
         self._set_state(replace(self._state, audio_enabled=bool(enabled)))
-        self._set_enabled("audio", bool(enabled))
+        if self._conversation:
+            self._conversation.set_track_enabled("audio", enabled=bool(enabled))
 
     def set_video_enabled(self, enabled: bool) -> None:
         """Switch the camera off (False: black pictures) or on (True), now or for the next join."""
         self._set_state(replace(self._state, video_enabled=bool(enabled)))
-        self._set_enabled("video", bool(enabled))
-
-    def _set_enabled(self, kind: Literal["audio", "video"], enabled: bool) -> None:
-        if self._conversation and self._conversation.media.set_enabled(kind, enabled=enabled):
-            self._conversation.transport.set_track_enabled(kind, enabled=enabled)
+        if self._conversation:
+            self._conversation.set_track_enabled("video", enabled=bool(enabled))
 
     async def set_audio_device(self, device: str | AudioSource) -> None:
         """Capture from another microphone, in a running conversation or from the next join on.
@@ -379,3 +362,20 @@ class SpikeClient(EventEmitter):
     def _on_track(self, track: Any) -> None:
         name = "ai_audio_track" if track.kind == "audio" else "ai_video_track"
         self._set_state(replace(self._state, **{name: track}))
+
+
+class _Program:
+    """The program's side of a conversation: a :class:`~spike_engine.conversation.listener.ConversationListener`."""
+
+    def __init__(self, client: SpikeClient) -> None:
+        self._client = client
+        self.emit = client.emit
+        self.on_track = client._on_track
+        self.on_audio = client._taps
+
+    @property
+    def state(self) -> ConversationState:
+        return self._client._state
+
+    def on_over(self) -> None:
+        self._client._conversation = None

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import av
 import numpy as np
 import pytest
+from endpoints import MediaLog
 
-from spike_engine import Device, DeviceInUse, DeviceNotFound, Devices, MediaError, MediaPermissionDenied
+from spike_engine import Device, DeviceInUse, DeviceNotFound, Devices, MediaPermissionDenied
 from spike_engine.devices import Camera, Loudspeaker, Microphone, cameras, list_devices, portaudio, sound
 from spike_engine.devices.pictures import rgb_of
 from spike_engine.devices.portaudio import BLOCK_SAMPLES
@@ -391,16 +392,17 @@ async def test_a_loudspeaker_that_plays_nothing_any_more_is_gone(
 ) -> None:
     loudspeaker = Loudspeaker("Headset")
     await loudspeaker.start()
-    errors: list[MediaError] = []
-    playback = Playback(loudspeaker, on_error=errors.append)
+    log = MediaLog()
+    playback = Playback(log)
+    await playback.replace(loudspeaker)
     playback.write(np.zeros(960, np.float32))
-    assert not errors
+    assert not log.errors
     monkeypatch.setattr(sound, "BEGIN_S", -1.0)  # it is later than that
     playback.write(np.zeros(960, np.float32))
     playback.write(np.zeros(960, np.float32))
     await playback.close()
 
-    assert [str(error) for error in errors] == ["the loudspeaker 'Headset' plays no more sound"]
+    assert [str(error) for error in log.errors] == ["the loudspeaker 'Headset' plays no more sound"]
     assert sounddevice.opened[0].closed == 1
 
 

@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
+from endpoints import ArrayMicrophone, ColourCamera, MediaLog, RecordingLoudspeaker
 
-from spike_engine import DeviceNotFound, MediaError, frames
+from spike_engine import DeviceNotFound, frames
 from spike_engine.media.capture import FRAME_SAMPLES, Capture
 from spike_engine.media.filming import Filming
 from spike_engine.media.playback import Playback
@@ -21,7 +21,17 @@ from spike_engine.media.remote import RemoteMedia
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 
-def ignore(*_: Any) -> None: ...
+async def capture_of(source: Any, log: MediaLog | None = None, **options: bool) -> Capture:
+    log = log or MediaLog()
+    capture = Capture(Playback(log), log, **options)
+    await capture.replace(source)
+    return capture
+
+
+async def playback_on(sink: Any, log: MediaLog | None = None) -> Playback:
+    playback = Playback(log or MediaLog())
+    await playback.replace(sink)
+    return playback
 
 
 def tone(seconds: float = 1.0) -> np.ndarray:
@@ -29,16 +39,8 @@ def tone(seconds: float = 1.0) -> np.ndarray:
 
 
 async def test_the_microphone_arrives_as_numbered_frames() -> None:
-    capture = Capture(
-        ArrayMicrophone(tone()),
-        Playback(RecordingLoudspeaker(), on_error=ignore),
-        echo_cancellation=False,
-        noise_suppression=False,
-        on_error=ignore,
-        tap=ignore,
-    )
+    capture = await capture_of(ArrayMicrophone(tone()), echo_cancellation=False, noise_suppression=False)
     track = capture.create_track()
-    capture.start()
     received = [await track.recv() for _ in range(5)]
     await capture.close()
 
@@ -50,27 +52,20 @@ async def test_the_microphone_arrives_as_numbered_frames() -> None:
 
 
 async def test_a_muted_microphone_sends_silence_and_goes_on_listening() -> None:
-    heard: list[str] = []
-    capture = Capture(
-        ArrayMicrophone(tone()),
-        Playback(RecordingLoudspeaker(), on_error=ignore),
-        on_error=ignore,
-        tap=lambda kind, _: heard.append(kind),
-    )
-    capture.enabled = False
+    log = MediaLog()
+    log.muted.add("audio")
+    capture = await capture_of(ArrayMicrophone(tone()), log)
     track = capture.create_track()
-    capture.start()
     received = [await track.recv() for _ in range(5)]
     await capture.close()
 
     assert not any(frames.audio_to_ndarray(frame).any() for frame in received)
-    assert heard.count("processed") >= 5
+    assert log.audio.count("processed") >= 5
+    assert not any(log.voices)
 
 
 async def test_a_sender_that_falls_behind_gets_the_newest_frames() -> None:
-    capture = Capture(
-        ArrayMicrophone(tone()), Playback(RecordingLoudspeaker(), on_error=ignore), on_error=ignore, tap=ignore
-    )
+    capture = Capture(Playback(MediaLog()), MediaLog())
     track = capture.create_track()
     for _ in range(5):
         track.push(np.zeros(FRAME_SAMPLES, np.float32))
@@ -85,29 +80,31 @@ class Unplugged(ArrayMicrophone):
 
 
 async def test_an_unplugged_microphone_is_told_once_and_another_takes_over() -> None:
-    errors: list[MediaError] = []
+    log = MediaLog()
     unplugged, spare = Unplugged(), ArrayMicrophone(tone())
-    capture = Capture(unplugged, Playback(RecordingLoudspeaker(), on_error=ignore), on_error=errors.append, tap=ignore)
+    capture = await capture_of(unplugged, log)
     track = capture.create_track()
-    capture.start()
     await track.recv()  # silence stands in
-    await capture.replace_source(spare)
+    await capture.replace(spare)
     await track.recv()
     await capture.close()
 
-    assert [error.code for error in errors] == ["DEVICE_NOT_FOUND"]
+    assert [error.code for error in log.errors] == ["DEVICE_NOT_FOUND"]
     assert (unplugged.closed, spare.closed) == (1, 1)
 
 
-def filming_of(source: Any, errors: list[MediaError], *, fps: int = 50) -> Filming:
-    return Filming(source, width=32, height=24, fps=fps, on_error=errors.append)
+async def filming_of(source: Any, log: MediaLog | None = None, *, fps: int = 50) -> Filming:
+    filming = Filming(log or MediaLog(), width=32, height=24, fps=fps)
+    await filming.replace(source)
+    return filming
 
 
 async def test_the_camera_is_scaled_and_black_when_it_is_off() -> None:
-    filming = filming_of(ColourCamera((200, 30, 60)), [])
+    log = MediaLog()
+    filming = await filming_of(ColourCamera((200, 30, 60)), log)
     track = filming.create_track()
     shown = frames.to_ndarray(await track.recv())
-    filming.enabled = False
+    log.muted.add("video")
     hidden = frames.to_ndarray(await track.recv())
     filming.size = 16, 12
     smaller = frames.to_ndarray(await track.recv())
@@ -123,7 +120,7 @@ async def test_the_camera_is_scaled_and_black_when_it_is_off() -> None:
 
 
 async def test_time_goes_on_in_the_camera_track() -> None:
-    filming = filming_of(ColourCamera(), [])
+    filming = await filming_of(ColourCamera())
     track = filming.create_track()
     first, second = await track.recv(), await track.recv()
     await filming.close()
@@ -145,11 +142,12 @@ class SteadyCamera(ColourCamera):
 
 async def test_a_camera_that_is_faster_than_what_is_sent_is_thinned_out() -> None:
     camera = SteadyCamera()
-    filming = filming_of(camera, [], fps=20)
+    filming = await filming_of(camera, fps=20)
+    track = filming.create_track()
     loop = asyncio.get_running_loop()
     begun = loop.time()
     for _ in range(6):
-        await filming.read()
+        await track.recv()
     took_s = loop.time() - begun
     await filming.close()
 
@@ -164,17 +162,18 @@ class BrokenCamera(ColourCamera):
 
 
 async def test_a_camera_that_fails_is_told_once_and_becomes_black() -> None:
-    errors: list[MediaError] = []
+    log = MediaLog()
     broken, spare = BrokenCamera(), ColourCamera()
-    filming = filming_of(broken, errors)
-    pictures = [await filming.read() for _ in range(3)]
-    await filming.replace_source(spare)
-    shown = await filming.read()
+    filming = await filming_of(broken, log)
+    track = filming.create_track()
+    pictures = [frames.to_ndarray(await track.recv()) for _ in range(3)]
+    await filming.replace(spare)
+    shown = frames.to_ndarray(await track.recv())
     await filming.close()
 
-    assert len(errors) == 1
-    assert max(picture.max() for picture in pictures) == 0
-    assert shown.max() == 200
+    assert len(log.errors) == 1
+    assert max(picture.max() for picture in pictures) <= 2
+    assert shown.max() > 190
     assert (broken.closed, spare.closed) == (1, 1)
 
 
@@ -199,22 +198,18 @@ class RemoteTone(MediaStreamTrack):
 @pytest.mark.parametrize("rate_hz", [8000, 48000])
 async def test_what_comes_in_is_played_whatever_its_rate(rate_hz: int) -> None:
     loudspeaker = RecordingLoudspeaker(sample_rate_hz=16000)
-    levels: list[float] = []
-    complete = asyncio.Event()
-
-    def on_level(level: float) -> None:
-        levels.append(level)
-        if len(levels) == 20:
-            complete.set()
-
-    remote = RemoteMedia(Playback(loudspeaker, on_error=ignore), on_level=on_level, tap=ignore)
+    log = MediaLog()
+    remote = RemoteMedia(await playback_on(loudspeaker), log)
     remote.attach(RemoteTone(rate_hz, 20))
-    await asyncio.wait_for(complete.wait(), 5)
+    async with asyncio.timeout(5):
+        while len(log.levels) < 20:
+            log.arrived.clear()
+            await log.arrived.wait()
     await remote.close()
 
     assert len(loudspeaker.samples) == 20 * 320
     assert loudspeaker.samples[-320:].mean() == pytest.approx(0.25, abs=0.01)
-    assert levels[-1] == pytest.approx(0.25, abs=0.02)
+    assert log.levels[-1] == pytest.approx(0.25, abs=0.02)
 
 
 class RemoteVoice(RemoteTone):
@@ -232,7 +227,7 @@ class RemoteVoice(RemoteTone):
 
 
 async def test_the_ai_track_outlives_a_connection_and_its_time_goes_on() -> None:
-    remote = RemoteMedia(Playback(RecordingLoudspeaker(), on_error=ignore), on_level=ignore, tap=ignore)
+    remote = RemoteMedia(Playback(MediaLog()), MediaLog())
     track = remote.attach(RemoteVoice(begins=123_456))
     before = [await track.recv() for _ in range(3)]
     await remote.detach()
@@ -250,7 +245,7 @@ async def test_the_ai_track_outlives_a_connection_and_its_time_goes_on() -> None
 
 async def test_another_loudspeaker_takes_over_in_the_middle() -> None:
     first, second = RecordingLoudspeaker(), RecordingLoudspeaker(sample_rate_hz=16000)
-    playback = Playback(first, on_error=ignore)
+    playback = await playback_on(first)
     playback.write(np.full(960, 0.5, np.float32))
     await playback.replace(second)
     playback.write(np.full(960, 0.5, np.float32))

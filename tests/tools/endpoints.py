@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine.errors import SpikeError
+from spike_engine.errors import MediaError, SpikeError
 from spike_engine.events import DisconnectReason
 
 
@@ -78,6 +78,34 @@ class ColourCamera:
 
     async def close(self) -> None:
         self.closed += 1
+
+
+class MediaLog:
+    """Remembers what the media of a conversation tell."""
+
+    def __init__(self) -> None:
+        self.muted: set[str] = set()
+        self.errors: list[MediaError] = []
+        self.audio: list[str] = []
+        self.voices: list[bool] = []
+        self.levels: list[float] = []
+        self.arrived = asyncio.Event()
+
+    def is_enabled(self, kind: str) -> bool:
+        return kind not in self.muted
+
+    def on_error(self, error: MediaError) -> None:
+        self.errors.append(error)
+
+    def on_audio(self, kind: str, samples: NDArray[np.float32]) -> None:
+        self.audio.append(kind)
+
+    def on_voice(self, active: bool) -> None:
+        self.voices.append(active)
+
+    def on_level(self, level: float) -> None:
+        self.levels.append(level)
+        self.arrived.set()
 
 
 class Listener:

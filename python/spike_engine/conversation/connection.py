@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spike_engine.conversation.barge_in import BargeIn
+from spike_engine.conversation.listener import ConversationListener
+from spike_engine.conversation.monitor import Monitor
 from spike_engine.duplex.turns import LocalTurns
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
 from spike_engine.events import (
     AIIdle,
     AISpeaking,
+    ClientStats,
     Connected,
     DisconnectReason,
     Event,
     UserStartedSpeaking,
     UserStoppedSpeaking,
 )
+from spike_engine.lifetime import Lifetime
 from spike_engine.media.local import LocalMedia
-from spike_engine.transports.base import Transport
+from spike_engine.options import ClientOptions
+from spike_engine.transports.base import LocalTracks, Transport
 
 if TYPE_CHECKING:
     from spike_engine.media.remote import RemoteMedia
 
 # How often a speaking AI's level is told: enough for a moving meter, few enough for a terminal.
 LEVEL_INTERVAL_S = 0.1
+CLOSE_LIMIT_S = 10.0  # a transport that takes longer to say good-bye is left to itself
+
+logger = logging.getLogger(__name__)
+
+
+class Loss(NamedTuple):
+    """Why a connection is gone."""
+
+    reason: DisconnectReason
+    error: SpikeError
 
 
 class Connection:
@@ -33,13 +50,14 @@ class Connection:
 
     Args:
         transport: The way to the server.
-        media: The devices, which are open.
+        media: The devices.
         remote: Receives the AI's tracks.
-        emit: Takes each event of the conversation.
-        on_track: Takes the AI's tracks as the program may see them.
-        on_ready: Called once, when the AI is ready and before any other event.
-        on_lost: Called once if the connection ends without :meth:`close`.
-        local_turns: Tell from the sound when the user speaks, whatever the server says.
+        listener: Hears the conversation's events.
+        options: The client's.
+        reconnections: How many connections there were before this one.
+
+    Attributes:
+        over: Done when the connection is of no use any more: why it was lost, or None where it was given up.
     """
 
     def __init__(
@@ -47,94 +65,141 @@ class Connection:
         transport: Transport,
         media: LocalMedia,
         remote: RemoteMedia,
+        listener: ConversationListener,
+        options: ClientOptions,
         *,
-        emit: Callable[[Event], None],
-        on_track: Callable[[Any], None],
-        on_ready: Callable[[], None],
-        on_lost: Callable[[DisconnectReason, SpikeError], None],
-        local_turns: bool = False,
+        reconnections: int = 0,
     ) -> None:
         self.protocol = transport.create_protocol()
-        self.transport = transport
+        self.over: asyncio.Future[Loss | None] = asyncio.get_running_loop().create_future()
+        self._transport = transport
         self._media = media
         self._remote = remote
-        self._emit = emit
-        self._report_track = on_track
-        self._on_ready = on_ready
-        self._on_lost = on_lost
+        self._listener = listener
+        self._options = options
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._speaking: AISpeaking | None = None
         self._level_told_at = 0.0
-        self._lost = False
         self._turns = LocalTurns()
-        self._tells_user = local_turns or not self.protocol.tells_turns
-        if media.capture:
-            media.capture.on_voice = self._on_voice if self._tells_user else None
+        self._tells_user = options.turn_detection == "local" or not self.protocol.tells_turns
+        self._barge_in = BargeIn(media.playback, holds=self._tells_user)
+        self._monitor = Monitor(options, transport, media, remote, listener, reconnections=reconnections)
+        self._lifetime = Lifetime(CLOSE_LIMIT_S)
 
-    async def open(self, timeout_s: float) -> None:
-        """Connect, and return when the AI is ready. On an error the transport is closed again.
+    async def open(self, devices: Awaitable[None] | None = None) -> None:
+        """Connect, and return when the AI is ready. Where that fails, :meth:`close` is still to be called.
+
+        Args:
+            devices: Done when the devices are open: the server is greeted only then, so that its first words are heard.
 
         Raises:
             ConnectionFailed, TokenExpired, ConversationEnded: Why there is no conversation.
         """
+        timeout_s = self._options.join_timeout_s
         try:
-            async with asyncio.timeout(timeout_s):
-                await self.transport.connect(self._media.tracks(), self)
-                for text in self.protocol.greeting():
-                    self.transport.send(text)
-                if not self.protocol.waits_for_ready:
-                    self._handle(Connected())
-                await self._ready
-            self._tell_muted_tracks()
+            async with asyncio.timeout(timeout_s) as limit:
+                await self._connect()
+                if devices:
+                    await _outside(limit, devices)
+                self._greet()
+                await self._until_ready()
         except TimeoutError as error:
-            await self.close()
             raise ConnectionFailed(f"no conversation within {timeout_s:g} s") from error
-        except BaseException:
-            await self.close()
-            raise
+        self._monitor.start()
+        self._lifetime.add(self._monitor.close)
 
     async def close(self) -> None:
-        """Leave the server; the devices stay open."""
-        self._lost = True
-        self._media.playback.held = False
-        if not self._ready.cancel() and not self._ready.cancelled():
-            self._ready.exception()  # who waited has heard it, or has heard of a fault before it
-        await self.transport.close()
-        await self._remote.detach()
+        """Leave the server; the devices stay open. May be called twice."""
+        self.give_up()
+        self._barge_in.end()
+        await self._lifetime.close()
 
-    def on_level(self, level: float) -> None:
-        """Tell how loud a speaking AI is, now and then; take in a block of 20 ms."""
-        if not self.protocol.tells_turns:
-            for event in self._turns.on_ai_level(level):
-                self._handle(event)
-        now = asyncio.get_running_loop().time()
-        if self._speaking is None or self._media.playback.held or now - self._level_told_at < LEVEL_INTERVAL_S:
-            return
-        self._level_told_at = now
-        self._speaking = replace(self._speaking, audio_level=level)
-        self._emit(self._speaking)
+    def give_up(self) -> None:
+        """Take nothing more from the server: it is to be closed."""
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def interrupt(self) -> None:
+        """Silence the AI at once, and ask the server to stop it."""
+        self.send(self.protocol.interrupt())
+        self._barge_in.silence()
+
+    def send(self, texts: list[str]) -> None:
+        """Send messages of the protocol's."""
+        for text in texts:
+            self._transport.send(text)
+
+    async def stats(self) -> ClientStats:
+        """The conversation in figures."""
+        return await self._monitor.stats()
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    async def _connect(self) -> None:
+        tracks = self._media.tracks()
+        self._lifetime.add(lambda: _stop(tracks))
+        self._lifetime.add(self._remote.detach)
+        self._lifetime.add(self._transport.close)
+        try:
+            await self._transport.connect(tracks, self)
+        except (SpikeError, TimeoutError):
+            raise
+        except Exception as error:
+            logger.exception("%r raised while it connected", self._transport)
+            raise ConnectionFailed(f"the transport failed: {error!r}") from error
+
+    def _greet(self) -> None:
+        self.send(self.protocol.greeting())
+        if not self.protocol.waits_for_ready:
+            self._handle(Connected())
+
+    async def _until_ready(self) -> None:
+        either: set[asyncio.Future[Any]] = {self._ready, self.over}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.done() and (loss := self.over.result()):
+            raise loss.error
+
+    def _tell_muted_tracks(self) -> None:
+        """A new connection does not know what was muted before."""
+        for kind in self._media.muted():
+            self._transport.set_track_enabled(kind, enabled=False)
 
     # --- what the transport reports -----------------------------------------------------------------------------------
 
     def on_message(self, text: str) -> None:
         """See :class:`~spike_engine.transports.base.TransportListener`."""
+        if self.over.done():
+            return
         for event in self.protocol.receive(text):
             if not (self._tells_user and isinstance(event, UserStartedSpeaking | UserStoppedSpeaking)):
                 self._handle(event)
 
     def on_track(self, track: Any) -> None:
         """See :class:`~spike_engine.transports.base.TransportListener`."""
-        self._report_track(self._remote.attach(track))
+        if not self.over.done():
+            self._listener.on_track(self._remote.attach(track))
 
     def on_closed(self, reason: DisconnectReason, error: SpikeError) -> None:
         """See :class:`~spike_engine.transports.base.TransportListener`."""
-        if self._lost:
-            return
-        self._lost = True
-        if self._ready.done():
-            self._on_lost(reason, error)
-        else:
-            self._ready.set_exception(error)
+        if not self.over.done():
+            self.over.set_result(Loss(reason, error))
+
+    # --- what the media report ----------------------------------------------------------------------------------------
+
+    def on_voice(self, active: bool) -> None:
+        """See :meth:`~spike_engine.media.listener.MediaListener.on_voice`."""
+        if self._tells_user and self._ready.done():
+            for event in self._turns.on_voice(active):
+                self._handle(event)
+
+    def on_level(self, level: float) -> None:
+        """Tell how loud a speaking AI is, now and then."""
+        if not self.protocol.tells_turns:
+            for event in self._turns.on_ai_level(level):
+                self._handle(event)
+        now, state = asyncio.get_running_loop().time(), self._listener.state
+        if state.is_ai_speaking and not self._barge_in.held and now - self._level_told_at >= LEVEL_INTERVAL_S:
+            self._level_told_at = now
+            self._tell(AISpeaking(state.ai_transcript, level))
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -143,37 +208,42 @@ class Connection:
             case Connected():
                 if not self._ready.done():
                     self._ready.set_result(None)
-                    self._on_ready()
+                    self._tell_muted_tracks()
+                    # At once, not when join() gets its turn: the AI's first words may come in the same packet.
+                    self._tell(event)
                 return
             case ConversationEnded():
                 self.on_closed(DisconnectReason.ENDED, event)
                 return
-            case AISpeaking() if self._media.playback.held:
+            case AISpeaking() if self._barge_in.held:
                 return  # nobody hears it: the transcript stays at what was heard
             case AISpeaking():
-                event = self._speaking = replace(
-                    event, audio_level=self._speaking.audio_level if self._speaking else 0.0
-                )
+                event = replace(event, audio_level=self._listener.state.audio_level)
             case AIIdle(interrupted):
-                self._speaking = None
-                self._media.playback.held = False
+                self._barge_in.end()
                 if interrupted:
-                    self._media.playback.flush()
-            case UserStartedSpeaking() if self._speaking:
-                self._media.playback.flush()  # barge-in: do not talk over the user while the server makes up its mind
-                self._media.playback.held = self._tells_user  # the server may not have noticed the user yet
+                    self._barge_in.silence()
+            case UserStartedSpeaking() if self._listener.state.is_ai_speaking:
+                self._barge_in.begin()
             case UserStoppedSpeaking():
-                self._media.playback.held = False
-        self._emit(event)
+                self._barge_in.end()
+        self._tell(event)
 
-    def _on_voice(self, active: bool) -> None:
-        if self._ready.done() and not self._lost:
-            for event in self._turns.on_voice(active):
-                self._handle(event)
+    def _tell(self, event: Event) -> None:
+        if not self.over.done():  # what comes late is not of this conversation any more
+            self._listener.emit(event)
 
-    def _tell_muted_tracks(self) -> None:
-        """A new connection does not know what was muted before."""
-        if self._media.capture and not self._media.capture.enabled:
-            self.transport.set_track_enabled("audio", enabled=False)
-        if self._media.filming and not self._media.filming.enabled:
-            self.transport.set_track_enabled("video", enabled=False)
+
+async def _outside(limit: asyncio.Timeout, waited_for: Awaitable[None]) -> None:
+    """Wait for something that `limit` does not limit."""
+    loop, until = asyncio.get_running_loop(), limit.when()
+    began = loop.time()
+    limit.reschedule(None)
+    await waited_for
+    limit.reschedule(None if until is None else until + loop.time() - began)
+
+
+async def _stop(tracks: LocalTracks) -> None:
+    for track in (tracks.audio, tracks.video):
+        if track:
+            track.stop()

@@ -3,93 +3,81 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
-from spike_engine.conversation.connection import Connection
-from spike_engine.conversation.monitor import Monitor
+import numpy as np
+from numpy.typing import NDArray
+
+from spike_engine.conversation.connection import Connection, Loss
+from spike_engine.conversation.listener import ConversationListener
 from spike_engine.conversation.token import check_token
 from spike_engine.devices.watch import DeviceWatch
-from spike_engine.errors import ConnectionFailed, InvalidState, SpikeError
-from spike_engine.events import (
-    ClientStats,
-    Connected,
-    DevicesChanged,
-    Disconnected,
-    DisconnectReason,
-    Event,
-    Reconnecting,
-)
+from spike_engine.errors import ConnectionFailed, InvalidState, MediaError, SpikeError
+from spike_engine.events import ClientStats, DevicesChanged, Disconnected, DisconnectReason, Reconnecting
+from spike_engine.lifetime import Lifetime, cancelled
 from spike_engine.media.local import LocalMedia
-from spike_engine.media.taps import AudioTap
+from spike_engine.media.taps import TapKind
 from spike_engine.options import ClientOptions
 from spike_engine.transports.base import Transport
-
-if TYPE_CHECKING:
-    from spike_engine.media.remote import RemoteMedia
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 8.0
 RECONNECT_LIMIT_S = 60.0  # a server keeps a conversation that nobody is connected to for about as long
 
+logger = logging.getLogger(__name__)
+
 
 class Conversation:
     """Opens devices and a connection, replaces a connection that broke, and closes everything. It is used once.
 
+    One task, :meth:`_live`, does all of it in order; what a program calls only tells that task what it wishes.
+
     Args:
         options: The client's options.
         transport: The way to the server.
-        emit: Takes each event.
-        on_track: Takes the AI's tracks as the program may see them.
-        on_over: Called once, when everything is closed and before the event that says so.
-        tap: Takes every block of audio that passes.
+        listener: Hears what happens. A :class:`~spike_engine.media.listener.MediaListener` for the devices is this.
+
+    Attributes:
+        connection: The one that there is; None before the first and between two.
+        media: The devices.
     """
 
-    def __init__(
-        self,
-        options: ClientOptions,
-        transport: Transport,
-        *,
-        emit: Callable[[Event], None],
-        on_track: Callable[[Any], None],
-        on_over: Callable[[], None],
-        tap: AudioTap,
-    ) -> None:
+    def __init__(self, options: ClientOptions, transport: Transport, listener: ConversationListener) -> None:
+        from spike_engine.media.remote import RemoteMedia  # noqa: PLC0415 (aiortc loads at first use)
+
         if not transport.carries_video:
             options = replace(options, video=False)
-        self.transport = transport
-        self.media = LocalMedia(options, emit=emit, tap=tap)
         self.connection: Connection | None = None
-        self.reconnections = 0
-        self.ending: asyncio.Task[None] | None = None
         self._options = options
-        self._emit = emit
-        self._on_track = on_track
-        self._on_over = on_over
-        self._tap = tap
-        self._remote: RemoteMedia | None = None
-        self._monitor: Monitor | None = None
-        self._opening: asyncio.Task[None] | None = None
-        self._recovery: asyncio.Task[None] | None = None
+        self._transport = transport
+        self._listener = listener
+        self.media = LocalMedia(options, self)
+        self._remote = RemoteMedia(self.media.playback, self)
+        self._watch = DeviceWatch(lambda devices: listener.emit(DevicesChanged(devices)))
+        self._lifetime = Lifetime()
+        for part in (self._watch, self.media, self._remote):
+            self._lifetime.add(part.close)
+        self._life: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._leaving = self._over = False
+        self._failure: SpikeError | None = None
+        self._settled = asyncio.Event()  # the AI is ready, or the conversation is over
         self._hurry = asyncio.Event()
-        self._watch = DeviceWatch(lambda devices: emit(DevicesChanged(devices)))
+        self._reconnections = 0
 
-    async def open(self, *, audio_enabled: bool, video_enabled: bool) -> None:
+    # --- what a program wishes ----------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
         """Open the devices, connect, and return when the AI is ready; a failure is told and raised."""
+        self._life = asyncio.create_task(self._live())
         try:
-            check_token(self._options.token, time.time())
-            await self._run(self._open(audio_enabled=audio_enabled, video_enabled=video_enabled))
-        except InvalidState:  # leave() has been called
-            await self._end(DisconnectReason.LEFT)
-            raise
-        except SpikeError as error:
-            await self._end(DisconnectReason.ERROR, error)
-            raise
-        except BaseException:
-            await self._end(DisconnectReason.LEFT)
+            await self._until_settled("join")
+        except asyncio.CancelledError:
+            await self.leave()
             raise
 
     async def reconnect(self) -> None:
@@ -97,129 +85,147 @@ class Conversation:
 
         Raises:
             ConnectionFailed, TokenExpired, ConversationEnded: There is no way back; the conversation is over.
+            InvalidState: It was left meanwhile.
         """
-        if self._recovery is None:
-            self._recovery = asyncio.create_task(self._replace_connection())
-            self._recovery.add_done_callback(_failure_has_been_told)
+        if self.connection and self._settled.is_set():
+            self._settled.clear()
+            self.connection.give_up()
         else:
             self._hurry.set()
-        await asyncio.shield(self._recovery)
+        await self._until_settled("reconnect")
 
     async def leave(self) -> None:
-        """End the conversation, whatever is under way."""
-        if self.ending is None:
-            for task in (self._opening, self._recovery):
-                if task:
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
-        await self._end(DisconnectReason.LEFT)
+        """End the conversation, whatever is under way; returns when everything is closed."""
+        if self._work and not self._leaving:
+            self._work.cancel()
+        self._leaving = True
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Return when everything is closed; who waits may be cancelled."""
+        if self._life:
+            await asyncio.wait({self._life})
+
+    @property
+    def is_ending(self) -> bool:
+        """Nothing can be wished for any more."""
+        return self._lifetime.over or self._leaving
 
     def watch_devices(self) -> None:
         """Tell from now on when devices come and go."""
-        self._watch.start()
+        if not self.is_ending:
+            self._watch.start()
+
+    def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
+        """Tell the server that a source that there is was muted or not."""
+        if kind in self.media.readings:
+            self._transport.set_track_enabled(kind, enabled=enabled)
 
     async def get_stats(self) -> ClientStats:
         """The conversation in figures."""
-        return await self._monitor.stats(self.reconnections) if self._monitor else ClientStats()
+        return await self.connection.stats() if self.connection else ClientStats()
 
-    # --- opening ------------------------------------------------------------------------------------------------------
+    async def _until_settled(self, what: str) -> None:
+        await self._settled.wait()
+        if self._over:
+            raise self._failure or InvalidState(f"leave() was called before {what}() was done")
 
-    async def _open(self, *, audio_enabled: bool, video_enabled: bool) -> None:
-        from spike_engine.media.remote import RemoteMedia  # noqa: PLC0415 (aiortc loads at first use)
+    # --- its life -----------------------------------------------------------------------------------------------------
 
-        await self.media.open(audio_enabled=audio_enabled, video_enabled=video_enabled)
-        self._remote = RemoteMedia(
-            self.media.playback, on_level=self._on_level, tap=lambda voice: self._tap("ai", voice)
-        )
-        await self._open_connection()
-
-    async def _run(self, opening: Any) -> None:
-        """`opening` in a task of its own, so that `leave` can end it without cancelling the program's."""
-        self._opening = asyncio.create_task(opening)
+    async def _live(self) -> None:
+        reason, self._failure = await self._outcome()
         try:
-            await self._opening
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller and caller.cancelling():
-                self._opening.cancel()
-                raise
-            raise InvalidState("leave() was called before join() was done") from None
+            await self._lifetime.close()
         finally:
-            self._opening = None
+            self._over = True
+            self._listener.on_over()
+            if self._failure:
+                self._listener.emit(self._failure)
+            self._listener.emit(Disconnected(reason))
+            self._settled.set()
 
-    async def _open_connection(self) -> None:
-        assert self._remote is not None
+    async def _outcome(self) -> tuple[DisconnectReason, SpikeError | None]:
+        """Converse, and say how it ended. Never raises."""
+        self._work = asyncio.create_task(self._converse())
+        if self._leaving:
+            self._work.cancel()
+        while not self._work.done():
+            try:
+                await asyncio.wait({self._work})
+            except asyncio.CancelledError:  # the event loop ends: everything is closed all the same
+                self._work.cancel()
+        if self._work.cancelled():
+            return DisconnectReason.LEFT, None
+        match self._work.exception():
+            case _Lost(loss):
+                return loss
+            case SpikeError() as error:
+                return DisconnectReason.ERROR, error
+            case error:
+                logger.error("the conversation failed", exc_info=error)
+                return DisconnectReason.ERROR, ConnectionFailed(f"the conversation failed: {error!r}")
 
-        def on_ready() -> None:
-            # At once, not when join() gets its turn: the AI's first words may come in the same packet.
-            self._emit(Connected())
+    async def _converse(self) -> None:
+        """Connect, and again and again when the connection is lost or given up. Ends only by raising."""
+        check_token(self._options.token, time.time())
+        devices = asyncio.create_task(self.media.open())
+        try:
+            connection = await self._connect(devices)
+        finally:
+            await cancelled(devices)
+        while True:
+            self._hurry.clear()
+            self._settled.set()
+            loss = await connection.over
+            self._settled.clear()
+            await self._disconnect()
+            self._reconnections += 1
+            connection = await (self._recover(loss) if loss else self._replace())
 
-        self.connection = Connection(
-            self.transport,
+    async def _connect(self, devices: asyncio.Task[None] | None = None) -> Connection:
+        connection = self.connection = Connection(
+            self._transport,
             self.media,
             self._remote,
-            emit=self._emit,
-            on_track=self._on_track,
-            on_ready=on_ready,
-            on_lost=self._on_lost,
-            local_turns=self._options.turn_detection == "local",
+            self._listener,
+            self._options,
+            reconnections=self._reconnections,
         )
-        await self.connection.open(self._options.join_timeout_s)
-        self._monitor = Monitor(self._options, self.transport, self.media, self._remote, emit=self._emit)
-        self._monitor.start()
+        self._lifetime.add(connection.close)
+        try:
+            await connection.open(devices)
+        except BaseException:
+            await self._disconnect()
+            raise
+        return connection
 
-    async def _close_connection(self) -> None:
+    async def _disconnect(self) -> None:
         connection, self.connection = self.connection, None
-        monitor, self._monitor = self._monitor, None
-        if monitor:
-            await monitor.close()
         if connection:
-            await connection.close()
+            self._lifetime.drop(connection.close)
+            await self._lifetime.settled()
 
-    def _on_level(self, level: float) -> None:
-        if self.connection:
-            self.connection.on_level(level)
+    async def _replace(self) -> Connection:
+        self._listener.emit(Reconnecting(attempt=1, delay_s=0.0))
+        return await self._connect()
 
-    # --- when it breaks -----------------------------------------------------------------------------------------------
-
-    def _on_lost(self, reason: DisconnectReason, error: SpikeError) -> None:
-        if reason == DisconnectReason.NETWORK and self._options.auto_reconnect:
-            self._recovery = asyncio.create_task(self._recover(error))
-            self._recovery.add_done_callback(_failure_has_been_told)
-        else:
-            self.ending = asyncio.create_task(self._close(reason, error))
-
-    async def _recover(self, error: SpikeError) -> None:
+    async def _recover(self, loss: Loss) -> Connection:
         """Connect again and again, later and later, until it works, cannot work, or has taken too long."""
+        if loss.reason != DisconnectReason.NETWORK or not self._options.auto_reconnect:
+            raise _Lost(loss)
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + RECONNECT_LIMIT_S
-        await self._close_connection()
-        self._emit(error)
-        self._emit(Disconnected(DisconnectReason.NETWORK, will_reconnect=True))
+        self._listener.emit(loss.error)
+        self._listener.emit(Disconnected(DisconnectReason.NETWORK, will_reconnect=True))
         for attempt, delay_s in enumerate(_delays(), start=1):
-            self._emit(Reconnecting(attempt, delay_s))
+            self._listener.emit(Reconnecting(attempt, delay_s))
             await self._pause(delay_s)
             try:
-                await self._open_connection()
-                break
+                return await self._connect()
             except SpikeError as failure:
-                self.connection = None
                 if not _can_retry(failure) or loop.time() + delay_s > give_up_at:
-                    await self._end(DisconnectReason.ERROR, failure)
                     raise
-        self.reconnections += 1
-        self._recovery = None
-
-    async def _replace_connection(self) -> None:
-        await self._close_connection()
-        self._emit(Reconnecting(attempt=1, delay_s=0.0))
-        try:
-            await self._open_connection()
-        except SpikeError as error:
-            await self._end(DisconnectReason.ERROR, error)
-            raise
-        self.reconnections += 1
-        self._recovery = None
+        raise AssertionError  # there is always another delay
 
     async def _pause(self, delay_s: float) -> None:
         """Wait, unless the program asks for it now."""
@@ -230,22 +236,40 @@ class Conversation:
             pass
         self._hurry.clear()
 
-    async def _end(self, reason: DisconnectReason, error: SpikeError | None = None) -> None:
-        """Close everything and say so, once; whoever waits for it may be cancelled."""
-        if self.ending is None:
-            self.ending = asyncio.create_task(self._close(reason, error))
-        await asyncio.shield(self.ending)
+    # --- what the media tell ------------------------------------------------------------------------------------------
 
-    async def _close(self, reason: DisconnectReason, error: SpikeError | None) -> None:
-        await self._close_connection()
-        if self._remote:
-            await self._remote.close()
-        await self.media.close()
-        await self._watch.close()
-        self._on_over()
-        if error:
-            self._emit(error)
-        self._emit(Disconnected(reason))
+    def is_enabled(self, kind: str) -> bool:
+        """See :class:`~spike_engine.media.listener.MediaListener`."""
+        state = self._listener.state
+        return state.audio_enabled if kind == "audio" else state.video_enabled
+
+    def on_error(self, error: MediaError) -> None:
+        """See :class:`~spike_engine.media.listener.MediaListener`."""
+        self._listener.emit(error)
+
+    def on_audio(self, kind: TapKind, samples: NDArray[np.float32]) -> None:
+        """See :class:`~spike_engine.media.listener.MediaListener`."""
+        self._listener.on_audio(kind, samples)
+
+    def on_voice(self, active: bool) -> None:
+        """See :class:`~spike_engine.media.listener.MediaListener`."""
+        if self.connection:
+            self.connection.on_voice(active)
+
+    def on_level(self, level: float) -> None:
+        """See :class:`~spike_engine.media.listener.MediaListener`."""
+        if self.connection:
+            self.connection.on_level(level)
+
+
+class _Lost(Exception):
+    """The connection is gone for good."""
+
+    __match_args__ = ("loss",)
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss)
+        self.loss = loss
 
 
 def _delays() -> Iterator[float]:
@@ -259,8 +283,3 @@ def _delays() -> Iterator[float]:
 
 def _can_retry(failure: SpikeError) -> bool:
     return isinstance(failure, ConnectionFailed) and failure.can_retry
-
-
-def _failure_has_been_told(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.exception()  # handlers have heard it: asyncio need not log it as well

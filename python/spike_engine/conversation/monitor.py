@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from spike_engine.conversation.adaptation import Adaptation, Report, Rung
-from spike_engine.events import ClientStats, Event, NetworkQuality, TransportStats
+from spike_engine.conversation.listener import ConversationListener
+from spike_engine.events import ClientStats, NetworkQuality, TransportStats
+from spike_engine.lifetime import cancelled
 from spike_engine.media.local import LocalMedia
 from spike_engine.options import ClientOptions
 from spike_engine.transports.base import Transport
@@ -31,7 +32,8 @@ class Monitor:
         transport: The connection.
         media: What is sent.
         remote: What is received.
-        emit: Takes the events.
+        listener: Hears the events.
+        reconnections: How many connections there were before this one.
     """
 
     def __init__(
@@ -40,13 +42,15 @@ class Monitor:
         transport: Transport,
         media: LocalMedia,
         remote: RemoteMedia,
+        listener: ConversationListener,
         *,
-        emit: Callable[[Event], None],
+        reconnections: int = 0,
     ) -> None:
         self._transport = transport
         self._media = media
         self._remote = remote
-        self._emit = emit
+        self._listener = listener
+        self._reconnections = reconnections
         self._adaptation = Adaptation(options.quality, video=media.filming is not None)
         self._before: _Sample | None = None
         self._rates = ClientStats()
@@ -61,17 +65,15 @@ class Monitor:
 
     async def close(self) -> None:
         """Stop."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
 
-    async def stats(self, reconnections: int = 0) -> ClientStats:
+    async def stats(self) -> ClientStats:
         """The conversation in figures, as of now."""
         rung = self._adaptation.rung
         stats = replace(
             self._rates,
             network=await self._transport.get_stats(),
-            reconnections=reconnections,
+            reconnections=self._reconnections,
             video_width=rung.width,
             video_height=rung.height,
             video_bps=rung.video_bps,
@@ -97,7 +99,7 @@ class Monitor:
             now = _Sample(loop.time(), network, filming.pictures if filming else 0, self._remote.pictures)
             if self._before:
                 self._take_in(self._before, now)
-                self._emit(await self.stats())
+                self._listener.emit(await self.stats())
             self._before = now
             await asyncio.sleep(INTERVAL_S)
 
@@ -127,7 +129,7 @@ class Monitor:
         level = quality_of(loss, rtt_ms)
         if level == self._seen and level != self._quality:
             self._quality = level
-            self._emit(NetworkQuality(level, rtt_ms, loss))
+            self._listener.emit(NetworkQuality(level, rtt_ms, loss))
         self._seen = level
 
 

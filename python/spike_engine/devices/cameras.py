@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import platform
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine.devices.opening import in_thread
+from spike_engine.devices.opening import BEGIN_S, CLOSE_LIMIT_S, STALL_S, Worker
 from spike_engine.devices.pictures import rgb_of
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
 from spike_engine.events import Device
 
 _BAD_PACKETS = 30  # so many in a row are no accident
+
+logger = logging.getLogger(__name__)
 
 
 def list_cameras(folder: Path = Path("/dev"), described: Path = Path("/sys/class/video4linux")) -> tuple[Device, ...]:
@@ -33,56 +35,76 @@ def list_cameras(folder: Path = Path("/dev"), described: Path = Path("/sys/class
 
 
 class Camera:
-    """A camera through PyAV: V4L2 on Linux, AVFoundation on macOS, DirectShow on Windows."""
+    """A camera through PyAV: V4L2 on Linux, AVFoundation on macOS, DirectShow on Windows.
+
+    One thread of its own opens, reads and closes it. A camera that gives no picture holds up that thread only.
+    """
 
     def __init__(self, device_id: str, width: int, height: int, fps: int) -> None:
         self._device_id = device_id
         self._options = {"video_size": f"{width}x{height}", "framerate": str(fps)}
         self._container: Any = None
-        self._frames: Iterator[Any] | None = None
+        self._frames: Iterator[Any] = iter(())
         self._first: Any = None
-        self._lock = threading.Lock()  # a picture may be under way in a thread when the camera is closed
+        self._limit_s = BEGIN_S
+        self._worker = Worker(f"camera {device_id}")
 
     async def start(self) -> None:
         """See :meth:`VideoSource.start`."""
+        self._first, self._limit_s = None, BEGIN_S
+        await self._worker.do(self._open)
+
+    async def ready(self) -> None:
+        """Return when it has given its first picture: cameras take their time."""
+        self._first = await self._next_frame()
+
+    async def read(self) -> NDArray[np.uint8]:
+        """See :meth:`VideoSource.read`."""
+        frame, self._first = self._first, None
+        return rgb_of(frame or await self._next_frame())
+
+    async def close(self) -> None:
+        """See :meth:`VideoSource.close`. A picture that is under way is waited for, but not for long."""
+        if not await self._worker.finish(self._release, CLOSE_LIMIT_S):
+            logger.warning("the camera %r is held up: it is closed when it gives its next picture", self._device_id)
+
+    async def _next_frame(self) -> Any:
+        try:
+            async with asyncio.timeout(self._limit_s):
+                frame = await self._worker.do(self._decode)
+        except TimeoutError:
+            frame = None
+        if frame is None:
+            raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures")
+        self._limit_s = STALL_S
+        return frame
+
+    # --- in the thread ------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
         device_id = self._device_id
         if device_id == "default":
             cameras = list_cameras()
             if not cameras:
                 raise DeviceNotFound("there is no camera")
             device_id = cameras[0].id
-        self._container = await in_thread(_open_camera, device_id, self._options)
+        self._container = _open_camera(device_id, self._options)
         self._frames = self._container.decode(video=0)
 
-    async def ready(self) -> None:
-        """Return when it has given its first picture: cameras take their time."""
-        self._first = await asyncio.to_thread(self._next_frame)
-
-    async def read(self) -> NDArray[np.uint8]:
-        """See :meth:`VideoSource.read`."""
-        frame, self._first = self._first, None
-        return rgb_of(frame or await asyncio.to_thread(self._next_frame))
-
-    async def close(self) -> None:
-        """See :meth:`VideoSource.close`."""
-        await asyncio.to_thread(self._close)
-
-    def _close(self) -> None:
-        with self._lock:
-            container, self._container, self._frames = self._container, None, None
-            if container:
-                container.close()
-
-    def _next_frame(self) -> Any:
+    def _decode(self) -> Any:
         for _ in range(_BAD_PACKETS):
             try:
-                with self._lock:
-                    return next(self._frames or iter(()))
-            except (StopIteration, OSError) as error:
+                return next(self._frames, None)
+            except OSError as error:
                 raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
             except ValueError:  # PyAV's InvalidDataError: a picture that was damaged on its way
-                self._frames = self._container.decode(video=0) if self._container else None
+                self._frames = self._container.decode(video=0)
         raise DeviceNotFound(f"the camera {self._device_id!r} gives no pictures that can be decoded")
+
+    def _release(self) -> None:
+        container, self._container, self._frames = self._container, None, iter(())
+        if container:
+            container.close()
 
 
 def _open_camera(device_id: str, options: dict[str, str]) -> Any:

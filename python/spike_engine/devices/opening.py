@@ -1,10 +1,19 @@
-"""Devices take their time to open, and nobody may be left who waits for them."""
+"""Devices take their time to open, to read and to close, and nobody may be left who waits for them."""
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import queue
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
+
+STALL_S = 3.0  # a device that has not moved for so long is gone: the system often does not say so
+BEGIN_S = 6.0  # the same before it has moved at all: wireless headsets and idle sound servers take their time
+CLOSE_LIMIT_S = 2.0  # what closes a device does not always come back, as from a sound server that died
+
+_Jobs: TypeAlias = "queue.SimpleQueue[tuple[concurrent.futures.Future[Any], Callable[[], Any]] | None]"
 
 
 async def in_thread(open_device: Callable[..., Any], *arguments: Any) -> Any:
@@ -20,3 +29,55 @@ async def in_thread(open_device: Callable[..., Any], *arguments: Any) -> Any:
 def _close_unwanted(opening: asyncio.Future[Any]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
+
+
+class Worker:
+    """A thread of its own for what blocks and must not be used by two threads: it does one thing after the other.
+
+    What is under way is never interrupted, so what closes a thing is done when nobody uses it any more. A thread that
+    never comes back keeps neither a caller waiting, who may be cancelled, nor the program from ending.
+
+    Args:
+        name: Of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: _Jobs = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def do(self, job: Callable[[], Any]) -> Any:
+        """What `job` returns, when it is its turn; cancelled before that, it is left out."""
+        return await asyncio.wrap_future(self._put(job))
+
+    async def finish(self, last: Callable[[], Any], limit_s: float) -> bool:
+        """Do `last`, which is never left out, and end the thread; False where that takes longer than `limit_s`."""
+        done = self._put(last)
+        done.set_running_or_notify_cancel()
+        self._jobs.put(None)
+        self._thread = None
+        waiting = asyncio.wrap_future(done)
+        try:
+            finished, _ = await asyncio.wait({waiting}, timeout=limit_s)
+        finally:
+            waiting.cancel()
+        return bool(finished)
+
+    def _put(self, job: Callable[[], Any]) -> concurrent.futures.Future[Any]:
+        if self._thread is None:
+            self._jobs = queue.SimpleQueue()
+            self._thread = threading.Thread(target=_work, args=(self._jobs,), daemon=True, name=self._name)
+            self._thread.start()
+        done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._jobs.put((done, job))
+        return done
+
+
+def _work(jobs: _Jobs) -> None:
+    while job := jobs.get():
+        done, call = job
+        if done.running() or done.set_running_or_notify_cancel():
+            try:
+                done.set_result(call())
+            except BaseException as error:
+                done.set_exception(error)

@@ -8,13 +8,13 @@ import threading
 from collections.abc import Container
 from typing import Any, ClassVar, Literal
 
+from spike_engine.devices.opening import CLOSE_LIMIT_S
 from spike_engine.devices.pulse import chosen, pulse_devices
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
 from spike_engine.events import Device
 
 BLOCK_SAMPLES = ENGINE_RATE_HZ // 100
-CLOSE_LIMIT_S = 2.0
 _PULSE = "pulse"  # what ALSA calls the way to a server of PulseAudio's
 
 Direction = Literal["input", "output"]
@@ -54,6 +54,7 @@ class Stream:
     """
 
     _all: ClassVar[set[Stream]] = set()
+    _closing: ClassVar[list[threading.Thread]] = []  # that do not come back
     _lock: ClassVar[threading.RLock] = threading.RLock()
 
     def __init__(self, direction: Direction, device_id: str, callback: Any) -> None:
@@ -72,9 +73,9 @@ class Stream:
 
     def close(self) -> None:
         """End it; may be called twice."""
-        with Stream._lock:
+        with Stream._lock:  # PortAudio must not look for devices while a stream of it ends
             Stream._all.discard(self)
-        self._end()
+            self._end()
 
     def is_moved(self) -> bool:
         """Whether its own device is gone. Blocks for some milliseconds."""
@@ -108,6 +109,7 @@ class Stream:
             closing = threading.Thread(target=stream.close, daemon=True, name="close a stream")
             closing.start()
             closing.join(CLOSE_LIMIT_S)
+            Stream._closing = [thread for thread in (*Stream._closing, closing) if thread.is_alive()]
 
 
 class _Unknown(DeviceNotFound):
@@ -125,7 +127,8 @@ def relist() -> None:
 def _look_again(streams: set[Stream]) -> None:
     for stream in streams:
         stream._end()
-    relist()
+    if not any(thread.is_alive() for thread in Stream._closing):  # PortAudio would pull its streams from under them
+        relist()
     for stream in streams:
         with contextlib.suppress(MediaError):  # its own device is gone: whoever uses it will notice
             stream._begin()

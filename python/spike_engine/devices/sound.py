@@ -12,17 +12,10 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp
 from spike_engine.devices.far_end import HOLD_UP_S, FarEnd
-from spike_engine.devices.opening import in_thread
+from spike_engine.devices.opening import BEGIN_S, STALL_S, in_thread
 from spike_engine.devices.portaudio import BLOCK_SAMPLES, Stream
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import DeviceNotFound
-
-# A device that has not moved for so long is gone: PortAudio often does not say so.
-STALL_S = 3.0
-
-
-BEGIN_S = 6.0  # the same before it has moved at all: wireless headsets and idle sound servers take their time
-
 
 _LOOK_EVERY_S = 1.0
 

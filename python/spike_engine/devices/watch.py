@@ -22,6 +22,7 @@ from spike_engine.devices.listing import list_devices
 from spike_engine.devices.portaudio import relist
 from spike_engine.devices.pulse import wait_for_change
 from spike_engine.events import Device, Devices
+from spike_engine.lifetime import cancelled
 
 INTERVAL_S = 2.0
 COMMAND = (sys.executable, "-m", "spike_engine.devices.watch")
@@ -54,10 +55,8 @@ class DeviceWatch:
 
     async def close(self) -> None:
         """Stop; may be called twice."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        task, self._task = self._task, None
+        await cancelled(task)
 
     async def _run(self) -> None:
         process = await asyncio.create_subprocess_exec(

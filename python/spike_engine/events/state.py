@@ -66,15 +66,11 @@ def after(state: ConversationState, event: Event) -> ConversationState:
         case Connected():
             return replace(state, status="connected", error=None)
         case Reconnecting():
-            return replace(state, status="reconnecting")
+            return replace(_silent(state), status="reconnecting")
         case Disconnected(_, will_reconnect):
             return replace(
-                state,
+                _silent(state),
                 status="reconnecting" if will_reconnect else "disconnected",
-                is_ai_thinking=False,
-                is_ai_speaking=False,
-                is_user_speaking=False,
-                audio_level=0.0,
                 ai_audio_track=state.ai_audio_track if will_reconnect else None,
                 ai_video_track=state.ai_video_track if will_reconnect else None,
             )
@@ -95,3 +91,8 @@ def after(state: ConversationState, event: Event) -> ConversationState:
         case SpikeError():
             return replace(state, error=event)
     return state
+
+
+def _silent(state: ConversationState) -> ConversationState:
+    """Nobody is known to speak."""
+    return replace(state, is_ai_thinking=False, is_ai_speaking=False, is_user_speaking=False, audio_level=0.0)

@@ -3,97 +3,73 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError, MediaStreamTrack
-from numpy.typing import NDArray
+from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE
 
 from spike_engine import frames
 from spike_engine.devices import VideoSource
 from spike_engine.devices.stand_ins import BlackPictures
-from spike_engine.errors import MediaError
+from spike_engine.media.listener import MediaListener
+from spike_engine.media.reading import Reading
+from spike_engine.webrtc.fed_track import FedTrack
 
 
-class Filming:
-    """Reads a camera for as long as it is open and scales its pictures to what the client sends. Disabled, it is black.
+class Filming(Reading[VideoSource, "CameraTrack"]):
+    """Reads a camera for as long as it is open and hands its pictures to its tracks as they are due.
 
     It outlives connections: each has a :class:`CameraTrack` of its own.
 
+    Args:
+        listener: Says whether the camera is on; off, black pictures are sent.
+        width, height: Of what is sent, pixels.
+        fps: How many pictures a second are sent at most.
+
     Attributes:
-        size: Width and height of what is sent, pixels; may change at any time.
-        fps: How many pictures a second are sent at most; may change at any time.
+        size: Width and height; may change at any time.
+        fps: May change at any time.
+        pictures: How many were given to the tracks.
     """
 
-    def __init__(
-        self, source: VideoSource, *, width: int, height: int, fps: int, on_error: Callable[[MediaError], None]
-    ) -> None:
-        self.enabled = True
+    def __init__(self, listener: MediaListener, *, width: int, height: int, fps: int) -> None:
+        super().__init__(listener)
         self.size = width, height
         self.fps = float(fps)
         self.pictures = 0
-        self._source = source
-        self._on_error = on_error
         self._black = np.zeros((height, width, 3), np.uint8)
         self._next_at = 0.0
 
-    def create_track(self) -> CameraTrack:
-        """A new track that shows the camera."""
-        return CameraTrack(self)
-
-    async def read(self) -> NDArray[np.uint8]:
-        """The next picture to send as RGB, as soon as it is due."""
-        loop = asyncio.get_running_loop()
-        while True:
-            picture = await self._read_source()
-            now, interval_s = loop.time(), 1 / self.fps
-            if now >= self._next_at - interval_s / 4:  # a camera that is faster than what is sent gives some to skip
-                break
+    async def _take(self, source: VideoSource) -> None:
+        picture = await source.read()
+        now, interval_s = asyncio.get_running_loop().time(), 1 / self.fps
+        if now < self._next_at - interval_s / 4:
+            return  # a camera that is faster than what is sent gives some to skip
         self._next_at = max(self._next_at, now - interval_s / 4) + interval_s
         self.pictures += 1
-        return picture if self.enabled else self._black
+        shown = picture if self._listener.is_enabled("video") else self._black
+        width, height = self.size
+        self._push(frames.from_ndarray(shown, "rgb24", to="yuv420p", width=width, height=height))
 
-    async def replace_source(self, source: VideoSource) -> None:
-        """Show `source`, which has been started, from the next picture on and close the one before."""
-        before, self._source = self._source, source
-        await before.close()
+    def stand_in(self) -> VideoSource:
+        """Black pictures."""
+        return BlackPictures(self._black, self.fps)
 
-    async def close(self) -> None:
-        """Close the camera."""
-        await self._source.close()
-
-    async def _read_source(self) -> NDArray[np.uint8]:
-        source = self._source
-        try:
-            return await source.read()
-        except MediaError as error:
-            if source is self._source:
-                self._on_error(error)
-                self._source = BlackPictures(self._black, self.fps)
-                await source.close()
-            return self._black
+    def _new_track(self) -> CameraTrack:
+        return CameraTrack()
 
 
-class CameraTrack(MediaStreamTrack):
-    """A camera as an aiortc track, of the size and rate that its :class:`Filming` says."""
+class CameraTrack(FedTrack):
+    """A camera as an aiortc track, of the size and rate that its :class:`Filming` says: always the newest picture."""
 
-    kind = "video"
-
-    def __init__(self, filming: Filming) -> None:
-        super().__init__()
-        self._filming = filming
+    def __init__(self) -> None:
+        super().__init__("video", 1)
         self._started_at: float | None = None
 
-    async def recv(self) -> Any:
-        """The next picture, an ``av.VideoFrame`` in yuv420p."""
-        if self.readyState != "live":
-            raise MediaStreamError
-        picture = await self._filming.read()
-        width, height = self._filming.size
-        frame = frames.from_ndarray(picture, "rgb24", to="yuv420p", width=width, height=height)
+    def prepare(self, item: Any) -> Any:
+        """The picture, an ``av.VideoFrame`` in yuv420p, at the time that it is sent."""
         now = asyncio.get_running_loop().time()
         if self._started_at is None:
             self._started_at = now
-        frame.pts, frame.time_base = round((now - self._started_at) * VIDEO_CLOCK_RATE), VIDEO_TIME_BASE
-        return frame
+        item.pts, item.time_base = round((now - self._started_at) * VIDEO_CLOCK_RATE), VIDEO_TIME_BASE
+        return item

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,24 +9,27 @@ from spike_engine.devices import AudioSink
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.errors import MediaError
+from spike_engine.lifetime import Slot
+from spike_engine.media.listener import CLOSE_LIMIT_S, MediaListener
 
 
 class Playback:
     """Mono float32 at 48 kHz on one side, an :class:`~spike_engine.devices.AudioSink` of any rate on the other.
 
+    Silent until it has a loudspeaker, after its end, and after the error of a loudspeaker that is gone.
+
     Args:
-        sink: A loudspeaker that has been started.
-        on_error: Takes the error of a loudspeaker that is gone; silence takes its place.
+        listener: Hears that error.
 
     Attributes:
         held: While True, what is written is dropped.
     """
 
-    def __init__(self, sink: AudioSink, *, on_error: Callable[[MediaError], None]) -> None:
+    def __init__(self, listener: MediaListener) -> None:
         self.held = False
-        self._on_error = on_error
-        self._closing: asyncio.Task[None] | None = None
-        self._use(sink)
+        self._listener = listener
+        self._slot: Slot[AudioSink] = Slot(CLOSE_LIMIT_S)
+        self._use(self.stand_in())
 
     def write(self, voice: NDArray[np.float32]) -> None:
         """Queue `voice` for playing."""
@@ -38,9 +38,8 @@ class Playback:
         try:
             self._sink.write(self._to_sink(voice, ENGINE_RATE_HZ))
         except MediaError as error:
-            self._closing = asyncio.ensure_future(self._sink.close())
-            self._use(Silence())
-            self._on_error(error)
+            self._use(self.stand_in())
+            self._listener.on_error(error)
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """What left the loudspeaker in the time of `samples`: the echo canceller's far end."""
@@ -52,18 +51,25 @@ class Playback:
         self._sink.flush()
 
     async def replace(self, sink: AudioSink) -> None:
-        """Play on `sink`, which has been started, from the next block on and close the one before."""
-        before = self._sink
-        self._use(sink)
-        await before.close()
+        """Play on `sink`, which has been started, from the next block on and close the one before.
+
+        When this is closed, `sink` has come too late and is closed itself.
+        """
+        if sink is not self._sink:
+            self._use(sink)
+            await self._slot.settled()
+
+    def stand_in(self) -> AudioSink:
+        """Silence."""
+        return Silence()
 
     async def close(self) -> None:
-        """Free the loudspeaker."""
-        if self._closing:
-            await self._closing
-        await self._sink.close()
+        """Free the loudspeaker; may be called twice."""
+        self._use(self.stand_in())
+        await self._slot.close()
 
     def _use(self, sink: AudioSink) -> None:
-        self._sink = sink
-        self._to_sink = RateConverter(sink.sample_rate_hz)
-        self._to_engine = RateConverter()
+        if self._slot.exchange(sink):
+            self._sink = sink
+            self._to_sink = RateConverter(sink.sample_rate_hz)
+            self._to_engine = RateConverter()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.lifetime import cancelled
+from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.webrtc.fed_track import FedTrack
 
@@ -57,24 +56,16 @@ class RemoteMedia:
 
     Args:
         playback: The loudspeaker.
-        on_level: Takes the level of each block of voice, 0 to 1.
-        tap: Takes each block of voice, mono float32 at 48 kHz.
+        listener: Hears each block of voice and how loud it is.
     """
 
-    def __init__(
-        self,
-        playback: Playback,
-        *,
-        on_level: Callable[[float], None],
-        tap: Callable[[NDArray[np.float32]], object],
-    ) -> None:
+    def __init__(self, playback: Playback, listener: MediaListener) -> None:
         self.tracks: dict[str, AITrack] = {}
         self.pictures = 0
         self._playback = playback
         self._pipeline = dsp.RenderPipeline(ENGINE_RATE_HZ)
         self._to_engine = RateConverter()
-        self._on_level = on_level
-        self._tap = tap
+        self._listener = listener
         self._readers: dict[str, asyncio.Task[None]] = {}
 
     def attach(self, incoming: MediaStreamTrack) -> AITrack:
@@ -90,9 +81,7 @@ class RemoteMedia:
     async def detach(self) -> None:
         """Stop receiving; the program's tracks wait for the next connection."""
         readers, self._readers = self._readers, {}
-        for reader in readers.values():
-            reader.cancel()
-        await asyncio.gather(*readers.values(), return_exceptions=True)
+        await cancelled(*readers.values())
 
     async def close(self) -> None:
         """Stop receiving and end the program's tracks."""
@@ -116,5 +105,5 @@ class RemoteMedia:
         samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)
         voice = self._pipeline.process(self._to_engine(samples, frame.sample_rate))
         self._playback.write(voice)
-        self._tap(voice)
-        self._on_level(self._pipeline.level)
+        self._listener.on_audio("ai", voice)
+        self._listener.on_level(self._pipeline.level)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import frames
+from spike_engine.devices.opening import in_thread
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.errors import InvalidOption
 from spike_engine.sources.stream import Iterated, OpenFile, frames_of, once, open_file
@@ -84,7 +85,7 @@ class AudioFile(AudioStream):
         await asyncio.to_thread(open_file, self._path, "audio", closes=True)
 
     async def _decoded(self) -> AsyncIterator[NDArray[Any]]:
-        file = await asyncio.to_thread(OpenFile, self._path, "audio")
+        file = await in_thread(OpenFile, self._path, "audio")
         to_engine = RateConverter()
 
         def some() -> Samples | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine.devices.opening import in_thread
 from spike_engine.devices.pictures import rgb_of
 from spike_engine.errors import DeviceNotFound, InvalidOption
 from spike_engine.sources.stream import Iterated, OpenFile, frames_of, once, open_file
@@ -63,7 +64,7 @@ class VideoFile(VideoStream):
         self._interval_s = 1 / float(rate or 25)
 
     async def _decoded(self) -> AsyncIterator[NDArray[np.uint8]]:
-        file = await asyncio.to_thread(OpenFile, self._path, "video")
+        file = await in_thread(OpenFile, self._path, "video")
         try:
             while frame := await asyncio.to_thread(file.next_frame):
                 yield rgb_of(frame)

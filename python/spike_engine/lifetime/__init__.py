@@ -1,0 +1,135 @@
+"""Who has opened what, and how it is closed: the one order of opening and closing that every owner follows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from spike_engine.errors import SpikeError
+
+__all__ = ["Lifetime", "Slot", "cancelled"]
+
+logger = logging.getLogger(__name__)
+
+Close: TypeAlias = Callable[[], Awaitable[object]]
+
+
+class Closable(Protocol):
+    """Anything that is closed."""
+
+    async def close(self) -> None:
+        """Free it."""
+
+
+class Lifetime:
+    """What an owner has opened. At its end all of it is closed: the last first, each once.
+
+    What raises or takes too long while it is closed is logged, and the others are closed all the same. Closing goes on
+    in a task of its own when whoever asked for it is cancelled. What comes after the end is closed at once.
+
+    Args:
+        limit_s: How long one may take to close; by default as long as it likes.
+
+    Attributes:
+        over: The end has come; what is added from now on is closed at once.
+    """
+
+    def __init__(self, limit_s: float | None = None) -> None:
+        self.over = False
+        self._limit_s = limit_s
+        self._closes: list[Close] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, close: Close) -> None:
+        """Call `close` at the end."""
+        self._closes.append(close)
+        if self.over:
+            self.drop(close)
+
+    def drop(self, close: Close) -> None:
+        """Call `close`, which has been added, now and not at the end; :meth:`settled` waits for it."""
+        self._closes.remove(close)
+        self._spawn(self._call(close))
+
+    async def settled(self) -> None:
+        """Return when all that was to be closed up to now is closed."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        """Close everything; may be called as often as one likes, and returns when all is closed."""
+        self.over = True
+        if self._closes:
+            self._spawn(self._call_all())
+        await self.settled()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _call_all(self) -> None:
+        try:
+            while self._closes:
+                await self._call(self._closes.pop())
+        finally:
+            if self._closes:  # the event loop ends and cancels this: the others are closed all the same
+                await self._call_all()
+
+    async def _call(self, close: Close) -> None:
+        name = getattr(close, "__qualname__", repr(close))
+        closing = asyncio.ensure_future(close())
+        await asyncio.wait({closing}, timeout=self._limit_s)
+        if not closing.done():
+            closing.cancel()
+            logger.error("%s has not come to an end within %s s", name, self._limit_s)
+        elif not closing.cancelled() and (error := closing.exception()):
+            logger.error("%s raised", name, exc_info=error)
+
+
+Held = TypeVar("Held", bound=Closable)
+
+
+class Slot(Generic[Held]):
+    """The one thing of its kind that is in use, and can be exchanged for another at any time.
+
+    Args:
+        limit_s: See :class:`Lifetime`.
+
+    Attributes:
+        current: What is in use; None before the first.
+    """
+
+    def __init__(self, limit_s: float | None = None) -> None:
+        self.current: Held | None = None
+        self._lifetime = Lifetime(limit_s)
+
+    def exchange(self, held: Held) -> bool:
+        """Use `held` from now on and begin to close the one before; after the end, False: `held` itself is closed."""
+        self._lifetime.add(held.close)
+        if self._lifetime.over:
+            return False
+        before, self.current = self.current, held
+        if before is not None:
+            self._lifetime.drop(before.close)
+        return True
+
+    async def settled(self) -> None:
+        """Return when everything that was exchanged is closed."""
+        await self._lifetime.settled()
+
+    async def close(self) -> None:
+        """Close what is in use; may be called as often as one likes."""
+        await self._lifetime.close()
+
+
+async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel `tasks` and return when they have come to their end, whatever it is. What raised is logged."""
+    running = [task for task in tasks if task]
+    for task in running:
+        task.cancel()
+    for outcome in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(outcome, Exception) and not isinstance(outcome, SpikeError):  # that one is told elsewhere
+            logger.error("a task failed", exc_info=outcome)
