@@ -17,9 +17,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine import DeviceNotFound, SpikeClient
+from spike_engine import DeviceNotFound, SpikeClient, frames
 from spike_engine.devices import cameras
-from spike_engine.media.filming import Filming
+from spike_engine.media.filming import CameraTrack
 from spike_engine.server import ConversationServer, HummingPersona
 from spike_engine.server.persona import Speech
 
@@ -62,15 +62,14 @@ class Call:
         client.on("error", self.errors.put_nowait)
         client.on("devices-changed", self.changes.put_nowait)
         client.on("connected", self._count)
-        read = Filming.read
+        prepare = CameraTrack.prepare
 
-        async def watched(filming: Filming) -> Any:
-            picture = await read(filming)
-            red, _, blue = picture.reshape(-1, 3).mean(axis=0)
+        def watched(track: CameraTrack, frame: Any) -> Any:
+            red, _, blue = frames.to_ndarray(frame).reshape(-1, 3).mean(axis=0)
             self.pictures.append((asyncio.get_running_loop().time(), "red" if red > blue else "blue"))
-            return picture
+            return prepare(track, frame)
 
-        Filming.read = watched  # type: ignore[method-assign]
+        CameraTrack.prepare = watched  # type: ignore[method-assign]
 
     def _tap(self, kind: str, block: NDArray[np.float32]) -> None:
         if kind == "microphone":

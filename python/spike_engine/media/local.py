@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spike_engine.media.filming import Filming
     from spike_engine.media.reading import Reading
 
+
 class LocalMedia:
     """Opens, switches and closes the devices of one conversation. It is used once.
 
