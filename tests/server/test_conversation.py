@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -13,8 +16,8 @@ from aiortc import VideoStreamTrack
 from caller import Caller
 from host import Host
 
-from spike_engine.server import ConversationServer
-from spike_engine.server.persona import Perceived
+from spike_engine.server import ConversationServer, conversation, dialogue
+from spike_engine.server.persona import Perceived, Speech
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -161,6 +164,105 @@ async def test_a_persona_that_fails_is_told_and_the_conversation_goes_on() -> No
         caller.messages.clear()
         caller.send("send-text", {"content": "again"})
         await caller.until("bot-stopped-speaking")
+
+
+def cancels(*_: object, **__: object) -> Any:
+    raise asyncio.CancelledError
+
+
+async def cancels_later(*_: object) -> Any:
+    raise asyncio.CancelledError
+
+
+async def thinks_and_cancels(*_: object) -> AsyncIterator[str]:
+    yield "Well."
+    raise asyncio.CancelledError
+
+
+async def stereo(*_: object) -> Speech:
+    return Speech(np.zeros((480, 2), np.float32), 48000)
+
+
+@pytest.mark.parametrize(
+    ("method", "does", "error"),
+    [
+        ("think", cancels, "CancelledError"),
+        ("think", cancels_later, "coroutine"),
+        ("think", thinks_and_cancels, "CancelledError"),
+        ("speak", cancels_later, "CancelledError"),
+        ("speak", stereo, r"\(480, 2\)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:coroutine 'cancels_later' was never awaited")
+async def test_whatever_a_persona_does_the_client_is_told_and_the_next_turn_comes(
+    method: str, does: Any, error: str
+) -> None:
+    class Odd(Host):
+        greeting = ""
+
+    async with ConversationServer(persona=Odd) as server, Caller(server.create_conversation()) as caller:
+        setattr(Host.all[-1], method, does)
+        caller.send("send-text", {"content": "hi"})
+        assert re.search(error, (await caller.until("error"))["error"])
+        delattr(Host.all[-1], method)
+        caller.messages.clear()
+        caller.send("send-text", {"content": "again"})
+        await caller.until("bot-started-speaking")
+
+
+async def test_a_persona_that_does_not_want_to_know_what_it_said(recording: Recording) -> None:
+    class Deaf(Host):
+        said = cancels
+
+    async with ConversationServer(persona=Deaf) as server, Caller(server.create_conversation()) as caller:
+        caller.send("send-text", {"content": "a long story that goes on and on and on for ever and ever and a day"})
+        await caller.until("bot-started-speaking")
+        for count in (1, 2):  # the second is heard, too
+            caller.microphone.say(recording("hello"))
+            await caller.until("user-stopped-speaking", count=count)
+
+
+async def test_a_persona_that_hangs_is_interrupted_though_it_does_not_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = asyncio.Event()
+
+    class Stubborn(Host):
+        greeting = ""
+
+        async def think(self, heard: str) -> AsyncIterator[str]:
+            while heard == "hang" and not let_go.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await let_go.wait()
+            yield "Well."
+
+    monkeypatch.setattr(dialogue, "CLEANUP_LIMIT_S", 0.1)
+    async with ConversationServer(persona=Stubborn) as server, Caller(server.create_conversation()) as caller:
+        caller.send("send-text", {"content": "hang"})
+        await caller.until("bot-llm-started")
+        caller.send("send-text", {"content": "go on"})
+        await caller.until("bot-started-speaking")
+        let_go.set()
+
+
+async def test_a_persona_whose_start_is_cancelled_or_whose_end_hangs_ends_the_conversation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken(Host):
+        start = cancels_later
+
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(conversation, "CLOSE_LIMIT_S", 0.1)
+    async with ConversationServer(persona=Broken) as server:
+        caller = Caller(server.create_conversation())
+        await caller.join()
+        await caller.opened.wait()
+        caller.send("client-ready")
+        assert "CancelledError" in (await caller.until("error"))["error"]
+        await asyncio.wait_for(caller.closed.wait(), 5)
+        await caller.close()
 
 
 async def test_a_persona_that_thinks_of_nothing_leaves_the_client_idle() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
@@ -11,6 +12,10 @@ from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.server.persona import Persona, Speech, Word
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.tracks import VoiceTrack, at_opus_rate
+from spike_engine.sources.audio import mono_float32
+from spike_engine.sources.guarded import no_cancellation_by
+
+logger = logging.getLogger(__name__)
 
 SENTENCES_AHEAD = 2
 
@@ -66,17 +71,21 @@ class Answer:
         self._over = True
         self.speaking = self._avatar.thinking = False
         self._send("bot-stopped-speaking")  # also where nothing was said: the client must not wait for ever
-        self._persona.said(self.said, interrupted=interrupted)
+        try:
+            self._persona.said(self.said, interrupted=interrupted)
+        except (Exception, asyncio.CancelledError):
+            logger.exception("said() of the persona raised")
 
     async def _prepare(self, thoughts: AsyncIterator[str], sentences: asyncio.Queue[tuple[str, Speech] | None]) -> None:
         self._send("bot-llm-started")
         self._avatar.thinking = True
         spoken = False
-        async for text in thoughts:
-            if not spoken:
-                self._send("bot-tts-started")
-                spoken = True
-            await sentences.put((text, await self._persona.speak(text)))
+        with no_cancellation_by("the persona"):  # of which a task group would take no notice
+            async for text in thoughts:
+                if not spoken:
+                    self._send("bot-tts-started")
+                    spoken = True
+                await sentences.put((text, await self._persona.speak(text)))
         self._send("bot-llm-stopped")
         if spoken:
             self._send("bot-tts-stopped")
@@ -89,7 +98,7 @@ class Answer:
     async def _say(self, text: str, speech: Speech) -> None:
         segment_id = next(self._segment_ids)
         before = f"{self.said} " if self.said else ""
-        samples = at_opus_rate(speech.samples, speech.sample_rate_hz)
+        samples = at_opus_rate(mono_float32(speech.samples), speech.sample_rate_hz)
         self._avatar.thinking = False
         start = self._voice.play(samples)
         self._report(segment_id, text, 0, "new")

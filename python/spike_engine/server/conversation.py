@@ -17,8 +17,11 @@ from spike_engine.server.peer import Peer
 from spike_engine.server.persona import Persona
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.picture.face import paint_face
+from spike_engine.sources.guarded import no_cancellation_by
 
 logger = logging.getLogger(__name__)
+
+CLOSE_LIMIT_S = 3.0  # a persona may take so long to close
 
 
 class ConversationOver(Exception):
@@ -129,7 +132,7 @@ class Conversation:
         self._peer = peer
         self._idle.cancel()
         if self._persona_start is None:
-            self._persona_start = self._spawn(self._persona.start())
+            self._persona_start = self._spawn(self._start_persona())
         self._peer_tasks = {}
         self._take_tracks(peer)
 
@@ -138,6 +141,10 @@ class Conversation:
         consumers = {"audio": self._dialogue.listen, "video": self._dialogue.watch}
         for kind in peer.tracks.keys() - self._peer_tasks.keys():
             self._peer_tasks[kind] = self._spawn(consumers[kind](peer.tracks[kind]))
+
+    async def _start_persona(self) -> None:
+        with no_cancellation_by("start()"):
+            await self._persona.start()
 
     async def _welcome(self, peer: Peer, message_id: str | None) -> None:
         assert self._persona_start is not None
@@ -176,8 +183,9 @@ class Conversation:
             await self._release_peer(say_goodbye=True)
         await _cancel(self._tasks)
         try:
-            await self._persona.close()
-        except Exception:
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await self._persona.close()
+        except (Exception, asyncio.CancelledError):
             logger.exception("the persona of conversation %s did not close", self.id)
         self._on_end(self)
 

@@ -18,10 +18,12 @@ from spike_engine.server.persona import HEARING_RATE_HZ, Perceived, Persona
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.tracks import VoiceTrack, glances, mono_at
 from spike_engine.server.turns import SpeechContinued, SpeechEnded, SpeechStarted, TurnDetector, Utterance
+from spike_engine.sources.guarded import no_cancellation_by
 
 logger = logging.getLogger(__name__)
 
 GLANCE_INTERVAL_S = 0.5
+CLEANUP_LIMIT_S = 3.0  # a turn that was cancelled may take so long to end, and no longer keeps the next from beginning
 
 
 class Dialogue:
@@ -52,7 +54,7 @@ class Dialogue:
         self.interrupt()
         self._voice = None
         if self._turn:
-            await asyncio.wait([self._turn])
+            await asyncio.wait([self._turn], timeout=CLEANUP_LIMIT_S)
 
     async def listen(self, track: MediaStreamTrack) -> None:
         """Take the user's turns from `track` until it ends."""
@@ -78,7 +80,8 @@ class Dialogue:
         last: Perceived | None = None
         try:
             async for picture in glances(track, GLANCE_INTERVAL_S if self._persona.sees else math.inf):
-                perceived = await self._persona.see(picture)
+                with no_cancellation_by("see()"):
+                    perceived = await self._persona.see(picture)
                 if self._voice and perceived != last:
                     self._send("server-message", {"type": "perception", **asdict(perceived)})
                     last = perceived
@@ -92,7 +95,7 @@ class Dialogue:
         if self._voice:
             self.interrupt()
             self._send("user-input", _user_words(text, "chat", final=True))
-            self._begin_turn(self._reply(self._persona.think(text)))
+            self._begin_turn(self._reply_to(text))
 
     def interrupt(self) -> None:
         """Give up the turn in progress; the voice falls silent at once."""
@@ -110,8 +113,9 @@ class Dialogue:
     async def _run_turn(self, turn: Coroutine[Any, Any, None], before: asyncio.Task[None] | None) -> None:
         try:
             if before:  # was cancelled, and may still clean up after itself
-                await asyncio.wait([before])
-            await turn
+                await asyncio.wait([before], timeout=CLEANUP_LIMIT_S)
+            with no_cancellation_by("the persona"):
+                await turn
         except Exception as error:
             self._report_failure(error)
         finally:
@@ -125,7 +129,10 @@ class Dialogue:
         finally:  # what the user said before it was answered belongs to the same thought
             self._unanswered = f"{self._unanswered} {words}".strip()
         self._report_user(words, final=True)
-        await self._reply(self._persona.think(self._unanswered))
+        await self._reply_to(self._unanswered)
+
+    async def _reply_to(self, heard: str) -> None:
+        await self._reply(self._persona.think(heard))
 
     async def _reply(self, thoughts: AsyncIterator[str]) -> None:
         assert self._voice is not None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -256,6 +257,17 @@ def is_cancelled() -> bool:
     """Whether it is the task that runs which is being cancelled, and not something that it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+@contextlib.contextmanager
+def no_cancellation_by(culprit: str) -> Iterator[None]:
+    """Makes a RuntimeError of a ``CancelledError`` that was raised inside though nobody cancels the running task."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        raise RuntimeError(f"{culprit} raised CancelledError") from error
 
 
 def _rate_of(device: Any, called: str) -> int:
