@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from spike_engine import frames
 from spike_engine.conversation.connection import Connection
 from spike_engine.conversation.conversation import Conversation
-from spike_engine.devices import AudioSink, AudioSource, VideoSource, list_devices
+from spike_engine.devices import list_devices
 from spike_engine.errors import InvalidState
-from spike_engine.events import AnyHandler, ClientStats, Devices, Event, EventName, FunctionCall
+from spike_engine.events import ClientStats, Devices, Event, EventName, FunctionCall
 from spike_engine.events.emitter import EventEmitter
 from spike_engine.events.state import ConversationState, after
 from spike_engine.media.taps import AudioTap, Taps
-from spike_engine.options import ClientOptions, IceServer
+from spike_engine.options import AudioInput, AudioOutput, ClientOptions, VideoInput, built_from
 from spike_engine.sources.stream import frames_of
 from spike_engine.transports.base import Transport
 from spike_engine.transports.registry import create_transport
@@ -41,64 +40,19 @@ class SpikeClient(EventEmitter):
     A client is used from one event loop. Handlers run on that loop.
     """
 
-    def __init__(
-        self,
-        *,
-        conversation_url: str,
-        token: str,
-        audio: bool = True,
-        video: bool = True,
-        audio_source: str | AudioSource = "default",
-        video_source: str | VideoSource = "default",
-        audio_output: str | AudioSink | None = "default",
-        echo_cancellation: bool = True,
-        noise_suppression: bool = True,
-        video_quality: Literal["low", "medium", "high"] = "high",
-        on_connected: AnyHandler | None = None,
-        on_disconnected: AnyHandler | None = None,
-        on_error: AnyHandler | None = None,
-        turn_detection: Literal["server", "local"] = "server",
-        transport: Any = None,
-        join_timeout_s: float = 4.5,
-        auto_reconnect: bool = True,
-        ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = (),
-        ice_transport_policy: Literal["all", "relay"] = "all",
-        allow_insecure: bool = False,
-        ca_file: str | Path | None = None,
-    ) -> None:
+    @built_from(ClientOptions)
+    def __init__(self, options: ClientOptions) -> None:
         super().__init__()
         self._conversation: Conversation | None = None
         self._watches_devices = False
-        self.options = ClientOptions(
-            conversation_url=conversation_url,
-            token=token,
-            audio=audio,
-            video=video,
-            audio_source=audio_source,
-            video_source=video_source,
-            audio_output=audio_output,
-            echo_cancellation=echo_cancellation,
-            noise_suppression=noise_suppression,
-            video_quality=video_quality,
-            on_connected=on_connected,
-            on_disconnected=on_disconnected,
-            on_error=on_error,
-            turn_detection=turn_detection,
-            transport=transport,
-            join_timeout_s=join_timeout_s,
-            auto_reconnect=auto_reconnect,
-            ice_servers=ice_servers,
-            ice_transport_policy=ice_transport_policy,
-            allow_insecure=allow_insecure,
-            ca_file=ca_file,
-        )
-        if on_connected:
-            self.on("connected", on_connected)
-        if on_disconnected:
-            self.on("disconnected", on_disconnected)
-        if on_error:
-            self.on("error", on_error)
-        self._state = ConversationState(audio_enabled=audio, video_enabled=video)
+        self.options = options
+        if options.on_connected:
+            self.on("connected", options.on_connected)
+        if options.on_disconnected:
+            self.on("disconnected", options.on_disconnected)
+        if options.on_error:
+            self.on("error", options.on_error)
+        self._state = ConversationState(audio_enabled=options.audio, video_enabled=options.video)
         self._state_changed = asyncio.Event()
         self._transport: Transport | None = None
         self._taps = Taps()
@@ -263,7 +217,7 @@ class SpikeClient(EventEmitter):
         if self._conversation:
             self._conversation.set_track_enabled("video", enabled=bool(enabled))
 
-    async def set_audio_device(self, device: str | AudioSource) -> None:
+    async def set_audio_device(self, device: AudioInput) -> None:
         """Capture from another microphone, in a running conversation or from the next join on.
 
         Raises:
@@ -274,7 +228,7 @@ class SpikeClient(EventEmitter):
             await self._conversation.media.set_audio_source(device)
         self.options = options
 
-    async def set_video_device(self, device: str | VideoSource) -> None:
+    async def set_video_device(self, device: VideoInput) -> None:
         """Send another camera's pictures, in a running conversation or from the next join on.
 
         Raises:
@@ -285,7 +239,7 @@ class SpikeClient(EventEmitter):
             await self._conversation.media.set_video_source(device)
         self.options = options
 
-    async def set_output_device(self, device: str | AudioSink | None) -> None:
+    async def set_output_device(self, device: AudioOutput) -> None:
         """Play the AI's voice on another loudspeaker, in a running conversation or from the next join on.
 
         Raises:

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spike_engine.addresses.ice import IceServer
 from spike_engine.addresses.web import checked, is_in_the_clear
+from spike_engine.devices import AudioSink, AudioSource, VideoSource
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
 
-__all__ = ["TRANSPORTS", "ClientOptions", "IceServer", "VideoQuality"]
+__all__ = [
+    "TRANSPORTS",
+    "AudioInput",
+    "AudioOutput",
+    "ClientOptions",
+    "IceServer",
+    "VideoInput",
+    "VideoQuality",
+    "built_from",
+    "trusted",
+]
 
 TRANSPORTS = ("smallwebrtc", "openai", "whip", "daily")
+
+
+class Track(Protocol):
+    """What of an aiortc track is used."""
+
+    def recv(self) -> Awaitable[Any]:
+        """The next frame."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+# What stands for a device: its id, an object that does what one does, or what spike_engine.sources makes one of.
+AudioInput: TypeAlias = str | AudioSource | Path | NDArray[Any] | AsyncIterator[NDArray[Any]] | Track
+VideoInput: TypeAlias = str | VideoSource | Path | NDArray[Any] | AsyncIterator[NDArray[Any]] | Track
+AudioOutput: TypeAlias = str | AudioSink | None
 
 
 class VideoQuality(StrEnum):
@@ -89,9 +119,9 @@ class ClientOptions:
     token: str = field(repr=False)
     audio: bool = True
     video: bool = True
-    audio_source: Any = "default"
-    video_source: Any = "default"
-    audio_output: Any = "default"
+    audio_source: AudioInput = "default"
+    video_source: VideoInput = "default"
+    audio_output: AudioOutput = "default"
     echo_cancellation: bool = True
     noise_suppression: bool = True
     video_quality: Literal["low", "medium", "high"] | VideoQuality = VideoQuality.HIGH
@@ -144,6 +174,29 @@ class ClientOptions:
     def quality(self) -> VideoQuality:
         """`video_quality` as the enum that it is after validation."""
         return VideoQuality(self.video_quality)
+
+
+P = ParamSpec("P")
+Owner = TypeVar("Owner")
+Built = TypeVar("Built")
+
+
+def built_from(
+    build: Callable[P, Built],
+) -> Callable[[Callable[[Owner, Built], None]], Callable[Concatenate[Owner, P], None]]:
+    """A decorator for an ``__init__`` that needs what `build` makes: it then takes what `build` takes."""
+
+    def decorate(init: Callable[[Owner, Built], None]) -> Callable[Concatenate[Owner, P], None]:
+        def build_and_init(self: Owner, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            init(self, build(*args, **kwargs))
+
+        functools.update_wrapper(build_and_init, init)
+        owner, _ = inspect.signature(init).parameters.values()
+        taken = inspect.signature(build).parameters.values()
+        build_and_init.__signature__ = inspect.Signature([owner, *taken])  # type: ignore[attr-defined]
+        return build_and_init
+
+    return decorate
 
 
 def trusted(ca_file: str | Path | None) -> ssl.SSLContext | None:

@@ -1,12 +1,16 @@
 """Types are tested like behaviour: mypy must accept this file as it stands (nox --session types)."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import assert_type
 
 import numpy as np
+from aiortc import MediaStreamTrack
 from numpy.typing import NDArray
 
 from spike_engine import (
     AISpeaking,
+    ClientOptions,
     ConversationState,
     Devices,
     Disconnected,
@@ -66,6 +70,47 @@ async def use() -> None:
     await client.wait_for("ai-talking")  # type: ignore[call-overload]
     async for state in client.observe():
         assert_type(state, ConversationState)
+
+
+async def blocks() -> AsyncIterator[NDArray[np.float32]]:
+    yield np.zeros(480, np.float32)
+
+
+class Whistle:
+    sample_rate_hz = 16000
+
+    async def start(self) -> None: ...
+
+    async def read(self, samples: int) -> NDArray[np.float32]:
+        return np.zeros(samples, np.float32)
+
+    async def close(self) -> None: ...
+
+
+def sources(track: MediaStreamTrack) -> None:
+    url, token = "https://spike.example/c", "t"
+    picture = np.zeros((90, 160, 3), np.uint8)
+    SpikeClient(conversation_url=url, token=token, audio_source=Path("a.wav"), video_source=Path("a.mkv"))
+    SpikeClient(conversation_url=url, token=token, audio_source=np.zeros(480, np.int16), video_source=picture)
+    SpikeClient(conversation_url=url, token=token, audio_source=blocks(), audio_output=None)
+    SpikeClient(conversation_url=url, token=token, audio_source=track, video_source=track)
+    SpikeClient(conversation_url=url, token=token, audio_source=Whistle())
+    ClientOptions(conversation_url=url, token=token, audio_source=list_sources)  # type: ignore[arg-type]
+    SpikeClient(conversation_url=url, token=token, audio_source=5)  # type: ignore[arg-type]
+    SpikeClient(conversation_url=url, token=token, audio_output=Whistle())  # type: ignore[arg-type]
+    SpikeClient(conversation_url=url, token=token, speed=2)  # type: ignore[call-arg]
+    SpikeClient(conversation_url=url)  # type: ignore[call-arg]
+
+
+def list_sources() -> list[str]:
+    return []
+
+
+async def switch(track: MediaStreamTrack) -> None:
+    await client.set_audio_device(blocks())
+    await client.set_video_device(track)
+    await client.set_output_device(None)
+    await client.set_audio_device(5)  # type: ignore[arg-type]
 
 
 samples = np.zeros(480, np.float32)

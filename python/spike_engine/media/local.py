@@ -12,7 +12,7 @@ from spike_engine.errors import MediaError
 from spike_engine.lifetime import Lifetime
 from spike_engine.media.listener import CLOSE_LIMIT_S, MediaListener
 from spike_engine.media.playback import Playback
-from spike_engine.options import ClientOptions
+from spike_engine.options import AudioInput, ClientOptions, VideoInput
 from spike_engine.sources.guarded import GuardedPictures, GuardedSink, GuardedSound
 from spike_engine.sources.resolve import audio_source_of, named, sink_of, video_source_of
 from spike_engine.transports.base import LocalTracks
@@ -73,12 +73,12 @@ class LocalMedia:
         """Those of ``"audio"`` and ``"video"`` that are there and are not sent."""
         return [kind for kind in self.readings if not self._listener.is_enabled(kind)]
 
-    async def set_audio_source(self, source: AudioSource | str) -> None:
+    async def set_audio_source(self, source: AudioInput) -> None:
         """Capture from `source` from now on. On a :class:`MediaError` nothing changes."""
         if self.capture:
             await self.capture.replace(await _started(self._microphone_of(source)))
 
-    async def set_video_source(self, source: VideoSource | str) -> None:
+    async def set_video_source(self, source: VideoInput) -> None:
         """Send the pictures of `source` from now on. On a :class:`MediaError` nothing changes."""
         if self.filming:
             await self.filming.replace(await _started(self._camera_of(source)))

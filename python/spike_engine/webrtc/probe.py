@@ -12,7 +12,7 @@ from aioice.stun import Class, Message, Method
 from aiortc import RTCIceGatherer, RTCIceServer, RTCIceTransportPolicy
 from aiortc.rtcicetransport import parse_stun_turn_uri
 
-from spike_engine.options import IceServer
+from spike_engine.addresses.ice import IceServer
 
 TIMEOUT_S = 6.0
 ANSWER_S = 1.0
