@@ -67,8 +67,12 @@ def web(session: nox.Session) -> None:
         session.skip(f"{', '.join(missing)} not installed: the browser's half is not tested")
     session.chdir("web")
     session.run("npm", "ci", "--silent", "--ignore-scripts", external=True)
+    page = ROOT / "python/spike_engine/server/page_files"
+    committed = {path: path.read_bytes() for path in page.rglob("*") if path.is_file()}
     for script in ("check", "test", "build", "sizes"):
         session.run("npm", "run", "--silent", script, external=True)
+    if committed != {path: path.read_bytes() for path in page.rglob("*") if path.is_file()}:
+        session.error("the page of the package is not what its sources give: make web, and commit")
     environment = {"SPIKE_PYTHON": sys.executable, "SPIKE_CHROMIUM": str(chromium)}
     session.run("npm", "run", "--silent", "e2e", *session.posargs, env=environment, external=True)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import time
 from typing import Any
 
 import aiohttp
@@ -13,6 +15,7 @@ from host import Host
 
 from spike_engine import extras
 from spike_engine.server import ConversationServer, Invitation, MissingExtra, TooManyConversations, serve
+from spike_engine.server.invitations import InvitationCodes
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -277,3 +280,48 @@ async def test_a_page_of_another_origin_may_not(origin: str) -> None:
 async def test_what_is_no_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValueError, match="an origin is"):
         await ConversationServer(persona=Host, allowed_origins=[origin]).start()
+
+
+# --- the page and its invitations -------------------------------------------------------------------------------------
+
+
+async def test_the_page_is_three_files_that_load_nothing_from_elsewhere(server: ConversationServer) -> None:
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{server.url}/") as answer:
+            index = await answer.text()
+            assert answer.content_type == "text/html"
+            policy = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
+            assert policy["default-src"] == "'none'"
+            assert policy["script-src"] == policy["connect-src"] == "'self'"
+        for name in re.findall(r'(?:src|href)="(/page/[\w.]+)"', index):
+            async with http.get(server.url + name) as answer:
+                assert answer.status == 200
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            async with http.get(server.url + name, headers={"If-None-Match": answer.headers["ETag"]}) as again:
+                assert again.status == 304
+        for name in ("../app.py", "%2e%2e/app.py", "nothing.js"):
+            async with http.get(f"{server.url}/page/{name}") as answer:
+                assert answer.status == 404
+    assert "<script>" not in index
+
+
+async def test_an_invitation_opens_one_conversation_and_brings_the_next() -> None:
+    async with ConversationServer(persona=Host, invite_only=True) as server:
+        address, code = server.invite().split("#")
+        assert address == f"{server.url}/"
+        assert (await request("POST", f"{server.url}/conversations"))[0] == 401
+        status, first = await request("POST", f"{server.url}/conversations", token=code)
+        assert status == 201
+        server.tokens.verify(first["token"], first["conversation_id"])
+        assert (await request("POST", f"{server.url}/conversations", token=code))[0] == 401
+        assert (await request("POST", f"{server.url}/conversations", token=first["invitation"]))[0] == 201
+
+
+async def test_an_invitation_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = InvitationCodes(lifetime_s=10)
+    code = codes.issue()
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 11)
+
+    assert not codes.redeem(code)
+    assert not codes.redeem("")

@@ -122,7 +122,7 @@ describe('a conversation', () => {
     await create({ video: false });
     await join_();
     await until('ai-speaking');
-    expect(await page.evaluate(() => [client.getAIVideoTrack(), client.getLocalTrack('video')])).toEqual([null, null]);
+    expect(await page.evaluate(() => [client.getAIVideoTrack(), client.state.localVideoTrack])).toEqual([null, null]);
     expect(await page.evaluate(() => client.getAIAudioTrack()!.kind)).toBe('audio');
   });
 
@@ -207,7 +207,7 @@ describe('devices', () => {
       await client.setAudioDevice(audio.at(-1)!.id);
       await client.setVideoDevice(video.at(-1)!.id);
       if (audioOutput[0]) await client.setOutputDevice(audioOutput[0].id);
-      const ids = (['audio', 'video'] as const).map((kind) => client.getLocalTrack(kind)!.getSettings().deviceId);
+      const ids = [client.state.localAudioTrack!, client.state.localVideoTrack!].map((track) => track.getSettings().deviceId);
       return { ids, wanted: [audio.at(-1)!.id, video.at(-1)!.id] };
     });
     expect(used.ids).toEqual(used.wanted);
@@ -219,9 +219,9 @@ describe('devices', () => {
     await create();
     await join_();
     const refused = await page.evaluate(async () => {
-      const before = client.getLocalTrack('audio');
+      const before = client.state.localAudioTrack;
       const code = await client.setAudioDevice('nowhere').catch((error) => error.code);
-      return { code, same: client.getLocalTrack('audio') === before, live: before!.readyState };
+      return { code, same: client.state.localAudioTrack === before, live: before!.readyState };
     });
     expect(refused).toEqual({ code: 'DEVICE_NOT_FOUND', same: true, live: 'live' });
   });
@@ -236,14 +236,14 @@ describe('devices', () => {
     await until('ai-idle');
     await page.waitForTimeout(6000); // the recorded voice speaks in this time
     expect(await events()).not.toContain('user-started-speaking');
-    expect(await page.evaluate(() => client.getLocalTrack('video'))).toBeNull();
+    expect(await page.evaluate(() => client.state.localVideoTrack)).toBeNull();
     await page.evaluate(() => {
       client.setAudioEnabled(true);
       client.setVideoEnabled(true);
     });
     await until('user-started-speaking');
     await until('perception');
-    expect(await page.evaluate(() => client.getLocalTrack('video')!.readyState)).toBe('live');
+    expect(await page.evaluate(() => client.state.localVideoTrack!.readyState)).toBe('live');
   });
 
   it('that the user refuses are told, and the AI is heard all the same', async () => {

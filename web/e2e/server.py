@@ -61,6 +61,9 @@ class Orders:
     def create(self) -> dict[str, Any]:
         return asdict(self._server.create_conversation())
 
+    def invite(self) -> dict[str, Any]:
+        return {"page": self._server.invite()}
+
     def expired(self) -> dict[str, Any]:
         """A conversation whose token the server refuses, although the token does not say that it has expired."""
         return asdict(self._server.create_conversation()) | {"token": "stale"}
@@ -98,14 +101,16 @@ def decoded(path: Path) -> np.ndarray:
     return np.concatenate([frame.to_ndarray().ravel() for frame in frames])
 
 
-async def main(persona: str, port: int, origin: str) -> None:
+async def main(persona: str, port: int, origin: str, *, invite_only: bool) -> None:
     personas: list[Any] = []
 
     def create() -> Any:
         personas.append(FrontDesk() if persona == "front-desk" else Host())
         return personas[-1]
 
-    async with ConversationServer(port=port, persona=create, max_conversations=64, allowed_origins=[origin]) as server:
+    async with ConversationServer(
+        port=port, persona=create, max_conversations=64, invite_only=invite_only, allowed_origins=[origin]
+    ) as server:
         orders = Orders(server, personas)
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -117,4 +122,4 @@ async def main(persona: str, port: int, origin: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], invite_only=len(sys.argv) > 4))

@@ -26,10 +26,10 @@ export class Server {
     process.stderr.on('data', (data: Buffer) => console.error(String(data)));
   }
 
-  static async start(persona: 'host' | 'front-desk' = 'host', port = 0, origin = new URL(inject('pages')).origin): Promise<Server> {
+  static async start(persona: 'host' | 'front-desk' = 'host', port = 0, origin = new URL(inject('pages')).origin, inviteOnly = false): Promise<Server> {
     const python = process.env['SPIKE_PYTHON'] ?? 'python3';
     const script = fileURLToPath(new URL('server.py', import.meta.url));
-    const server = new Server(spawn(python, [script, persona, String(port), origin]));
+    const server = new Server(spawn(python, [script, persona, String(port), origin, ...(inviteOnly ? ['invite-only'] : [])]));
     const { url } = (await server.answer()) as { url: string };
     server.url = url;
     return server;

@@ -92,7 +92,7 @@ describe('each block runs', () => {
     await run('Connection Options');
     const settings = await page.evaluate(async () => {
       await client.join();
-      const settings = client.getLocalTrack('audio')!.getSettings();
+      const settings = client.state.localAudioTrack!.getSettings();
       await client.leave();
       return settings;
     });

@@ -78,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the embedded conversation server")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=int, default=7860, help="port to listen on, 0 for any that is free")
-    serve.add_argument("--json", action="store_true", help="print the address as one line of JSON")
+    serve.add_argument("--invite-only", action="store_true", help="open conversations only for who has an invitation")
+    serve.add_argument(
+        "--allow-origin", action="append", default=[], metavar="ORIGIN", help="pages of it may call; may be repeated"
+    )
+    serve.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     serve.set_defaults(run=_serve)
 
     devices = commands.add_parser("devices", help="list microphones, loudspeakers and cameras")
@@ -228,13 +232,20 @@ def _clean(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from spike_engine.server import serve  # noqa: PLC0415
-
-    def ready(url: str) -> None:
-        print(json.dumps({"url": url}) if options.json else f"listening on {url}; Ctrl-C stops", flush=True)  # noqa: T201
-
-    asyncio.run(_until_stopped(serve(options.host, options.port, ready=ready)))
+    asyncio.run(_until_stopped(_serve_page(options)))
     return 0
+
+
+async def _serve_page(options: argparse.Namespace) -> None:
+    from spike_engine.server import ConversationServer  # noqa: PLC0415
+
+    server = ConversationServer(
+        options.host, options.port, invite_only=options.invite_only, allowed_origins=options.allow_origin
+    )
+    async with server:
+        page = server.invite()
+        print(json.dumps({"url": server.url, "page": page}) if options.json else f"talk here: {page}", flush=True)  # noqa: T201
+        await asyncio.Event().wait()
 
 
 async def _until_stopped(service: Coroutine[Any, Any, Any]) -> None:

@@ -14,10 +14,11 @@ from typing import Any, Self
 from aiohttp import web
 
 from spike_engine.extras import require
-from spike_engine.server import cors
+from spike_engine.server import cors, page
 from spike_engine.server.conversation import Conversation, ConversationOver
 from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
+from spike_engine.server.invitations import InvitationCodes
 from spike_engine.server.peer import BadOffer
 from spike_engine.server.persona import Persona
 from spike_engine.server.picture.face import paint_face
@@ -60,6 +61,7 @@ class ConversationServer:
         token_lifetime_s: How long a token opens its conversation.
         idle_timeout_s: A conversation that nobody is connected to ends after this time.
         secret: Key that signs the tokens, at least 32 bytes; random where none is given.
+        invite_only: ``POST /conversations`` needs a code that :meth:`invite` gave out.
         allowed_origins: Pages of these origins, such as ``https://example.org``, may call the server.
 
     Raises:
@@ -76,6 +78,7 @@ class ConversationServer:
         token_lifetime_s: float = 3600.0,
         idle_timeout_s: float = 60.0,
         secret: bytes | None = None,
+        invite_only: bool = False,
         allowed_origins: Iterable[str] = (),
     ) -> None:
         self.tokens = TokenIssuer(secret, lifetime_s=token_lifetime_s)
@@ -84,6 +87,8 @@ class ConversationServer:
         self._persona = persona or FrontDesk
         self._max_conversations = max_conversations
         self._idle_timeout_s = idle_timeout_s
+        self._invite_only = invite_only
+        self._codes = InvitationCodes()
         self._allowed_origins = tuple(allowed_origins)
         self._conversations: dict[str, Conversation] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
@@ -116,6 +121,7 @@ class ConversationServer:
         cors.install(app, self._allowed_origins)
         app.add_routes(
             [
+                *page.routes(),
                 web.get("/health", self._health),
                 web.post("/conversations", self._create),
                 web.delete("/conversations/{id}", self._delete),
@@ -164,6 +170,13 @@ class ConversationServer:
         token = self.tokens.issue(conversation_id)
         return Invitation(conversation_id, f"{url}/conversations/{conversation_id}", token.text, token.expires_at)
 
+    def invite(self) -> str:
+        """The page's address with a code that opens one conversation.
+
+        The code stands after the ``#``, which browsers keep to themselves: no log of a server or proxy has it.
+        """
+        return f"{self.url}/#{self._codes.issue()}"
+
     async def end_conversation(self, conversation_id: str) -> None:
         """End a conversation; one that is over stays over."""
         if conversation := self._conversations.get(conversation_id):
@@ -181,13 +194,18 @@ class ConversationServer:
 
     async def _create(self, request: web.Request) -> web.Response:
         await request.read()  # so that a body that is too large is refused
+        code = bearer_token(request, {})
+        if (code or self._invite_only) and not self._codes.redeem(code):
+            raise error_response(web.HTTPUnauthorized, "this invitation has been used, has expired, or is none")
         try:
             invitation = self.create_conversation()
         except TooManyConversations as error:
             raise error_response(web.HTTPServiceUnavailable, str(error)) from error
         # The address by which this client reached the server: with 0.0.0.0, `url` would be none.
         url = f"{request.url.origin()}/conversations/{invitation.conversation_id}"
-        return web.json_response(asdict(invitation) | {"conversation_url": url}, status=201)
+        # Whoever was invited may come again: the next code stays in the page.
+        again = {"invitation": self._codes.issue()} if code else {}
+        return web.json_response(asdict(invitation) | {"conversation_url": url} | again, status=201)
 
     async def _delete(self, request: web.Request) -> web.Response:
         await self._admit(request).end()

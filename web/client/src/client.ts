@@ -197,11 +197,6 @@ export class SpikeClient extends Emitter {
     return listDevices();
   }
 
-  /** What the microphone or the camera captures now, for a meter or a self view; null while it does not. */
-  getLocalTrack(kind: Kind): MediaStreamTrack | null {
-    return this.connection?.media.track(kind) ?? null;
-  }
-
   /** The AI's voice, or null while there is none. It is played already, unless `audioOutput` is null. */
   getAIAudioTrack(): MediaStreamTrack | null {
     return this.current.aiAudioTrack;

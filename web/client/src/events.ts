@@ -82,6 +82,8 @@ export interface EventMap {
   'function-call': [event: FunctionCall];
   /** The AI's voice or picture begins, and again with another track after a reconnection. */
   'ai-track': [track: MediaStreamTrack];
+  /** What the microphone or the camera captures begins, changes or ends. */
+  'local-track': [kind: 'audio' | 'video', track: MediaStreamTrack | null];
   /** The browser wants a click before it plays sound: call `startPlayback()` from one. */
   'playback-blocked': [];
   stats: [stats: ClientStats];

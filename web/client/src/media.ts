@@ -109,6 +109,7 @@ export class Media {
       track.addEventListener('ended', () => {
         if (this.tracks[kind] === track) {
           delete this.tracks[kind];
+          this.emit('local-track', kind, null);
           const device = kind === 'audio' ? 'microphone' : 'camera';
           this.emit('error', new SpikeError('DEVICE_NOT_FOUND', `the ${device} was taken away`));
         }
@@ -116,6 +117,7 @@ export class Media {
     } else delete this.tracks[kind];
     await this.onTrack?.(kind, track);
     stop(before);
+    this.emit('local-track', kind, track);
   }
 
   private queue<T>(work: () => Promise<T>): Promise<T> {

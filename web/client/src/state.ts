@@ -20,6 +20,10 @@ export interface ConversationState {
   readonly videoEnabled: boolean;
   readonly aiAudioTrack: MediaStreamTrack | null;
   readonly aiVideoTrack: MediaStreamTrack | null;
+  /** What the microphone captures, for a meter. */
+  readonly localAudioTrack: MediaStreamTrack | null;
+  /** What the camera captures, for a self view. */
+  readonly localVideoTrack: MediaStreamTrack | null;
   readonly networkQuality: NetworkQuality['level'] | null;
   /** The browser wants a click before it plays sound. */
   readonly isPlaybackBlocked: boolean;
@@ -40,6 +44,8 @@ export const INITIAL_STATE: ConversationState = {
   videoEnabled: true,
   aiAudioTrack: null,
   aiVideoTrack: null,
+  localAudioTrack: null,
+  localVideoTrack: null,
   networkQuality: null,
   isPlaybackBlocked: false,
   error: null,
@@ -58,6 +64,8 @@ const GONE = {
   status: 'disconnected',
   aiAudioTrack: null,
   aiVideoTrack: null,
+  localAudioTrack: null,
+  localVideoTrack: null,
   networkQuality: null,
   isPlaybackBlocked: false,
 } as const;
@@ -84,6 +92,8 @@ function changeOf(event: Event): Partial<ConversationState> | null {
       return { userTranscript: event[1].transcript };
     case 'ai-track':
       return event[1].kind === 'audio' ? { aiAudioTrack: event[1] } : { aiVideoTrack: event[1] };
+    case 'local-track':
+      return event[1] === 'audio' ? { localAudioTrack: event[2] } : { localVideoTrack: event[2] };
     case 'playback-blocked':
       return { isPlaybackBlocked: true };
     case 'network-quality':

@@ -87,7 +87,7 @@ it('what needs a connection says so without one', async () => {
   await client.leave();
   client.setAudioEnabled(false);
   expect(client.state.audioEnabled).toBe(false);
-  expect([client.getAIAudioTrack(), client.getAIVideoTrack(), client.getLocalTrack('audio')]).toEqual([null, null, null]);
+  expect([client.getAIAudioTrack(), client.getAIVideoTrack(), client.state.localAudioTrack]).toEqual([null, null, null]);
   expect((await client.getStats()).sendBps).toBe(0);
 });
 
