@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/window.hpp"
 #include "base/power.hpp"
+#include "base/window.hpp"
 
 namespace spike {
 namespace {

@@ -69,9 +69,7 @@ class PacketSlots {
     std::span<const std::uint8_t> payload(std::uint16_t slot) const noexcept {
         return {bytes_.data() + begin(slot), sizes_[slot]};
     }
-    void release(std::uint16_t slot) noexcept {
-        slot < small_slots ? free_small_.push(slot) : free_large_.push(slot);
-    }
+    void release(std::uint16_t slot) noexcept { slot < small_slots ? free_small_.push(slot) : free_large_.push(slot); }
 
   private:
     static std::size_t begin(std::uint16_t slot) noexcept {
