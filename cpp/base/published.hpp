@@ -39,7 +39,7 @@ class Published {
             after = turn_.load(std::memory_order_relaxed);
         } while (before != after || before % 2 != 0);
         Value value;
-        std::memcpy(&value, words.data(), sizeof(Value));
+        std::memcpy(static_cast<void*>(&value), words.data(), sizeof(Value));
         return value;
     }
 

@@ -9,7 +9,8 @@ namespace {
 
 constexpr float memory_s = 2.0f;
 constexpr float late_percent_ms = 40.0f;  // what one packet in a hundred that comes too late costs
-constexpr float window_s = 0.75f;         // of the least lateness
+constexpr float window_s = 0.6f;          // a window of extremes, of which there are four
+constexpr float lasting_ms = 10.0f;       // delay that stays for as long as the histogram remembers
 constexpr float first_guess_ms = 20.0f;   // jitter to expect before any was seen
 constexpr float first_guess_share = 0.01f;
 
@@ -23,24 +24,27 @@ float delay_cost(float delay_ms) noexcept {
 
 ArrivalStatistics::ArrivalStatistics(int sample_rate_hz) noexcept
     : bin_samples_(static_cast<std::int64_t>(static_cast<float>(sample_rate_hz) * bin_ms / 1000.0f)),
-      rate_hz_(static_cast<float>(sample_rate_hz)) {}
+      rate_hz_(static_cast<float>(sample_rate_hz)),
+      peaks_(sample_rate_hz) {}
 
-void ArrivalStatistics::add(std::int64_t lateness, std::size_t duration) noexcept {
+void ArrivalStatistics::add(std::int64_t now, std::int64_t begin, std::size_t duration) noexcept {
+    const std::int64_t lateness = now - begin;
     const bool first = empty();
     if (first) origin_ = lateness - head_bins * bin_samples_;
-    follow_earliest(lateness, first ? 0 : duration);
+    follow_extremes(lateness, first ? 0 : duration);
     last_[count_++ % last_.size()] = lateness;
     const float keep = first ? 0.0f : std::exp(-static_cast<float>(duration) / (memory_s * rate_hz_));
     if (lateness < origin_ || lateness >= origin_ + static_cast<std::int64_t>(bins) * bin_samples_) recentre(lateness);
     for (float& mass : mass_) mass *= keep;
-    mass_[static_cast<std::size_t>((lateness - origin_) / bin_samples_)] += 1.0f - keep;
+    mass_[bin_of(lateness)] += 1.0f - keep;
     total_ = total_ * keep + 1.0f - keep;
     if (first) {
         const auto guess = static_cast<std::size_t>(head_bins) + static_cast<std::size_t>(first_guess_ms / bin_ms);
         mass_[guess] += first_guess_share;
         total_ += first_guess_share;
     }
-    choose();
+    if (lateness - earliest_ > lasting()) peaks_.add(now, lateness - earliest_);
+    choose(now);
 }
 
 void ArrivalStatistics::recentre(std::int64_t lateness) noexcept {
@@ -59,16 +63,16 @@ void ArrivalStatistics::recentre(std::int64_t lateness) noexcept {
     total_ = std::accumulate(mass_.begin(), mass_.end(), 0.0f);
 }
 
-void ArrivalStatistics::follow_earliest(std::int64_t lateness, std::size_t duration) noexcept {
-    if (empty()) least_ = least_before_ = lateness;
+void ArrivalStatistics::follow_extremes(std::int64_t lateness, std::size_t duration) noexcept {
+    if (empty()) windows_.fill({lateness, lateness});
     if (window_filled_ > static_cast<std::size_t>(window_s * rate_hz_)) {
-        least_before_ = least_;
-        least_ = lateness;
+        std::shift_right(windows_.begin(), windows_.end(), 1);
+        windows_[0] = {lateness, lateness};
         window_filled_ = 0;
     }
     window_filled_ += duration;
-    least_ = std::min(least_, lateness);
-    earliest_ = std::min(least_, least_before_);
+    windows_[0] = {std::min(windows_[0].least, lateness), std::max(windows_[0].most, lateness)};
+    earliest_ = std::ranges::min(windows_, {}, &Extremes::least).least;
 }
 
 std::int64_t ArrivalStatistics::latest() const noexcept {
@@ -76,8 +80,8 @@ std::int64_t ArrivalStatistics::latest() const noexcept {
                              last_.begin() + static_cast<std::ptrdiff_t>(std::min(count_, last_.size())));
 }
 
-void ArrivalStatistics::choose() noexcept {
-    const auto quickest = static_cast<std::size_t>((earliest_ - origin_) / bin_samples_);
+void ArrivalStatistics::choose(std::int64_t now) noexcept {
+    const std::size_t quickest = bin_of(earliest_);
     float late = 0.0f, least = INFINITY;
     std::size_t best = bins - 1;
     for (std::size_t bin = bins; bin-- > quickest; late += mass_[bin]) {
@@ -88,11 +92,28 @@ void ArrivalStatistics::choose() noexcept {
             best = bin;
         }
     }
+    // What has not been seen for some seconds is not waited for, but for the least, and for what comes again and again.
+    const auto [height, period] = peaks_.recurrence(now);
+    const std::int64_t most =
+        std::max(std::ranges::max(windows_, {}, &Extremes::most).most, earliest_ + std::max(lasting(), height));
+    best = std::min(best, bin_of(most));
+    const float height_ms = 1000.0f * static_cast<float>(height) / rate_hz_;
+    // In a peak of this height, packets are late for as long as it is high.
+    const float late_percent = 100.0f * static_cast<float>(height) / static_cast<float>(period);
+    if (delay_cost(height_ms) < late_percent_ms * late_percent) best = std::max(best, bin_of(earliest_ + height));
     target_ = origin_ + static_cast<std::int64_t>(best + 1) * bin_samples_;
 }
 
+std::int64_t ArrivalStatistics::lasting() const noexcept {
+    return static_cast<std::int64_t>(lasting_ms * rate_hz_ / 1000.0f);
+}
+
 void ArrivalStatistics::shift(std::int64_t samples) noexcept {
-    for (std::int64_t* const value : {&origin_, &earliest_, &target_, &least_, &least_before_}) *value += samples;
+    for (std::int64_t* const value : {&origin_, &earliest_, &target_}) *value += samples;
+    for (auto& [least, most] : windows_) {
+        least += samples;
+        most += samples;
+    }
     for (std::int64_t& lateness : last_) lateness += samples;
 }
 
@@ -100,6 +121,7 @@ void ArrivalStatistics::reset() noexcept {
     mass_.fill(0.0f);
     total_ = 0.0f;
     count_ = window_filled_ = 0;
+    peaks_.reset();
 }
 
 }  // namespace spike

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "media/peak_detector.hpp"
+
 namespace spike {
 
 // A histogram of lateness that forgets, and of all delays the one that costs least: a delay costs more the longer it
@@ -17,9 +19,9 @@ class ArrivalStatistics {
   public:
     explicit ArrivalStatistics(int sample_rate_hz) noexcept;
 
-    // A piece of sound that lasts `duration` samples can be played from `lateness` on: what has been played so far,
-    // less its timestamp, both in samples.
-    void add(std::int64_t lateness, std::size_t duration) noexcept;
+    // A piece of sound of `duration` samples that begins at `begin` in the voice can be played `now`, after so many
+    // samples; the difference is its lateness.
+    void add(std::int64_t now, std::int64_t begin, std::size_t duration) noexcept;
 
     bool empty() const noexcept { return total_ <= 0.0f; }
     std::int64_t earliest() const noexcept { return earliest_; }  // least lateness of the last seconds
@@ -36,9 +38,17 @@ class ArrivalStatistics {
     static constexpr float bin_ms = 2.5f;
     static constexpr std::int64_t head_bins = 256;  // kept free for packets that come sooner than any before
 
+    struct Extremes {
+        std::int64_t least = 0, most = 0;
+    };
+
     void recentre(std::int64_t lateness) noexcept;
-    void follow_earliest(std::int64_t lateness, std::size_t duration) noexcept;
-    void choose() noexcept;
+    void follow_extremes(std::int64_t lateness, std::size_t duration) noexcept;
+    std::int64_t lasting() const noexcept;
+    void choose(std::int64_t now) noexcept;
+    std::size_t bin_of(std::int64_t lateness) const noexcept {
+        return static_cast<std::size_t>((lateness - origin_) / bin_samples_);
+    }
 
     std::int64_t bin_samples_;
     float rate_hz_;
@@ -46,7 +56,8 @@ class ArrivalStatistics {
     std::array<float, bins> mass_{};
     float total_ = 0.0f;
     std::int64_t earliest_ = 0, target_ = 0;
-    std::int64_t least_ = 0, least_before_ = 0;  // of the window that is being filled, and of the one before
+    PeakDetector peaks_;
+    std::array<Extremes, 4> windows_{};  // the last two seconds and a half; the first one is being filled
     std::size_t window_filled_ = 0;
     std::array<std::int64_t, 10> last_{};
     std::size_t count_ = 0;

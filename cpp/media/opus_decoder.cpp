@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
+
+#include "convert/samples.hpp"
 
 namespace spike {
 
@@ -44,7 +47,10 @@ std::size_t OpusVoiceDecoder::run(std::span<const std::uint8_t> packet, std::spa
     const int count =
         opus_decode_float(decoder(), packet.empty() ? nullptr : packet.data(), static_cast<opus_int32>(packet.size()),
                           out.data(), static_cast<int>(out.size()), repeated ? 1 : 0);
-    return count > 0 ? static_cast<std::size_t>(count) : 0;
+    if (count <= 0) return 0;
+    // What is no packet of Opus may decode to anything.
+    for (float& sample : out.first(static_cast<std::size_t>(count))) sample = std::clamp(to_float(sample), -1.0f, 1.0f);
+    return static_cast<std::size_t>(count);
 }
 
 std::size_t OpusVoiceDecoder::decode(std::span<const std::uint8_t> packet, std::span<float> out) noexcept {

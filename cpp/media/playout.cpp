@@ -62,8 +62,10 @@ void Playout::produce() noexcept {
     const auto ticks = static_cast<std::int64_t>(decoder_of(next).previous_ticks(slots_->payload(next.slot)));
     const std::int64_t tolerance = tolerance_ms * config_.sample_rate_hz / 1000;
     std::int64_t resume = next.begin - ticks * config_.sample_rate_hz / decoder_of(next).format().clock_rate_hz;
-    // What the packet repeats comes too late, or would come on top of the delay for what was concealed instead.
-    if (resume < position_ - tolerance || (waited_ > 0 && delay() - target() >= (next.begin - resume) / 2))
+    // What the packet repeats comes too late, or was concealed meanwhile without a need to be heard later.
+    const std::int64_t given_up = std::max<std::int64_t>(0, resume - position_);
+    if (resume < position_ - tolerance ||
+        (waited_ > given_up && delay() - given_up - target() >= (next.begin - resume) / 2))
         resume = next.begin;
     if (resume > position_ + tolerance && bridge(next, resume)) return;
     play(next, resume);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -29,7 +30,8 @@ class Playout {
             ReceiverStats& stats);
 
     std::int64_t played() const noexcept { return produced_ - static_cast<std::int64_t>(line_.waiting()); }
-    std::int64_t position() const noexcept { return position_; }
+    // What comes before it in the voice comes too late.
+    std::int64_t position() const noexcept { return begun_ ? position_ : std::numeric_limits<std::int64_t>::min(); }
     // Where in the voice the next sample is that comes out.
     std::int64_t next_position() const noexcept { return position_ - static_cast<std::int64_t>(line_.waiting()); }
     std::int64_t delay() const noexcept { return produced_ - position_; }

@@ -25,7 +25,7 @@ struct VoicePacket {
     std::uint32_t timestamp = 0;
     double arrival_ms = 0.0;  // of any clock that does not jump
     std::uint32_t ssrc = 0;
-    VoiceFormat format;
+    VoiceFormat format{};
 };
 
 // What was pulled last.

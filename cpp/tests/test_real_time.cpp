@@ -22,6 +22,7 @@
 #include "media/opus_encoder.hpp"
 #include "pipeline/capture_pipeline.hpp"
 #include "pipeline/render_pipeline.hpp"
+#include "tests/voice_call.hpp"
 
 namespace {
 
@@ -180,6 +181,30 @@ TEST_CASE("pictures allocate nothing once their sizes and formats are known") {
             for (int warm = 0; warm < 2; ++warm) convert(from, to);  // sizes that are new, then all of them
             CHECK(allocations_of([&] { convert(from, to); }) == 0);
         }
+}
+
+TEST_CASE("the voice receiver allocates nothing after the first packet of a format") {
+    using namespace spike::tests;
+    const auto payloads = encoded(spoken(3.0), {.bitrate_bps = 32000, .fec = true, .expected_loss = 0.2});
+    const std::vector<std::uint8_t> telephone(160, 0x55);
+    const std::vector<std::uint8_t> redundant{0x80, 0x0f, 0x00, 0x01, 0x00, 0x08, 0x08};
+    spike::VoiceReceiver receiver({});
+    const spike::VoiceFormat pcmu{spike::VoiceCodec::pcmu, 8000};
+    receiver.push({payloads[0], 0, 0, 0.0});
+    receiver.push({telephone, 0, 0, 0.0, 0, pcmu});
+    std::vector<float> out(480);
+    CHECK(allocations_of([&] {
+              for (std::size_t n = 1; n < payloads.size(); ++n) {
+                  const auto number = static_cast<std::uint16_t>(n);
+                  const auto timestamp = static_cast<std::uint32_t>(960 * n);
+                  if (n % 4 != 0) receiver.push({payloads[n], number, timestamp, 20.0 * static_cast<double>(n)});
+                  if (n % 7 == 0) receiver.push_redundant({redundant, number, timestamp, 0.0});
+                  if (n > 100) receiver.push({telephone, number, static_cast<std::uint32_t>(160 * n), 0.0, 5, pcmu});
+                  for (int pulls = n % 40 == 0 ? 6 : 2; pulls > 0; --pulls) receiver.pull(out);
+              }
+              receiver.reset();
+              receiver.pull(out);
+          }) == 0);
 }
 
 TEST_CASE("samples are converted without an allocation") {
