@@ -263,7 +263,7 @@ def test_a_folder_with_a_folder_of_far_ends(folder: Path, capsys: pytest.Capture
         write(folder / "far" / name, speech(FAR, RATE_HZ, 1.0), RATE_HZ)
 
     assert run(folder / "in", "-o", folder / "out", "--far", folder / "far", "--json", "--processes", 1) == 0
-    assert all(file["erle_db"] is not None for file in json.loads(capsys.readouterr().out))
+    assert [file["echo_found"] for file in json.loads(capsys.readouterr().out)] == [False, False]
 
 
 def test_one_file_goes_where_it_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,6 +278,10 @@ def test_one_file_goes_where_it_is_told(folder: Path, capsys: pytest.CaptureFixt
     ("arguments", "message"),
     [
         (["in", "-o", "out.wav"], "must be a folder"),
+        (["in", "-o", "out.mkv"], "must be a folder"),
+        (["in/a.wav", "-o", "out.xyz"], "must end in .wav"),
+        (["in/a.wav", "-o", "out.aac"], "must end in .wav"),
+        (["in/a.wav", "in/notes.txt", "-o", "out"], "notes.txt cannot be read"),
         (["in", "missing", "-o", "out"], "missing is not there"),
         (["in", "-o", "out", "--far", "in/a.wav"], "--far must be a folder"),
         (["in", "-o", "out", "--far", "in/deeper"], "holds no far end for a.wav"),

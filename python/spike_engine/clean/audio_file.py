@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import frames
+from spike_engine.addresses.files import NO_OTHER_FILES, file_address
 
-Block = NDArray[np.float32]  # shape (n, channels), in [-1, 1]
+Block = NDArray[np.float32]  # shape (n, channels), in [-1, 1]; recordings of floats may go beyond
+
+BROKEN = (OSError, ValueError, av.FFmpegError)  # what PyAV raises of a file
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm", ".mp4", ".mkv")  # looked for in folders
 _CODECS = {".flac": "flac", ".mp3": "libmp3lame", ".ogg": "libopus", ".opus": "libopus", ".m4a": "aac"}
 _PCM = {"u8": "pcm_s16le", "s16": "pcm_s16le", "s32": "pcm_s24le"}  # the codec of a .wav, by its source's samples
 _LAYOUTS = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # by the number of channels
+_MOST_CHANNELS = {".mp3": 2}
 WRITABLE = (".wav", *_CODECS)
 
 
@@ -42,14 +46,17 @@ class AudioReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._container: Any = av.open(str(path))
-        except (OSError, ValueError) as error:
+            self._container: Any = av.open(file_address(path), options=NO_OTHER_FILES)
+        except BROKEN as error:
             raise UnusableAudio(f"{path} cannot be read: {_reason(error)}") from error
         if not self._container.streams.audio:
             self._container.close()
             raise UnusableAudio(f"{path} holds no sound")
         stream: Any = self._container.streams.audio[0]
         context = stream.codec_context
+        if context is None:
+            self._container.close()
+            raise UnusableAudio(f"{path} cannot be read: its codec is not known")
         self.rate_hz: int = context.sample_rate
         self.channels: int = len(context.layout.channels)
         named: str = context.layout.name  # "1 channels" where the file does not say which
@@ -71,8 +78,10 @@ class AudioReader:
         try:
             for frame in self._container.decode(audio=0):
                 for made in to_float.resample(frame):
-                    yield frames.audio_to_ndarray(made).reshape(-1, self.channels)
-        except (OSError, ValueError) as error:
+                    block = frames.audio_to_ndarray(made).reshape(-1, self.channels)
+                    # One sample that is no number would silence the filters for good.
+                    yield block if np.isfinite(block).all() else np.nan_to_num(block, posinf=0.0, neginf=0.0)
+        except BROKEN as error:
             raise UnusableAudio(f"{self.path} is damaged: {_reason(error)}") from error
 
     def close(self) -> None:
@@ -89,10 +98,15 @@ class AudioReader:
 class AudioWriter:
     """Encodes a file like the one that `source` reads; it gets its name when it is complete.
 
-    The suffix chooses the format, one of `WRITABLE`; a .wav has 16 or 24 bits or floats, as the source has.
+    The suffix chooses the format, one of `WRITABLE`; a .wav has 16 or 24 bits or floats, as the source has. A format
+    that lacks the source's rate gets the next higher one that it has.
+
+    Attributes:
+        rate_hz: The rate of the file.
 
     Raises:
-        UnusableAudio: The suffix is none of these, or the file cannot be written.
+        UnusableAudio: The suffix is none of these, the format does not carry so many channels, or the file cannot be
+            written.
     """
 
     def __init__(self, path: Path, source: AudioReader) -> None:
@@ -100,24 +114,31 @@ class AudioWriter:
         if suffix not in WRITABLE:
             raise UnusableAudio(f"{path} must end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}")
         codec = _CODECS.get(suffix) or _PCM.get(source.sample_format, "pcm_f32le")
-        self.path, self._layout, self._rate_hz = path, source.layout, source.rate_hz
+        most = _MOST_CHANNELS.get(suffix, 8)
+        if source.channels > most:
+            raise UnusableAudio(
+                f"{path} cannot be written: {suffix} has at most {most} channels, not {source.channels}"
+            )
+        self.path, self._layout, self._source_rate_hz = path, source.layout, source.rate_hz
+        self.rate_hz = _rate_of(codec, source.rate_hz)
+        self._clips = codec != "pcm_f32le"
         self._unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
         self._position = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             options = {"rf64": "auto"} if suffix == ".wav" else {}  # so that a day fits
-            self._container: Any = av.open(str(self._unfinished), "w", options=options)
-            self._stream: Any = self._container.add_stream(codec, rate=source.rate_hz, layout=source.layout)
+            self._container: Any = av.open(file_address(self._unfinished), "w", options=options)
+            self._stream: Any = self._container.add_stream(codec, rate=self.rate_hz, layout=source.layout)
             self._stream.codec_context.open()  # only then it knows the length of its frames
-        except (OSError, ValueError) as error:
+        except BROKEN as error:
             self._discard()
             raise UnusableAudio(f"{path} cannot be written: {_reason(error)}") from error
 
     def write(self, block: Block) -> None:
-        """Append `block`, shape ``(n, channels)``; what is out of range saturates."""
-        packed = np.ascontiguousarray(np.clip(block, -1.0, 1.0)).reshape(1, -1)
+        """Append `block`, shape ``(n, channels)``; what is out of range saturates, but in a file of floats."""
+        packed = np.ascontiguousarray(np.clip(block, -1.0, 1.0) if self._clips else block).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(packed, "flt", self._layout)
-        frame.sample_rate, frame.pts = self._rate_hz, self._position
+        frame.sample_rate, frame.pts = self._source_rate_hz, self._position
         self._position += len(block)
         self._mux(frame)
 
@@ -128,22 +149,35 @@ class AudioWriter:
         if error is not None:
             self._discard()
             return
-        self._mux(None)
-        self._container.close()
-        self._unfinished.replace(self.path)
+        try:
+            self._mux(None)
+            self._container.close()  # writes the header, and what the system still held back
+            self._unfinished.replace(self.path)
+        except UnusableAudio:
+            self._discard()
+            raise
+        except BROKEN as failure:
+            self._discard()
+            raise UnusableAudio(f"{self.path} cannot be written: {_reason(failure)}") from failure
 
     def _mux(self, frame: Any) -> None:
         try:
             self._container.mux(self._stream.encode(frame))
-        except (OSError, ValueError) as error:
+        except BROKEN as error:
             raise UnusableAudio(f"{self.path} cannot be written: {_reason(error)}") from error
 
     def _discard(self) -> None:
         container = getattr(self, "_container", None)
         if container is not None:
-            with suppress(OSError, ValueError):  # nothing was written yet, or the disk is full
+            with suppress(*BROKEN):  # nothing was written yet, or the disk is full
                 container.close()
-        self._unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder is gone, or none
+            self._unfinished.unlink()
+
+
+def _rate_of(codec: str, rate_hz: int) -> int:
+    rates = sorted(av.Codec(codec, "w").audio_rates or [rate_hz])
+    return next((rate for rate in rates if rate >= rate_hz), rates[-1])
 
 
 def _reason(error: Exception) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -22,44 +24,54 @@ _LOSSLESS = (".wav", ".flac")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One recording to clean."""
+    """One recording to clean.
+
+    Attributes:
+        fault: Why it cannot be; said when its turn comes, so that the others are cleaned.
+    """
 
     source: Path
     target: Path
     far: Path | None = None
     report: Path | None = None
+    fault: str = ""
 
 
 def plan(inputs: Sequence[Path], output: Path, *, far: Path | None = None, report: Path | None = None) -> list[Job]:
     """The jobs for `inputs`, files or folders.
 
-    One file goes to `output`, or into it where that is a folder. Several, and whole folders with their subfolders, go
-    into the folder `output` under their own names; what is neither .wav nor .flac becomes .wav. `far` is then the
-    folder that holds a recording of the loudspeaker under each name, and `report` one for the pictures.
+    One file goes to `output`, or into it where that is a folder or has no suffix. Several, and whole folders with their
+    subfolders, go into the folder `output` under their own names; what is neither .wav nor .flac becomes .wav. `far` is
+    then the folder that holds a recording of the loudspeaker under each name, and `report` one for the pictures.
 
     Raises:
-        UnusableAudio: An input or the far end of one is not there, or two would go to the same file.
+        UnusableAudio: `output` has a suffix that nobody writes, there is nothing to clean, or two would go to the same
+            file.
     """
     if len(inputs) == 1 and not inputs[0].is_dir():
-        into = output.is_dir() or output.suffix.lower() not in WRITABLE
+        into = output.is_dir() or not output.suffix
         return [Job(inputs[0], output / _name(Path(inputs[0].name)) if into else output, far, report)]
-    if output.suffix.lower() in WRITABLE or output.is_file():
+    if output.suffix.lower() in (*WRITABLE, *SUFFIXES) or output.is_file():
         raise UnusableAudio(f"{output} must be a folder: there are several recordings")
     for one, what in ((far, "--far"), (report, "--report")):
         if one and (one.is_file() or one.suffix.lower() in (*SUFFIXES, ".png", ".svg")):
             raise UnusableAudio(f"{what} must be a folder, not {one}: there are several recordings")
-    jobs = [
-        Job(source, output / _name(name), _far_of(far, name) if far else None, _picture_of(report, name))
-        for path in inputs
-        for source, name in _recordings(path)
-    ]
+    jobs = [_job(source, name, output, far, report) for path in inputs for source, name in _recordings(path)]
     if not jobs:
         raise UnusableAudio(f"{', '.join(map(str, inputs))}: there is no recording in it")
-    targets = [job.target for job in jobs]
-    for target in targets:
-        if targets.count(target) > 1:
+    for target, count in Counter(job.target for job in jobs).items():
+        if count > 1:
             raise UnusableAudio(f"two recordings would be written to {target}")
     return jobs
+
+
+def _job(source: Path, name: Path, output: Path, far: Path | None, report: Path | None) -> Job:
+    theirs = _far_of(far, name) if far else None
+    fault = "" if source.exists() else f"{source} is not there"
+    if far and not theirs:
+        fault = fault or f"{far} holds no far end for {name}"
+    picture = report / name.with_suffix(".png") if report else None
+    return Job(source, output / _name(name), theirs, picture, fault)
 
 
 def run(
@@ -116,7 +128,11 @@ def _run_in_processes(
                     index, seconds = read.get()
                     progress.update(tasks[index], completed=seconds)
                 for future in done:
-                    yield running.pop(future), future.exception() or future.result()  # type: ignore[misc]
+                    index = running.pop(future)
+                    if (death := future.exception()) is not None:  # the process ended, for lack of memory perhaps
+                        yield index, UnusableAudio(f"{jobs[index].source} was not cleaned: {death}")
+                    else:
+                        yield index, future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -143,12 +159,16 @@ def _clean_elsewhere(index: int, job: Job, options: CleaningOptions) -> CleanedF
 
 
 def _clean(job: Job, options: CleaningOptions, on_progress: Callable[[float], None]) -> CleanedFile | Exception:
+    if job.fault:
+        return UnusableAudio(job.fault)
     try:
         return clean_file(
             job.source, job.target, far=job.far, options=options, report=job.report, on_progress=on_progress
         )
-    except (OSError, ValueError) as error:
+    except UnusableAudio as error:
         return error
+    except Exception as error:  # whatever it was: it is this recording's, and the others are cleaned
+        return UnusableAudio(f"{job.source} was not cleaned: {str(error) or type(error).__name__}")
 
 
 def _progress(console: Console) -> Progress:
@@ -166,8 +186,6 @@ def _seconds(path: Path) -> float | None:
 
 def _recordings(path: Path) -> Iterator[tuple[Path, Path]]:
     """Each recording with its name below `path`."""
-    if not path.exists():
-        raise UnusableAudio(f"{path} is not there")
     if not path.is_dir():
         yield path, Path(path.name)
         return
@@ -180,12 +198,6 @@ def _name(name: Path) -> Path:
     return name if name.suffix.lower() in _LOSSLESS else name.with_suffix(".wav")
 
 
-def _far_of(folder: Path, name: Path) -> Path:
-    for found in (folder / name, *sorted((folder / name).parent.glob(f"{name.stem}.*"))):
-        if found.is_file():
-            return found
-    raise UnusableAudio(f"{folder} holds no far end for {name}")
-
-
-def _picture_of(folder: Path | None, name: Path) -> Path | None:
-    return folder / name.with_suffix(".png") if folder else None
+def _far_of(folder: Path, name: Path) -> Path | None:
+    candidates = (folder / name, *sorted((folder / name).parent.glob(f"{glob.escape(name.stem)}.*")))
+    return next((found for found in candidates if found.is_file()), None)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spike_engine import dsp
 from spike_engine.clean.audio_file import AudioReader, AudioWriter, Block, UnusableAudio
 from spike_engine.clean.portrait import Portrait
+from spike_engine.clean.presence import holds_echo_of
 from spike_engine.clean.streams import Playhead, cut, in_time, resampled, working_rate_hz
 
 
@@ -38,12 +39,13 @@ class CleanedFile:
         source: The recording.
         target: What was written.
         seconds: Its length.
-        rate_hz: Its sampling rate.
+        rate_hz: The sampling rate of what was written.
         channels: Its channels.
         input_level_dbfs: How loud it was, over all of it; -100 for silence.
         output_level_dbfs: How loud it is now.
-        erle_db: By how much the echo was turned down in the end; None without a far end.
-        delay_ms: How late the echo was found in the end; None without a far end.
+        echo_found: Whether the far end was heard in the recording; None without a far end.
+        erle_db: By how much the echo was turned down in the end; None where there was none.
+        delay_ms: How late the echo was found in the end; None where there was none.
         times_real_time: How much faster than real time it went.
     """
 
@@ -54,12 +56,15 @@ class CleanedFile:
     channels: int
     input_level_dbfs: float
     output_level_dbfs: float
+    echo_found: bool | None
     erle_db: float | None
     delay_ms: float | None
     times_real_time: float
 
     def __str__(self) -> str:
-        echo = f", echo {self.erle_db:.0f} dB down, found {self.delay_ms:.0f} ms late" if self.erle_db else ""
+        echo = f", echo {self.erle_db:.0f} dB down, found {self.delay_ms:.0f} ms late" if self.echo_found else ""
+        if self.echo_found is False:
+            echo = ", no echo of it was found"
         levels = f"{self.input_level_dbfs:.1f} to {self.output_level_dbfs:.1f} dBFS"
         return f"{self.target}: {self.seconds:.1f} s, {levels}{echo}, {self.times_real_time:.0f} times real time"
 
@@ -75,13 +80,16 @@ def clean_file(
 ) -> CleanedFile:
     """Clean the recording `source` into `target`, which gets its rate, channels and length; both stay in time.
 
+    A format that lacks the rate gets the next one that it has: Opus 48000 Hz for 44100.
+
     Memory does not grow with the length. Each channel is cleaned by itself. Above 48 kHz, what lies over 24 kHz goes.
 
     Args:
         source: Any sound that PyAV reads, 1 to 8 channels, 8 to 192 kHz.
         target: .wav, .flac, .mp3, .ogg, .opus or .m4a; written whole or not at all.
         far: What the loudspeaker played meanwhile, from the same moment on, mono or stereo, any rate: its echo is
-            taken out. Where it is shorter than the recording, the loudspeaker was silent then.
+            taken out. Where it is shorter than the recording, the loudspeaker was silent then. Where no echo of it is
+            found, up to `presence.LATEST_S` late, nothing is taken out.
         options: How to clean; noise is suppressed by default.
         report: Draw a picture of what happened here; needs Matplotlib.
         on_progress: Called with the seconds that have been read.
@@ -94,13 +102,16 @@ def clean_file(
     options = options or CleaningOptions()
     if not options.noise_suppression and far is None:
         raise ValueError("without noise suppression and without a far end, there is nothing to do")
-    if target.exists() and target.samefile(source):
-        raise UnusableAudio(f"{target} is the recording itself: write somewhere else")
+    for given, what in ((source, "the recording"), (Path(far) if far else None, "the far end")):
+        if given and target.exists() and given.exists() and target.samefile(given):
+            raise UnusableAudio(f"{target} is {what} itself: write somewhere else")
     began = time.perf_counter()
     with ExitStack() as files:
         reader = files.enter_context(AudioReader(source))
-        chain = _Chain(reader, files.enter_context(AudioReader(Path(far))) if far else None, options)
-        portrait = Portrait(reader.rate_hz, echo=far is not None) if report else None
+        echo_found = _holds_echo(source, Path(far)) if far else None
+        far_reader = files.enter_context(AudioReader(Path(far))) if far and echo_found else None
+        chain = _Chain(reader, far_reader, options)
+        portrait = Portrait(reader.rate_hz, echo=bool(echo_found)) if report else None
         before, after = _Meter(), _Meter()
         with AudioWriter(target, reader) as writer:
             for block in _cleaned(reader, chain, before, portrait, on_progress):
@@ -108,22 +119,40 @@ def clean_file(
                 if portrait:
                     portrait.after.add(block)
                 writer.write(block)
+            if not before.samples:
+                raise UnusableAudio(f"{source} holds no sound: its length is 0")
     if portrait and report:
-        portrait.draw(Path(report), title=source.name)
+        _draw(portrait, Path(report), source)
     seconds = before.samples / reader.rate_hz
     stats = chain.echo_stats
     return CleanedFile(
         source=str(source),
         target=str(target),
         seconds=round(seconds, 3),
-        rate_hz=reader.rate_hz,
+        rate_hz=writer.rate_hz,
         channels=reader.channels,
         input_level_dbfs=before.level_dbfs,
         output_level_dbfs=after.level_dbfs,
+        echo_found=echo_found,
         erle_db=round(stats.erle_db, 1) if stats else None,
         delay_ms=round(stats.delay_ms, 1) if stats else None,
         times_real_time=round(seconds / max(time.perf_counter() - began, 1e-9), 1),
     )
+
+
+def _draw(portrait: Portrait, report: Path, source: Path) -> None:
+    try:
+        portrait.draw(report, title=source.name)
+    except (OSError, ValueError) as error:
+        raise UnusableAudio(f"{report} cannot be drawn, though {source} is cleaned: {error}") from error
+
+
+def _holds_echo(source: Path, far: Path) -> bool:
+    """Reads both once, before they are read to be cleaned."""
+    with AudioReader(source) as mic, AudioReader(far) as played:
+        if played.channels > 2:
+            raise UnusableAudio(f"{far} must be mono or stereo, not of {played.channels} channels")
+        return holds_echo_of(mic, played)
 
 
 def _cleaned(
@@ -163,8 +192,6 @@ class _Chain:
         self._cancellers: list[dsp.EchoCanceller] = []
         self._suppressors: list[dsp.NoiseSuppressor] = []
         if far:
-            if far.channels > 2:
-                raise UnusableAudio(f"{far.path} must be mono or stereo, not of {far.channels} channels")
             self._far = Playhead(resampled(far.blocks(), far.rate_hz, rate_hz, far.channels), far.channels)
             self._cancellers = [dsp.EchoCanceller(rate_hz, far_channels=far.channels) for _ in each]
         if options.noise_suppression:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+from spike_engine.addresses.files import NO_OTHER_FILES, file_address
 from spike_engine.errors import DeviceNotFound
 
 CATCH_UP_S = 0.2  # more is a pause, after which nothing has to be hurried
@@ -97,8 +98,8 @@ def open_file(path: Path, kind: str, *, closes: bool = False) -> Any:
     import av  # noqa: PLC0415 (only a program that uses a file pays for it)
 
     try:
-        container = av.open(str(path))
-    except (OSError, ValueError) as error:
+        container = av.open(file_address(path), options=NO_OTHER_FILES)
+    except (OSError, ValueError, av.FFmpegError) as error:
         raise DeviceNotFound(f"{path} cannot be read: {error}") from error
     streams = getattr(container.streams, kind)
     if not streams or streams[0].codec_context is None:
