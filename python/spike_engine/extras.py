@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from spike_engine.errors import InvalidOption
 
-class MissingExtra(ImportError):
-    """A package of the ``demo`` extra is not installed; the message says how to install it."""
+
+class MissingExtra(InvalidOption, ImportError):
+    """An optional package is not installed; the message says how to install it."""
+
+    def __init__(self, message: str, *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 def is_installed(module: str) -> bool:

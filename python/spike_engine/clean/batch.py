@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spike_engine.addresses.text import printable
 from spike_engine.clean.audio_file import SUFFIXES, WRITABLE, AudioReader, UnusableAudio
 from spike_engine.clean.cleaning import CleanedFile, CleaningOptions, clean_file
 
@@ -84,7 +86,7 @@ def run(
 ) -> list[CleanedFile]:
     """Clean all, several at a time; one that fails stops no other. Returns what succeeded, in order."""
     with _progress(console) as progress:
-        tasks = [progress.add_task(job.source.name, total=_seconds(job.source)) for job in jobs]
+        tasks = [progress.add_task(escape(printable(job.source.name)), total=_seconds(job.source)) for job in jobs]
         processes = min(len(jobs), processes or os.cpu_count() or 1)
         results = (_run_here if processes == 1 else _run_in_processes)(jobs, options, processes, progress, tasks)
         cleaned: dict[int, CleanedFile] = {}

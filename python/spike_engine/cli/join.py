@@ -80,7 +80,6 @@ async def hold(
         recording = stack.enter_context(Recording(record)) if record else None
         if recording:
             client.add_audio_tap(recording.tap)
-        over = asyncio.Event()
         last: list[Disconnected] = []
         events = client.events()
 
@@ -92,19 +91,15 @@ async def hold(
                     say(text)
                 if isinstance(event, Disconnected) and not event.will_reconnect:
                     last.append(event)
-                    over.set()
-                    return
 
         telling = asyncio.create_task(tell())
         try:
             await client.join()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await over.wait()
+            await asyncio.wait({telling}, timeout=seconds)  # which ends with the conversation, or where it cannot tell
         finally:
             await client.leave()
+            await events.aclose()  # where no conversation began, there is none that ends
             await telling
-            await events.aclose()
     return last[0]
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from spike_engine.addresses.text import printable
 from spike_engine.addresses.web import checked, is_in_the_clear, origin, proxy_for
 from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidOption, SpikeError, TokenExpired
 from spike_engine.options import ClientOptions, trusted
@@ -157,7 +158,7 @@ class Http:
 
 def error_of_status(status: int, content: bytes) -> SpikeError:
     """What an HTTP status other than success means for a conversation."""
-    text = "".join(c if c.isprintable() else " " for c in content[:200].decode("utf-8", "replace")).strip()
+    text = printable(content[:200].decode("utf-8", "replace")).strip()
     message = f"the server answered {status}: {text}" if text else f"the server answered {status}"
     if status == 401:
         return TokenExpired(message)

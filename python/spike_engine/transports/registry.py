@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from spike_engine.extras import MissingExtra
 from spike_engine.options import ClientOptions
 from spike_engine.transports.base import Transport
 
@@ -15,7 +16,7 @@ def create_transport(options: ClientOptions) -> Transport:
     """The transport that `options` ask for; by its address where they leave it open.
 
     Raises:
-        ImportError: What the transport needs is not installed; the message says how to get it.
+        MissingExtra: What the transport needs is not installed; the message says how to get it.
     """
     if callable(options.transport):
         transport: Transport = options.transport(options)
@@ -33,7 +34,8 @@ def create_transport(options: ClientOptions) -> Transport:
             try:
                 from spike_engine.transports.daily import DailyTransport
             except ImportError as error:
-                raise ImportError('Daily rooms need daily-python: pip install "spike-engine[daily]"') from error
+                message = 'Daily rooms need daily-python: pip install "spike-engine[daily]"'
+                raise MissingExtra(message, name="daily") from error
 
             return DailyTransport(options)
         case _:

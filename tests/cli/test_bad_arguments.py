@@ -1,0 +1,118 @@
+"""Arguments that are none, programs that are missing, output that nobody reads: one line, no traceback, no hang."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spike_engine.addresses.text import printable
+
+TIMEOUT_S = 60
+
+
+def run(*arguments: str, program: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own; `program` runs before it."""
+    start = ["-c", f"{program}\nimport sys; from spike_engine.cli import main; sys.exit(main())"]
+    return subprocess.run(
+        [sys.executable, *start, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+WITHOUT_DAILY = "import sys; sys.modules['daily'] = None"
+JOIN = ["join", "http://127.0.0.1:9/c", "--token", "t", "--voice-only", "--speaker", "none"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["clean", "a.wav", "-o", "b.wav", "--processes", "-1"], "a whole number from 1"),
+        (["clean", "a.wav", "-o", "b.wav", "--processes", "1e3"], "a whole number from 1"),
+        (["clean", "a.wav", "-o", "b.wav", "--processes", "9" * 5000], "a whole number from 1"),
+        (["clean", "a.wav", "-o", "b.wav", "--attenuation-db", "nan"], "a number from 0 to 60"),
+        (["clean", "a.wav", "-o", "b.wav", "--attenuation-db", "-3"], "a number from 0 to 60"),
+        (["serve", "--port", "99999"], "0 to 65535"),
+        (["serve", "--port", "-1"], "0 to 65535"),
+        (["demo", "--turns", "0"], "1 to 6"),
+        (["demo", "--seconds", "inf"], "0 or more"),
+        (["doctor", "--seconds", "nan"], "from 0 to 3600"),
+        ([*JOIN, "--seconds", "-1"], "0 or more"),
+        ([*JOIN, "--join-timeout", "0"], "from 0.1 to 3600"),
+        ([*JOIN, "--quality", "best"], "invalid choice"),
+        (["fly"], "invalid choice"),
+    ],
+)
+def test_a_number_that_is_not_accepted_is_refused_in_one_line(arguments: list[str], words: str) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["serve", "--host", "no-such-host.invalid"], "spike-engine: "),
+        (["serve", "--host", "a" * 80], "spike-engine: "),
+        (["join", "ftp://bot.example", "--token", "t"], "INVALID_OPTION: conversation_url"),
+        (["join", "http://bot.example", "--token", "t"], "INVALID_OPTION: conversation_url"),
+        (["join", "https://bot.example"], "INVALID_OPTION: token"),
+        (["join", "https://bot.example", "--token", "t", "--ice-server", "turn:"], "INVALID_OPTION: ice_servers"),
+        (["join", "https://bot.example", "--token", "t", "--ca-file", "none.pem"], "INVALID_OPTION: ca_file"),
+        ([*JOIN, "--record", "/dev/null/x"], "spike-engine: "),
+        (["doctor", "--turn", "nonsense", "--seconds", "0"], "INVALID_OPTION: ice_servers"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(arguments: list[str], words: str) -> None:
+    done = run(*arguments, SPIKE_TOKEN="")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(words)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_transport_whose_package_is_missing_says_how_to_get_it() -> None:
+    done = run("join", "https://room.daily.co/x", "--token", "t", "--voice-only", program=WITHOUT_DAILY)
+
+    assert done.returncode == 2
+    assert done.stderr == 'Daily rooms need daily-python: pip install "spike-engine[daily]"\n'
+
+
+def test_the_token_can_come_from_the_environment_where_no_other_user_sees_it() -> None:
+    done = run(*JOIN[:2], "--voice-only", "--speaker", "none", SPIKE_TOKEN="t\n")
+
+    assert done.stderr.startswith("CONNECTION_FAILED")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe of POSIX")
+def test_a_reader_that_leaves_early_is_no_fault() -> None:
+    command = f"{sys.executable} -m spike_engine.cli --help | true; {sys.executable} -m spike_engine.cli devices | true"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+
+    assert done.stderr == ""
+
+
+def test_a_bug_is_one_line_and_the_traceback_is_there_for_who_asks() -> None:
+    bug = "from spike_engine import devices; devices.list_devices = lambda: 1 / 0"
+
+    assert run("devices", program=bug).stderr == "spike-engine: ZeroDivisionError: division by zero\n"
+
+
+def test_a_terminal_without_a_character_shows_its_number(tmp_path: Path) -> None:
+    done = run("clean", str(tmp_path / "naïve\x1b[2J.wav"), "-o", "x.wav", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert "na\\xefve [2J.wav" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_what_is_printed_cannot_steer_a_terminal() -> None:
+    assert printable("a\x1b[2J\nb\u202e") == "a [2J b "
