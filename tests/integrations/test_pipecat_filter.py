@@ -111,11 +111,6 @@ async def test_disabled_it_lets_the_microphone_through() -> None:
         _ = spike.stats
 
 
-async def test_a_rate_that_the_chain_does_not_take_is_refused() -> None:
-    with pytest.raises(ValueError, match="16000"):
-        await SpikeAudioFilter().start(11025)
-
-
 class Output(BaseOutputTransport):
     """pipecat's output with a loudspeaker that keeps what it plays, in real time."""
 
@@ -184,3 +179,61 @@ async def test_in_a_pipeline_of_pipecat() -> None:
 
     assert sum(map(len, listener.heard)) == 2 * len(mic)
     assert sum(map(len, output.wrote)) >= 2 * len(far)
+
+
+class Speaker:
+    def __init__(self) -> None:
+        self.written = b""
+
+    async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
+        self.written += frame.audio
+        return True
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_chunks_that_end_within_a_sample_are_the_same_sound(channels: int) -> None:
+    far, mic = conversation(2.0, latency_ms=80.0)
+    played = np.repeat(far, channels).tobytes()
+    heard = []
+    for mic_bytes, far_bytes in ((320 * 2, 480 * 2 * channels), (321, 481)):
+        spike, output = SpikeAudioFilter(clock=Clock()), Speaker()
+        await spike.start(MIC_HZ)
+        spike.listen_to(output)
+        for at in range(0, len(played), far_bytes):
+            await output.write_audio_frame(OutputAudioRawFrame(played[at : at + far_bytes], OUT_HZ, channels))
+        data = mic.tobytes()
+        heard.append(b"".join([await spike.filter(data[at : at + mic_bytes]) for at in range(0, len(data), mic_bytes)]))
+
+        assert output.written == played
+    assert heard[0] == heard[1]
+
+
+async def test_half_a_sample_waits_for_its_other_half_while_the_filter_is_off() -> None:
+    spike = SpikeAudioFilter()
+    await spike.start(MIC_HZ)
+    await spike.process_frame(FilterEnableFrame(enable=False))
+
+    assert await spike.filter(b"\x01\x02\x03") == b"\x01\x02"
+    assert await spike.filter(b"\x04") == b"\x03\x04"
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 12000, 22050])
+async def test_a_microphone_of_any_rate_is_rid_of_the_echo_and_the_noise(rate_hz: int) -> None:
+    far, mic = conversation(6.0, latency_ms=80.0)
+    mic = int16(dsp.resample(mic.astype(np.float32) / 32768, MIC_HZ, rate_hz))
+    spike = SpikeAudioFilter(clock=Clock())
+    await spike.start(rate_hz)
+    parts = []
+    for at in range(0, len(mic), block := rate_hz // 50):
+        spike.played(far[at * OUT_HZ // rate_hz : (at + block) * OUT_HZ // rate_hz], OUT_HZ)
+        parts.append(await spike.filter(mic[at : at + block].tobytes()))
+    out = np.frombuffer(b"".join(parts), np.int16).astype(np.float32) / 32768
+
+    assert abs(len(out) - len(mic)) < rate_hz // 20
+    assert level_db(out[-2 * rate_hz :]) < level_db(mic[-2 * rate_hz :].astype(np.float32) / 32768) - 15.0
+
+
+@pytest.mark.parametrize("rate_hz", [0, 4000, 96000])
+async def test_a_rate_that_no_stage_takes_is_refused(rate_hz: int) -> None:
+    with pytest.raises(ValueError, match="8000 to 48000"):
+        await SpikeAudioFilter().start(rate_hz)

@@ -15,7 +15,8 @@ from spike_engine import dsp
 from spike_engine.clean.audio_file import AudioReader, AudioWriter, Block, UnusableAudio
 from spike_engine.clean.portrait import Portrait
 from spike_engine.clean.presence import holds_echo_of
-from spike_engine.clean.streams import Playhead, cut, in_time, resampled, working_rate_hz
+from spike_engine.clean.streams import Playhead, cut, in_time, resampled
+from spike_engine.dsp.rates import working_rate_hz
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,6 @@ import numpy as np
 from spike_engine import dsp
 from spike_engine.clean.audio_file import Block
 
-# The rates that the echo canceller takes; the noise suppressor takes them as well.
-_STAGE_RATES_HZ = (16000, 24000, 32000, 44100, 48000)
-
-
-def working_rate_hz(rate_hz: int) -> int:
-    """The rate at which a recording is cleaned: its own where the stages take it, else a near one, simply related."""
-    if rate_hz in _STAGE_RATES_HZ:
-        return rate_hz
-    if rate_hz > _STAGE_RATES_HZ[-1]:
-        return max((r for r in _STAGE_RATES_HZ if rate_hz % r == 0), default=_STAGE_RATES_HZ[-1])
-    above = [r for r in _STAGE_RATES_HZ if r >= rate_hz]
-    return min((r for r in above if r % rate_hz == 0), default=above[0])
-
 
 def in_time(
     blocks: Iterator[Block],

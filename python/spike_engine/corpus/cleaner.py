@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp
 from spike_engine.clean.audio_file import Block
-from spike_engine.clean.streams import cut, resampled, working_rate_hz
+from spike_engine.clean.streams import cut, resampled
 from spike_engine.corpus.clips import Clip, UnusableClip, clip_of, column_of, rates_of
 from spike_engine.corpus.files import clean_files
+from spike_engine.dsp.rates import working_rate_hz
 
 LANES = 32  # streams that the bank cleans side by side
 # Lanes of one bank run for as long as the longest of them: a clip joins those that are at least so much of its length.

@@ -12,6 +12,19 @@ from spike_engine.dsp.stage import S
 
 ENGINE_RATE_HZ = 48000  # Opus's own: what is sent and received needs no further conversion
 
+# The rates that the echo canceller takes; the noise suppressor takes them as well.
+_STAGE_RATES_HZ = (16000, 24000, 32000, 44100, 48000)
+
+
+def working_rate_hz(rate_hz: int) -> int:
+    """The rate at which sound is cleaned: its own where the stages take it, else a near one, simply related."""
+    if rate_hz in _STAGE_RATES_HZ:
+        return rate_hz
+    if rate_hz > _STAGE_RATES_HZ[-1]:
+        return max((r for r in _STAGE_RATES_HZ if rate_hz % r == 0), default=_STAGE_RATES_HZ[-1])
+    above = [r for r in _STAGE_RATES_HZ if r >= rate_hz]
+    return min((r for r in above if r % rate_hz == 0), default=above[0])
+
 
 class RateConverter:
     """Brings mono blocks, shape ``(n,)``, to one rate, whatever rate each of them has.

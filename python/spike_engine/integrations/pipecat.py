@@ -21,7 +21,7 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame, OutputAudioRawFrame
 
 from spike_engine import dsp
-from spike_engine.dsp.rates import RateConverter
+from spike_engine.dsp.rates import RateConverter, working_rate_hz
 from spike_engine.errors import InvalidState
 
 __all__ = ["SpikeAudioFilter"]
@@ -56,6 +56,7 @@ class SpikeAudioFilter(BaseAudioFilter):
         self._pipeline: dsp.CapturePipeline | None = None
         self._far_end: _FarEnd | None = None
         self._enabled = True
+        self._captured, self._written = _Whole(), _Whole()
 
     def listen_to(self, output: Any) -> None:
         """Take what the output transport `output` writes from now on as what the loudspeaker plays.
@@ -65,7 +66,8 @@ class SpikeAudioFilter(BaseAudioFilter):
         write = output.write_audio_frame
 
         async def write_audio_frame(frame: OutputAudioRawFrame) -> bool:
-            self.played(np.frombuffer(frame.audio, np.int16), frame.sample_rate, frame.num_channels)
+            audio = self._written(frame.audio, 2 * frame.num_channels)
+            self.played(np.frombuffer(audio, np.int16), frame.sample_rate, frame.num_channels)
             return bool(await write(frame))
 
         output.write_audio_frame = write_audio_frame
@@ -81,9 +83,15 @@ class SpikeAudioFilter(BaseAudioFilter):
         return self._running().stats
 
     async def start(self, sample_rate: int) -> None:
-        """Pipecat calls this. ValueError unless `sample_rate` is 16000, 24000, 32000, 44100 or 48000."""
-        self._pipeline = dsp.CapturePipeline(sample_rate, **self._stages)
-        self._far_end = _FarEnd(sample_rate)
+        """Pipecat calls this. ValueError unless `sample_rate` is 8000 to 48000; the chain runs at a near one."""
+        if not 8000 <= sample_rate <= 48000:
+            raise ValueError(f"sample_rate must be 8000 to 48000 Hz, not {sample_rate}")
+        rate_hz = working_rate_hz(sample_rate)
+        self._sample_rate_hz = sample_rate
+        self._pipeline = dsp.CapturePipeline(rate_hz, **self._stages)
+        self._to_pipeline = RateConverter(rate_hz, dtype="int16")
+        self._to_transport = RateConverter(sample_rate, dtype="int16")
+        self._far_end = _FarEnd(rate_hz)
 
     async def stop(self) -> None:
         """Pipecat calls this."""
@@ -95,17 +103,34 @@ class SpikeAudioFilter(BaseAudioFilter):
             self._enabled = frame.enable
 
     async def filter(self, audio: bytes) -> bytes:
-        """Pipecat calls this: int16 samples in, as many out, up to what is kept of an unfinished frame of 10 ms."""
+        """Pipecat calls this: int16 samples in, as many out, up to what is kept of an unfinished frame of 10 ms.
+
+        Half a sample at the end waits for its other half.
+        """
         pipeline = self._running()
         assert self._far_end
-        microphone = np.frombuffer(audio, np.int16)
+        audio = self._captured(audio, 2)
+        microphone = self._to_pipeline(np.frombuffer(audio, np.int16), self._sample_rate_hz)
         cleaned = pipeline.process(microphone, self._far_end.take(len(microphone), self._clock()))
-        return cleaned.tobytes() if self._enabled else audio
+        return self._to_transport(cleaned, pipeline.sample_rate_hz).tobytes() if self._enabled else audio
 
     def _running(self) -> dsp.CapturePipeline:
         if self._pipeline is None:
             raise InvalidState("the filter is not started: its transport does that when the pipeline runs")
         return self._pipeline
+
+
+class _Whole:
+    """Cuts chunks of bytes between samples; what is left of one begins the next."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def __call__(self, audio: bytes, unit_bytes: int) -> bytes:
+        audio = self._kept + audio
+        end = len(audio) - len(audio) % unit_bytes
+        self._kept = audio[end:]
+        return audio[:end]
 
 
 class _FarEnd:
@@ -126,7 +151,7 @@ class _FarEnd:
 
     def append(self, samples: Samples, sample_rate_hz: int, channels: int, now: float) -> None:
         if channels > 1:
-            samples = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
+            samples = samples[: len(samples) // channels * channels].reshape(-1, channels).mean(axis=1).astype(np.int16)
         samples = self._to_rate(samples, sample_rate_hz)
         gap = round((now - self._epoch) * self._rate_hz) - self._taken if self._epoch is not None else 0
         pause = np.zeros(max(0, gap - len(self._queued)), np.int16)  # what is queued ended before now
