@@ -340,7 +340,7 @@ async def test_each_failure_of_a_camera_is_its_error(monkeypatch: pytest.MonkeyP
 async def test_the_default_camera_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cameras, "list_cameras", tuple)
 
-    with pytest.raises(DeviceNotFound, match="there is no camera"):
+    with pytest.raises(DeviceNotFound, match="this machine has no camera"):
         await Camera("default", 64, 48, 30).start()
 
 
@@ -350,6 +350,36 @@ async def test_a_device_is_opened_by_its_id_whatever_its_number_is_now(sounddevi
         await microphone.start()
         await microphone.close()
         assert sounddevice.opened[-1].settings["device"] == number
+
+
+@pytest.mark.parametrize("device_id", ["default", "Gone"])
+@pytest.mark.usefixtures("sounddevice")
+async def test_a_machine_without_devices_says_what_to_do(monkeypatch: pytest.MonkeyPatch, device_id: str) -> None:
+    monkeypatch.setattr(sys.modules["sounddevice"], "query_devices", list)
+
+    with pytest.raises(DeviceNotFound, match="no microphone: plug one in, or set audio_source"):
+        await Microphone(device_id).start()
+    with pytest.raises(DeviceNotFound, match="no loudspeaker: plug one in, or set audio_output"):
+        await Loudspeaker(device_id).start()
+
+
+@pytest.mark.usefixtures("sounddevice")
+def test_a_sound_server_that_has_died_lists_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (PortAudioError("Error querying device -1"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text")):
+
+        def fail(error: Exception = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(sys.modules["sounddevice"], "query_devices", fail)
+        assert list_devices().audio == ()
+
+
+@pytest.mark.parametrize("device_id", ["²", "9" * 5000, "\ud800", "Köpfhörer 🎧"])
+@pytest.mark.usefixtures("sounddevice")
+async def test_any_id_is_a_device_or_none(monkeypatch: pytest.MonkeyPatch, device_id: str) -> None:
+    monkeypatch.setattr(Stream, "failure", ValueError("no such number"))
+    with pytest.raises(DeviceNotFound):
+        await Microphone(device_id).start()
 
 
 @pytest.mark.usefixtures("sounddevice")

@@ -73,6 +73,40 @@ async def test_a_child_that_dies_is_told_and_replaced(echo: Child) -> None:
     assert (await echo.ask({"alive": True})).fields["got"] == {"alive": True}
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no JSON",
+        "[1]",
+        '{"no": "bytes"}',
+        '{"bytes": -1}',
+        '{"bytes": "x"}',
+        '{"bytes": 5}',
+        "x" * (3 << 20),
+        "[" * 100_000,
+        '{"bytes": 0}\n{"bytes": 0}',
+    ],
+    ids=range(9),
+)
+async def test_whatever_a_child_says_nobody_waits_for_ever(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "said").write_text(said)
+    (tmp_path / "__main__.py").write_text(
+        "import pathlib, sys\n"
+        "for line in sys.stdin.buffer:\n"
+        "    print(pathlib.Path(__file__).with_name('said').read_text(), flush=True)\n"
+    )
+    monkeypatch.setattr("spike_engine.server.local.child.CHILDREN", tmp_path)
+    child = Child("chatter")
+    asked = [asyncio.create_task(child.ask({"number": number})) for number in range(3)]
+    done, waiting = await asyncio.wait(asked, timeout=20)
+    await child.close()
+
+    assert not waiting
+    assert all(task.exception() is None or isinstance(task.exception(), ChildFailed) for task in done)
+
+
 async def test_a_child_that_does_not_go_is_killed(echo: Child, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spike_engine.server.local.child.EXIT_TIMEOUT_S", 0.05)
     stuck = asyncio.create_task(echo.ask({"sleep_s": 60}))

@@ -86,7 +86,9 @@ class Camera:
         if device_id == "default":
             cameras = list_cameras()
             if not cameras:
-                raise DeviceNotFound("there is no camera")
+                raise DeviceNotFound(
+                    "this machine has no camera: plug one in, or set video_source to a film, or video to False"
+                )
             device_id = cameras[0].id
         self._container = _open_camera(device_id, self._options)
         self._frames = self._container.decode(video=0)
@@ -119,6 +121,8 @@ def _open_camera(device_id: str, options: dict[str, str]) -> Any:
         raise DeviceNotFound(f"there is no camera {device_id!r}") from error
     except OSError as error:
         raise _error_of_os(error, f"the camera {device_id!r}") from error
+    except (av.FFmpegError, ValueError) as error:
+        raise DeviceNotFound(f"the camera {device_id!r} cannot be opened: {error}") from error
 
 
 def _error_of_os(error: OSError, what: str) -> MediaError:

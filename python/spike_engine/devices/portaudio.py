@@ -19,6 +19,11 @@ _PULSE = "pulse"  # what ALSA calls the way to a server of PulseAudio's
 
 Direction = Literal["input", "output"]
 
+_NONE: dict[Direction, str] = {
+    "input": "this machine has no microphone: plug one in, or set audio_source to a file, or audio to False",
+    "output": "this machine has no loudspeaker: plug one in, or set audio_output to None",
+}
+
 
 def audio_devices(direction: Direction) -> tuple[Device, ...]:
     """The microphones or loudspeakers of this machine; none where PortAudio is not installed."""
@@ -99,7 +104,7 @@ class Stream:
                     callback=self._callback,
                 )
                 self._stream.start()
-        except (ValueError, sounddevice.PortAudioError) as error:
+        except (ValueError, OverflowError, sounddevice.PortAudioError) as error:
             self._end()
             raise _error_of(error, f"the {self._direction} device {self._device_id!r}") from error
 
@@ -136,18 +141,20 @@ def _look_again(streams: set[Stream]) -> None:
 
 def _find(direction: Direction, device_id: str) -> tuple[int | None, contextlib.AbstractContextManager[None] | None]:
     """PortAudio's number of a device, and for one of PulseAudio's what must hold while it is opened."""
-    if device_id == "default":
-        return None, None
     known = _by_id(direction)
+    if device_id == "default":
+        if not known:
+            raise _Unknown(_NONE[direction])
+        return None, None
     served = _pulse_devices(direction, known)
     ids = list(known) if served is None else [device.id for device in served]
     if served is not None and device_id in ids:
         return known[_PULSE][0], chosen(direction, device_id)
     if device_id in known:
         return known[device_id][0], None
-    if device_id.isdigit():
+    if device_id.isascii() and device_id.isdigit() and len(device_id) < 9:
         return int(device_id), None
-    message = f"there is no {direction} device {device_id!r}; there are {', '.join(ids) or 'none'}"
+    message = f"there is no {direction} device {device_id!r}; there are {', '.join(ids)}" if ids else _NONE[direction]
     raise _Unknown(message) if served is None else DeviceNotFound(message)
 
 
@@ -162,7 +169,12 @@ def _by_id(direction: Direction) -> dict[str, tuple[int, dict[str, Any]]]:
     Devices of the same name are told apart by their order: ``"Headset"``, ``"Headset #2"``.
     """
     found: dict[str, tuple[int, dict[str, Any]]] = {}
-    for index, info in enumerate(_sounddevice().query_devices()):
+    sounddevice = _sounddevice()
+    try:
+        devices = sounddevice.query_devices()
+    except (ValueError, sounddevice.PortAudioError) as error:  # a name that is no text, a sound server that has died
+        raise DeviceNotFound(f"PortAudio cannot list the devices: {error}") from error
+    for index, info in enumerate(devices):
         if info[f"max_{direction}_channels"] > 0:
             found[_unused(info["name"], found)] = index, info
     return found

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import sys
 from asyncio.subprocess import PIPE
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 CHILDREN = Path(__file__).parent / "children"
 MAX_LINE_BYTES = 1 << 20
@@ -92,8 +95,13 @@ class Child:
                 _settle(self._waiting.popleft(), fields, payload)
         except asyncio.IncompleteReadError:
             pass
-        while self._waiting:
-            _settle(self._waiting.popleft(), {"error": f"the {self._name} process has ended"}, b"")
+        except Exception:  # a line without end, no JSON, a reply that nobody asked for: what follows has no beginning
+            logger.exception("what the %s process says cannot be read", self._name)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        finally:
+            while self._waiting:
+                _settle(self._waiting.popleft(), {"error": f"the {self._name} process has ended"}, b"")
 
 
 def _settle(reply: asyncio.Future[Reply], fields: dict[str, Any], payload: bytes) -> None:
