@@ -265,6 +265,73 @@ async def test_a_camera_that_ends_is_gone(monkeypatch: pytest.MonkeyPatch) -> No
     await camera.close()
 
 
+class StalledContainer:
+    """Gives a picture, then none until it may."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+        self.decoding = self.closed_while_decoding = False
+        self.closed = threading.Event()
+        self._whole = av.open("testsrc2=size=64x48:rate=30", format="lavfi")
+
+    def decode(self, video: int) -> Iterator[Any]:
+        for frame in self._whole.decode(video=video):
+            yield frame
+            self.decoding = True
+            self.may_go_on.wait(10)
+            self.decoding = False
+
+    def close(self) -> None:
+        self.closed_while_decoding = self.decoding
+        self._whole.close()
+        self.closed.set()
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_a_camera_that_gives_no_picture_is_gone_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    container = StalledContainer()
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: container)
+    monkeypatch.setattr(cameras, "STALL_S", 0.05)
+    monkeypatch.setattr(cameras, "CLOSE_LIMIT_S", 0.05)
+    camera = Camera("0", 64, 48, 30)
+    await camera.start()
+    await camera.read()
+    with pytest.raises(DeviceNotFound, match="no more pictures"):
+        await camera.read()
+    async with asyncio.timeout(1):
+        await camera.close()
+    assert not container.closed.is_set()
+    container.may_go_on.set()
+
+    assert await asyncio.to_thread(container.closed.wait, 5)
+    assert not container.closed_while_decoding
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_a_camera_that_is_closed_while_it_opens_is_closed_when_it_is_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opening, may_open, container = threading.Event(), threading.Event(), StalledContainer()
+
+    def open_slowly(*_: Any) -> StalledContainer:
+        opening.set()
+        may_open.wait(5)
+        return container
+
+    monkeypatch.setattr(cameras, "_open_camera", open_slowly)
+    camera = Camera("0", 64, 48, 30)
+    starting = asyncio.create_task(camera.start())
+    await asyncio.to_thread(opening.wait, 5)
+    starting.cancel()
+    closing = asyncio.create_task(camera.close())
+    await asyncio.sleep(0)
+    may_open.set()
+    await closing
+
+    assert container.closed.is_set()
+    assert starting.cancelled()
+
+
 async def read_on(camera: Camera) -> None:
     while True:
         await camera.read()
@@ -434,6 +501,34 @@ async def test_a_loudspeaker_that_plays_nothing_any_more_is_gone(
 
     assert [str(error) for error in log.errors] == ["the loudspeaker 'Headset' plays no more sound"]
     assert sounddevice.opened[0].closed == 1
+
+
+async def test_portaudio_does_not_look_for_devices_while_a_stream_is_being_closed(
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing, may_close = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def close_slowly(stream: Stream) -> None:
+        closing.set()
+        may_close.wait(5)
+        stream.closed += 1
+        order.append("closed")
+
+    microphone, new = Microphone("Desk"), Microphone("New")
+    await microphone.start()
+    monkeypatch.setattr(Stream, "close", close_slowly)
+    monkeypatch.setattr(sys.modules["sounddevice"], "_terminate", lambda: order.append("terminated"))
+    sounddevice.plugged_in.append({"name": "New", "max_input_channels": 1, "max_output_channels": 0})
+    pulled_out = asyncio.create_task(microphone.close())
+    await asyncio.to_thread(closing.wait, 5)
+    plugged_in = asyncio.create_task(new.start())
+    await asyncio.sleep(0.05)  # time for it to do the wrong thing
+    may_close.set()
+    await asyncio.gather(pulled_out, plugged_in)
+    await new.close()
+
+    assert order == ["closed", "terminated", "closed"]
 
 
 def test_devices_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch, sounddevice: type[Stream]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import AsyncIterator
 from fractions import Fraction
 from typing import Any
 
@@ -13,10 +15,12 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from endpoints import ArrayMicrophone, ColourCamera, MediaLog, RecordingLoudspeaker
 
 from spike_engine import DeviceNotFound, frames
+from spike_engine.lifetime import cancelled
 from spike_engine.media.capture import FRAME_SAMPLES, Capture
 from spike_engine.media.filming import Filming
 from spike_engine.media.playback import Playback
 from spike_engine.media.remote import RemoteMedia
+from spike_engine.sources import VideoStream
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -175,6 +179,25 @@ async def test_a_camera_that_fails_is_told_once_and_becomes_black() -> None:
     assert max(picture.max() for picture in pictures) <= 2
     assert shown.max() > 190
     assert (broken.closed, spare.closed) == (1, 1)
+
+
+async def test_pictures_of_an_iterator_go_on_when_a_connection_is_replaced() -> None:
+    async def film() -> AsyncIterator[np.ndarray]:
+        for level in itertools.count(40, 2):
+            yield np.full((24, 32, 3), level, np.uint8)
+
+    filming = await filming_of(VideoStream(film(), fps=100))
+    before = filming.create_track()
+    first = frames.to_ndarray(await before.recv()).mean()
+    receiving = asyncio.create_task(before.recv())
+    await asyncio.sleep(0)
+    await cancelled(receiving)  # as aiortc does it when its connection is closed
+    before.stop()
+    after = filming.create_track()
+    later = [frames.to_ndarray(await asyncio.wait_for(after.recv(), 5)).mean() for _ in range(2)]
+    await filming.close()
+
+    assert first < later[0] < later[1]
 
 
 class RemoteTone(MediaStreamTrack):

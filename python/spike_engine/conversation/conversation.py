@@ -78,6 +78,7 @@ class Conversation:
             await self._until_settled("join")
         except asyncio.CancelledError:
             await self.leave()
+            self._tell_end(DisconnectReason.LEFT)  # its life may have been cancelled before it began
             raise
 
     async def reconnect(self) -> None:
@@ -137,6 +138,10 @@ class Conversation:
         try:
             await self._lifetime.close()
         finally:
+            self._tell_end(reason)
+
+    def _tell_end(self, reason: DisconnectReason) -> None:
+        if not self._over:
             self._over = True
             self._listener.on_over()
             if self._failure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from spike_engine.errors import SpikeError
@@ -24,10 +24,11 @@ class Closable(Protocol):
 
 
 class Lifetime:
-    """What an owner has opened. At its end all of it is closed: the last first, each once.
+    """What an owner has opened. At its end all of it is closed, the last first.
 
-    What raises or takes too long while it is closed is logged, and the others are closed all the same. Closing goes on
-    in a task of its own when whoever asked for it is cancelled. What comes after the end is closed at once.
+    What raises or takes too long while it is closed is logged, and the others are closed all the same. Each is closed
+    in a task of its own: cancelling whoever asked for it does not stop it, and where the event loop ends and cancels
+    that task, too, it is closed once more. What comes after the end is closed at once.
 
     Args:
         limit_s: How long one may take to close; by default as long as it likes.
@@ -43,7 +44,7 @@ class Lifetime:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, close: Close) -> None:
-        """Call `close` at the end."""
+        """Call `close` at the end; it may be called twice."""
         self._closes.append(close)
         if self.over:
             self.drop(close)
@@ -51,7 +52,9 @@ class Lifetime:
     def drop(self, close: Close) -> None:
         """Call `close`, which has been added, now and not at the end; :meth:`settled` waits for it."""
         self._closes.remove(close)
-        self._spawn(self._call(close))
+        task = asyncio.create_task(self._call(close))
+        self._tasks.add(task)
+        task.add_done_callback(lambda task: self._on_done(task, close))
 
     async def settled(self) -> None:
         """Return when all that was to be closed up to now is closed."""
@@ -59,24 +62,18 @@ class Lifetime:
             await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
-        """Close everything; may be called as often as one likes, and returns when all is closed."""
+        """Close everything; may be called as often as one likes. Returns, or is cancelled, when all is closed."""
         self.over = True
-        if self._closes:
-            self._spawn(self._call_all())
-        await self.settled()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _call_all(self) -> None:
-        try:
-            while self._closes:
-                await self._call(self._closes.pop())
-        finally:
-            if self._closes:  # the event loop ends and cancels this: the others are closed all the same
-                await self._call_all()
+        interruption: asyncio.CancelledError | None = None
+        while self._closes or self._tasks:
+            if not self._tasks:
+                self.drop(self._closes[-1])
+            try:
+                await self.settled()
+            except asyncio.CancelledError as error:
+                interruption = error
+        if interruption:
+            raise interruption
 
     async def _call(self, close: Close) -> None:
         name = getattr(close, "__qualname__", repr(close))
@@ -87,6 +84,11 @@ class Lifetime:
             logger.error("%s has not come to an end within %s s", name, self._limit_s)
         elif not closing.cancelled() and (error := closing.exception()):
             logger.error("%s raised", name, exc_info=error)
+
+    def _on_done(self, task: asyncio.Task[None], close: Close) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            self._closes.append(close)
 
 
 Held = TypeVar("Held", bound=Closable)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spike_engine.devices import AudioSink, AudioSource, Silence, VideoSource
 from spike_engine.devices.stand_ins import BlackPictures
 from spike_engine.errors import DeviceNotFound, InvalidOption, MediaError
+from spike_engine.lifetime import Lifetime
 from spike_engine.sources.audio import mono_float32
 from spike_engine.sources.video import check_picture
 
@@ -43,7 +44,8 @@ class Guarded:
         self._called = called
         self._on_error = on_error
         self._failed = False
-        self._closing: asyncio.Task[None] | None = None
+        self._lifetime = Lifetime()
+        self._lifetime.add(self._close)
 
     async def start(self) -> None:
         """Open it.
@@ -60,9 +62,7 @@ class Guarded:
 
     async def close(self) -> None:
         """Free it; what that raises is logged."""
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        await asyncio.shield(self._closing)
+        await self._lifetime.close()
 
     async def _close(self) -> None:
         try:
@@ -72,9 +72,9 @@ class Guarded:
 
     def _fail(self, error: MediaError) -> None:
         """Tell of `error`, once, and use the object no more."""
-        if not self._failed and self._closing is None:
+        if not self._failed and not self._lifetime.over:
             self._failed = True
-            self._closing = asyncio.create_task(self._close())
+            self._lifetime.drop(self._close)
             self._tell(error)
 
     def _tell(self, error: MediaError) -> None:
@@ -129,7 +129,7 @@ class _GuardedSource(Guarded, Generic[T]):
         """What the source gives next, checked; None where it has failed or is late."""
         if self._failed:
             return None
-        if self._closing:
+        if self._lifetime.over:
             raise DeviceNotFound(f"{self._called} is closed")
         loop = asyncio.get_running_loop()
         if self._heard_at is None:
@@ -145,7 +145,7 @@ class _GuardedSource(Guarded, Generic[T]):
         try:
             return check(reading.result())
         except (Exception, asyncio.CancelledError) as error:
-            if self._closing:  # while it was read, to be replaced by another
+            if self._lifetime.over:  # while it was read, to be replaced by another
                 raise DeviceNotFound(f"{self._called} is closed") from error
             self._fail(self._failure("read", error))
             return None
