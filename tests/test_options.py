@@ -50,6 +50,15 @@ def test_the_defaults_are_those_of_the_spec() -> None:
         ("join_timeout_s", 0),
         ("join_timeout_s", float("inf")),
         ("join_timeout_s", "5"),
+        ("token", "with blank"),
+        ("token", "naïve"),
+        ("ice_servers", "stun:stun.example"),
+        ("ice_servers", {"urls": "stun:stun.example"}),
+        ("ice_servers", 5),
+        ("ice_transport_policy", "some"),
+        ("turn_detection", "nobody"),
+        ("conversation_url", "http://bot.example/"),
+        ("ca_file", "there-is-none.pem"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_option(name: str, value: Any) -> None:
@@ -86,3 +95,10 @@ def test_each_video_quality_is_a_size_and_a_rate(quality: Any, size: tuple[int, 
 
     assert (chosen.width, chosen.height, chosen.fps) == size
     assert isinstance(chosen, VideoQuality)
+
+
+def test_a_token_is_taken_without_the_line_break_behind_it_and_is_not_shown() -> None:
+    chosen = options(token="eyJ\n")
+
+    assert chosen.token == "eyJ"
+    assert "eyJ" not in repr(chosen)

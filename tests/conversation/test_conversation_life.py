@@ -23,6 +23,7 @@ from spike_engine import (
 from spike_engine.conversation import conversation as connection
 from spike_engine.devices import watch as device_watch
 from spike_engine.events import TransportStats
+from spike_engine.media import local
 from spike_engine.protocols.rtvi import RTVIProtocol, encode
 from spike_engine.transports.base import LocalTracks, TransportListener
 
@@ -342,3 +343,26 @@ async def test_reconnect_while_joining_is_refused(client: SpikeClient, transport
     await client.leave()
     with pytest.raises(InvalidState, match="leave"):
         await joining
+
+
+class LossyMicrophone(ArrayMicrophone):
+    """A microphone in the engine's own manner, which says what it has lost."""
+
+    lost_ms = 40.0
+
+
+class LossyLoudspeaker(RecordingLoudspeaker):
+    lost_ms, idle_ms = 20.0, 30.0
+
+
+async def test_stats_say_what_was_lost(transport: FrailTransport, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "audio_source_of", lambda _: LossyMicrophone())
+    monkeypatch.setattr(local, "sink_of", lambda _: LossyLoudspeaker())
+    options = {"audio_source": "a device", "audio_output": "a device", "transport": lambda _: transport}
+    async with SpikeClient(conversation_url="http://127.0.0.1:9/c", token="t", video=False, **options) as client:
+        async with asyncio.timeout(10):  # nobody takes the microphone's frames
+            while not (stats := await client.get_stats()).audio_frames_dropped:
+                await client.wait_for("stats")
+
+    assert (stats.microphone_lost_ms, stats.loudspeaker_lost_ms, stats.loudspeaker_idle_ms) == (40, 20, 30)
+    assert stats.video_frames_dropped == 0

@@ -113,6 +113,22 @@ async def test_what_the_microphone_captures_is_read(sounddevice: type[Stream]) -
     assert sounddevice.opened[0].settings["device"] is None
 
 
+async def test_what_is_lost_is_counted(sounddevice: type[Stream]) -> None:
+    microphone, loudspeaker = Microphone(), Loudspeaker()
+    await microphone.start()
+    await loudspeaker.start()
+    heard, played = sounddevice.opened
+    for _ in range(60):  # of 10 ms, which nobody reads
+        heard.call(np.zeros((BLOCK_SAMPLES, 1), np.float32))
+    loudspeaker.write(np.zeros(48000 + 480, np.float32))
+    assert (microphone.lost_ms, loudspeaker.lost_ms) == (pytest.approx(100), pytest.approx(10))
+    for _ in range(103):
+        played.call(np.zeros((BLOCK_SAMPLES, 1), np.float32))
+    assert loudspeaker.idle_ms == pytest.approx(30)
+    await microphone.close()
+    await loudspeaker.close()
+
+
 async def test_what_is_written_is_played_and_is_the_far_end(sounddevice: type[Stream]) -> None:
     loudspeaker = Loudspeaker("1")
     await loudspeaker.start()

@@ -17,10 +17,11 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamT
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
 from spike_engine import DeviceNotFound, InvalidOption, SpikeClient, frames
+from spike_engine.devices import Loudspeaker, Microphone
 from spike_engine.server import ConversationServer, HummingPersona
-from spike_engine.sources import AudioArray, AudioFile, AudioStream, VideoFile
+from spike_engine.sources import AudioArray, AudioFile, AudioStream, VideoFile, audio
 from spike_engine.sources.guarded import GuardedPictures
-from spike_engine.sources.resolve import audio_source_of, video_source_of
+from spike_engine.sources.resolve import audio_source_of, sink_of, video_source_of
 from spike_engine.sources.stream import OpenFile
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -138,6 +139,53 @@ async def test_a_track_is_a_microphone_or_a_camera() -> None:
     camera = video_source_of(VideoStreamTrack())
     assert (await camera.read()).shape == (480, 640, 3)
     await camera.close()
+
+
+async def test_a_track_that_raises_is_no_end() -> None:
+    class Broken(HummingTrack):
+        async def recv(self) -> Any:
+            raise OSError("no more")
+
+    source = audio_source_of(Broken())
+    with pytest.raises(OSError, match="no more"):
+        await source.read(960)
+    await source.close()
+
+
+async def test_an_iterator_that_is_no_generator() -> None:
+    class Blocks:
+        def __aiter__(self) -> Blocks:
+            return self
+
+        async def __anext__(self) -> np.ndarray:
+            return np.full(960, 0.5, np.float32)
+
+    assert (await read_all(audio_source_of(Blocks()), 2) == 0.5).all()
+
+
+@pytest.mark.parametrize("format_name", ["u8", "u8p", "dbl", "dblp"])
+def test_samples_of_formats_that_calls_do_not_have(format_name: str) -> None:
+    stereo = av.AudioFrame(format_name, "stereo", 480)
+    half = np.uint8(192) if format_name.startswith("u8") else np.float64(0.5)
+    for plane in stereo.planes:
+        plane.update(np.repeat(half, plane.buffer_size // half.itemsize).tobytes())
+
+    assert (audio._mono(stereo) == np.full(480, 0.5, np.float32)).all()
+
+
+async def test_an_iterator_without_one_picture() -> None:
+    async def pictures() -> AsyncIterator[np.ndarray]:
+        for picture in ():
+            yield picture
+
+    with pytest.raises(DeviceNotFound, match="not one picture"):
+        await video_source_of(pictures()).read()
+
+
+async def test_a_device_by_its_id() -> None:
+    assert isinstance(audio_source_of("default"), Microphone)
+    assert isinstance(sink_of("default"), Loudspeaker)
+    assert sink_of(loudspeaker := RecordingLoudspeaker()) is loudspeaker
 
 
 async def test_files_that_are_none(tmp_path: Path, film: Path) -> None:

@@ -52,6 +52,7 @@ class Monitor:
         self._listener = listener
         self._reconnections = reconnections
         self._adaptation = Adaptation(options.quality, video=media.filming is not None)
+        self._dropped_before: dict[str, int] = {}  # the tracks were there before anybody could take frames
         self._before: _Sample | None = None
         self._rates = ClientStats()
         self._quality: Level | None = None
@@ -60,6 +61,7 @@ class Monitor:
 
     def start(self) -> None:
         """Begin; the connection is open."""
+        self._dropped_before = {kind: reading.dropped for kind, reading in self._media.readings.items()}
         self._apply(self._adaptation.rung)
         self._task = asyncio.create_task(self._run())
 
@@ -78,6 +80,10 @@ class Monitor:
             video_height=rung.height,
             video_bps=rung.video_bps,
             audio_bps=rung.audio_bps if self._media.capture else 0,
+            audio_frames_dropped=self._dropped("audio"),
+            video_frames_dropped=self._dropped("video"),
+            loudspeaker_lost_ms=getattr(self._media.playback.sink, "lost_ms", 0.0),
+            loudspeaker_idle_ms=getattr(self._media.playback.sink, "idle_ms", 0.0),
         )
         if self._media.capture is None:
             return stats
@@ -89,7 +95,12 @@ class Monitor:
             speech_probability=audio.speech_probability,
             input_level_dbfs=audio.input_level_dbfs,
             output_level_dbfs=audio.output_level_dbfs,
+            microphone_lost_ms=getattr(self._media.capture.source, "lost_ms", 0.0),
         )
+
+    def _dropped(self, kind: str) -> int:
+        reading = self._media.readings.get(kind)
+        return reading.dropped - self._dropped_before.get(kind, 0) if reading else 0
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

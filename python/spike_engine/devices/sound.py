@@ -73,6 +73,11 @@ class Microphone:
         self._ring.pop(block)
         return block
 
+    @property
+    def lost_ms(self) -> float:
+        """What was captured and not read in time, since the start."""
+        return 1000 * self._ring.overruns / ENGINE_RATE_HZ
+
     async def close(self) -> None:
         """See :meth:`AudioSource.close`."""
         self._closed = True
@@ -131,6 +136,16 @@ class Loudspeaker:
     def flush(self) -> None:
         """See :meth:`AudioSink.flush`."""
         self._flush.set()
+
+    @property
+    def lost_ms(self) -> float:
+        """What was written and did not fit, since the start."""
+        return 1000 * self._queued.overruns / ENGINE_RATE_HZ
+
+    @property
+    def idle_ms(self) -> float:
+        """How long there was nothing to play, since the start."""
+        return 1000 * self._queued.underruns / ENGINE_RATE_HZ
 
     async def close(self) -> None:
         """See :meth:`AudioSink.close`."""

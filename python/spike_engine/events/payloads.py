@@ -51,6 +51,13 @@ class ClientStats:
         speech_probability: Whether the cleaned microphone holds speech now, 0 to 1.
         input_level_dbfs: The microphone as captured.
         output_level_dbfs: The microphone as sent; the noise and echo taken out are the difference while nobody speaks.
+        audio_frames_dropped: Frames of 20 ms of the microphone that were not sent, since the connection opened: the
+            program or the machine did not keep up.
+        video_frames_dropped: Pictures that gave way to a newer one before they were sent, since then.
+        microphone_lost_ms: Sound that the microphone captured while the event loop was held up for longer than half a
+            second, and that was lost, since it was opened.
+        loudspeaker_lost_ms: Sound that the loudspeaker had no room for, since it was opened.
+        loudspeaker_idle_ms: How long the loudspeaker had nothing to play, since it was opened; the AI's pauses count.
     """
 
     network: TransportStats = field(default_factory=TransportStats)
@@ -69,6 +76,11 @@ class ClientStats:
     speech_probability: float = 0.0
     input_level_dbfs: float = 0.0
     output_level_dbfs: float = 0.0
+    audio_frames_dropped: int = 0
+    video_frames_dropped: int = 0
+    microphone_lost_ms: float = 0.0
+    loudspeaker_lost_ms: float = 0.0
+    loudspeaker_idle_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

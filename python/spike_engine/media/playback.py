@@ -46,6 +46,11 @@ class Playback:
         rate_hz = self._sink.sample_rate_hz
         return self._to_engine(self._sink.played(samples * rate_hz // ENGINE_RATE_HZ), rate_hz)
 
+    @property
+    def sink(self) -> AudioSink:
+        """What is played on."""
+        return self._sink
+
     def flush(self) -> None:
         """Fall silent at once."""
         self._sink.flush()

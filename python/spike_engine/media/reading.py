@@ -27,13 +27,24 @@ class Reading(Generic[Source, Track]):
     def __init__(self, listener: MediaListener) -> None:
         self._listener = listener
         self._tracks: list[Track] = []
+        self._dropped = 0  # by tracks that are no more
         self._slot: Slot[_Reader[Source]] = Slot(CLOSE_LIMIT_S)
 
     def create_track(self) -> Track:
         """A new track of what is read from now on, until it is stopped; each connection has its own."""
-        track = self._new_track()
-        self._tracks = [*(track for track in self._tracks if track.readyState == "live"), track]
-        return track
+        self._dropped += sum(track.dropped for track in self._tracks if track.readyState != "live")
+        self._tracks = [*(track for track in self._tracks if track.readyState == "live"), self._new_track()]
+        return self._tracks[-1]
+
+    @property
+    def dropped(self) -> int:
+        """How many frames its tracks have dropped since nobody took them in time."""
+        return self._dropped + sum(track.dropped for track in self._tracks)
+
+    @property
+    def source(self) -> Source | None:
+        """What is read; None before the first."""
+        return self._slot.current.source if self._slot.current else None
 
     async def replace(self, source: Source) -> None:
         """Read `source`, which has been started, from now on and close the one before.
