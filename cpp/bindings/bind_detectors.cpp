@@ -21,8 +21,8 @@ float process(Stage& self, const Array<Sample>& samples) {
 void bind_detectors(py::module_& m) {
     py::class_<Stage>(m, "VoiceDetector")
         .def(py::init([](int sample_rate_hz, int hangover_ms) {
-                 return std::make_unique<Stage>(
-                     1u, 0u, VoiceDetector::Config{.sample_rate_hz = sample_rate_hz, .hangover_ms = hangover_ms});
+                 return std::make_unique<Stage>(sample_rate_hz, 1u, 0u,
+                                                VoiceDetector::Config{.hangover_ms = hangover_ms});
              }),
              py::arg("sample_rate_hz") = 48000, py::arg("hangover_ms") = 200)
         .def("process", &process<float>, py::arg("samples").noconvert())

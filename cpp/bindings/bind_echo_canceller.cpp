@@ -18,6 +18,7 @@ using Stage = Framed<EchoCanceller>;
 std::tuple<Array<float>, Array<float>, Array<float>> linear_stage(Stage& self, const Array<float>& microphone,
                                                                   const Array<float>& far) {
     const std::size_t frame = self.frame_samples();
+    require(self.is_at_own_rate(), "the linear stage is shown at 8, 12, 16, 24, 32, 44.1 and 48 kHz");
     const auto samples = static_cast<std::size_t>(microphone.size());
     require(microphone.ndim() == 1 && far.ndim() == 1 && far.size() == microphone.size() && samples % frame == 0,
             "microphone and far must have shape (n,), n a multiple of " + std::to_string(frame));
@@ -57,10 +58,9 @@ void bind_echo_canceller(py::module_& m) {
     bound
         .def(py::init([](int sample_rate_hz, int far_channels, std::optional<std::shared_ptr<const Weights>> weights) {
                  const std::size_t channels = checked_far_channels(far_channels);
-                 return std::make_unique<Stage>(1u, channels,
-                                                EchoCanceller::Config{.sample_rate_hz = sample_rate_hz,
-                                                                      .far_channels = channels,
-                                                                      .weights = weights.value_or(nullptr)});
+                 return std::make_unique<Stage>(
+                     sample_rate_hz, 1u, channels,
+                     EchoCanceller::Config{.far_channels = channels, .weights = weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::arg("far_channels") = 1, py::arg("weights") = py::none())
         .def(

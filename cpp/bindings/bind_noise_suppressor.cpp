@@ -27,7 +27,9 @@ template <typename Bound>
 std::unique_ptr<Bound> make(int sample_rate_hz, std::optional<float> attenuation_db, const SharedWeights& weights,
                             std::size_t streams) {
     return std::make_unique<Bound>(
-        streams, 0u, NoiseSuppressor::Config{sample_rate_hz, attenuation_db, weights.value_or(nullptr), streams});
+        sample_rate_hz, streams, 0u,
+        NoiseSuppressor::Config{
+            .attenuation_db = attenuation_db, .weights = weights.value_or(nullptr), .streams = streams});
 }
 
 template <typename Bound>

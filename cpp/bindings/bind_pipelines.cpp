@@ -75,9 +75,12 @@ void bind_capture(py::module_& m) {
                          std::optional<std::shared_ptr<const Weights>> echo_weights) {
                  const std::size_t channels = checked_far_channels(far_channels);
                  return std::make_unique<Stage>(
-                     1u, channels,
-                     CapturePipeline::Config{sample_rate_hz, echo_cancellation, noise_suppression, channels,
-                                             noise_weights.value_or(nullptr), echo_weights.value_or(nullptr)});
+                     sample_rate_hz, 1u, channels,
+                     CapturePipeline::Config{.echo_cancellation = echo_cancellation,
+                                             .noise_suppression = noise_suppression,
+                                             .far_channels = channels,
+                                             .noise_weights = noise_weights.value_or(nullptr),
+                                             .echo_weights = echo_weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::kw_only(), py::arg("echo_cancellation") = true,
              py::arg("noise_suppression") = true, py::arg("far_channels") = 1, py::arg("noise_weights") = py::none(),

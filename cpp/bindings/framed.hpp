@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "bindings/arrays.hpp"
-#include "bindings/framer.hpp"
 #include "bindings/turn.hpp"
+#include "pipeline/framer.hpp"
 
 namespace spike::bindings {
 
@@ -21,12 +21,14 @@ constexpr std::size_t long_frames = 10;
 template <typename Stage>
 class Framed {
   public:
-    template <typename... Arguments>
-    Framed(std::size_t streams, std::size_t far_channels, Arguments&&... arguments)
+    // Of a stream of `rate_hz`; `config` gets the rate that the stage works at.
+    template <typename Config>
+    Framed(int rate_hz, std::size_t streams, std::size_t far_channels, Config config)
         : streams_(streams),
           channels_(far_channels),
-          stage_(std::forward<Arguments>(arguments)...),
-          framer_(stage_.frame_samples(), streams, far_channels) {}
+          rate_hz_(static_cast<std::size_t>(rate_hz)),
+          stage_(at_rate(std::move(config), stage_rate_hz(rate_hz))),
+          framer_(rate_hz, streams, far_channels) {}
 
     // What `use` makes of the stage while no other thread has it.
     template <typename Use>
@@ -42,10 +44,13 @@ class Framed {
     }
 
     // Of what never changes.
-    std::size_t frame_samples() const noexcept { return stage_.frame_samples(); }
-    std::size_t latency_samples() const noexcept { return stage_.latency_samples(); }
+    std::size_t frame_samples() const noexcept { return stage_.frame_samples(); }  // of the stage's own rate
+    std::size_t latency_samples() const noexcept { return framer_.latency_samples(stage_.latency_samples()); }
 
-    bool is_long(std::size_t count) const noexcept { return count * streams_ >= long_frames * stage_.frame_samples(); }
+    // No resampler stands between the stream and the stage.
+    bool is_at_own_rate() const noexcept { return rate_hz_ == 100 * stage_.frame_samples(); }
+
+    bool is_long(std::size_t count) const noexcept { return count * streams_ >= long_frames * rate_hz_ / 100; }
 
     // process(samples, out) of a stage of one stream.
     template <typename Sample>
@@ -96,6 +101,12 @@ class Framed {
     }
 
   private:
+    template <typename Config>
+    static Config at_rate(Config config, int rate_hz) {
+        config.sample_rate_hz = rate_hz;
+        return config;
+    }
+
     template <typename Sample>
     Array<Sample> run(const Array<Sample>& in, const std::optional<Array<Sample>>& far, std::size_t count,
                       Array<Sample> out) {
@@ -114,7 +125,7 @@ class Framed {
         return out;
     }
 
-    std::size_t streams_, channels_;
+    std::size_t streams_, channels_, rate_hz_;
     Stage stage_;
     Framer framer_;
     Lock lock_;

@@ -12,7 +12,7 @@
 namespace spike {
 namespace {
 
-constexpr std::array supported_rates_hz{16000, 24000, 32000, 44100, 48000};
+constexpr std::array supported_rates_hz{8000, 12000, 16000, 24000, 32000, 44100, 48000};
 constexpr float most_sample = 4.0f;
 constexpr float far_active_power = 1e-7f;  // -70 dBFS
 constexpr float worth_keeping = 0.2f;      // what a model may leave of the microphone to be remembered
@@ -23,7 +23,7 @@ constexpr float far_end_alone = 0.15f;     // probability of a near end below wh
 EchoCanceller::Config validated(const EchoCanceller::Config& config) {
     if (std::find(supported_rates_hz.begin(), supported_rates_hz.end(), config.sample_rate_hz) ==
         supported_rates_hz.end())
-        throw std::invalid_argument("sample_rate_hz must be 16000, 24000, 32000, 44100 or 48000, not " +
+        throw std::invalid_argument("sample_rate_hz must be 8000, 12000, 16000, 24000, 32000, 44100 or 48000, not " +
                                     std::to_string(config.sample_rate_hz));
     if (config.far_channels < 1 || config.far_channels > 2)
         throw std::invalid_argument("far_channels must be 1 or 2, not " + std::to_string(config.far_channels));

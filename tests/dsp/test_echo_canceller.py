@@ -180,9 +180,9 @@ def test_a_far_end_that_never_comes_changes_nothing_but_the_delay() -> None:
     np.testing.assert_array_equal(with_silence, without)
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 22050, 96000, 0, -1])
+@pytest.mark.parametrize("rate_hz", [7999, 96000, 0, -1])
 def test_other_rates_are_refused(rate_hz: int) -> None:
-    with pytest.raises(ValueError, match="16000, 24000, 32000, 44100 or 48000"):
+    with pytest.raises(ValueError, match="from 8000 to 48000"):
         EchoCanceller(rate_hz)
 
 

@@ -31,6 +31,7 @@ constexpr std::array<std::size_t, EchoMask::bands + 1> edges = [] {
 
 EchoMask::EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples)
     : network_(std::move(weights), 1),
+      bins_(std::min(bins, block_samples + 1)),
       scale_(1.0f / static_cast<float>(block_samples * block_samples)),
       advance_(phase_bins, 0.5, scale_),
       kernels_(&neural_kernels(active_isa())),
@@ -45,6 +46,8 @@ void EchoMask::reset() noexcept {
     past_.clear();
 }
 
+std::size_t EchoMask::begin_of(std::size_t band) const noexcept { return std::min(edges[band], bins_); }
+
 float EchoMask::RunningLevel::follow(std::span<const float> bands_db) noexcept {
     float sum = 0.0f;
     for (const float level : bands_db) sum += level;
@@ -57,7 +60,7 @@ float EchoMask::RunningLevel::follow(std::span<const float> bands_db) noexcept {
 void EchoMask::hear_levels(SpectrumView spectrum, std::span<float> powers) const noexcept {
     for (std::size_t band = 0; band < bands; ++band) {
         float sum = 0.0f;
-        for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) sum += spectrum.power(k);
+        for (std::size_t k = begin_of(band); k < end_of(band); ++k) sum += spectrum.power(k);
         powers[band] = scale_ * sum / static_cast<float>(edges[band + 1] - edges[band]);
     }
 }
@@ -66,7 +69,7 @@ void EchoMask::hear_levels(SpectrumView spectrum, std::span<float> powers) const
 void EchoMask::hear_likeness(SpectrumView error, SpectrumView echo, std::span<float> features) const noexcept {
     for (std::size_t band = 0; band < bands; ++band) {
         float real = 0.0f, imag = 0.0f;  // error times the echo's conjugate
-        for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
+        for (std::size_t k = begin_of(band); k < end_of(band); ++k) {
             real += error.real[k] * echo.real[k] + error.imag[k] * echo.imag[k];
             imag += error.imag[k] * echo.real[k] - error.real[k] * echo.imag[k];
         }
@@ -95,12 +98,12 @@ void EchoMask::hear(const Block& block) noexcept {
 }
 
 void EchoMask::keep(SpectrumView error, SpectrumView echo, SpectrumSpan kept) noexcept {
-    copy(error.first(bins), kept);
+    copy(error.first(bins_), kept);
     const std::array<SpectrumView, taps> heard{error, past_, echo};
     for (std::size_t tap = 0; tap < taps; ++tap)
         add_filtered(heard[tap], network_.filters(0).subspan(tap * low_bins), taps * low_bins, low_bins, kept);
     for (std::size_t band = 0; band < bands; ++band)
-        for (std::size_t k = edges[band]; k < edges[band + 1]; ++k) {
+        for (std::size_t k = begin_of(band); k < end_of(band); ++k) {
             kept.real[k] *= gains()[band];
             kept.imag[k] *= gains()[band];
         }

@@ -20,16 +20,16 @@ class EchoMask {
     static constexpr std::size_t bands = 64;
     static constexpr std::size_t low_bins = 80;  // 0 to 4 kHz
 
-    // `block_samples`: of 10 ms, which sets the scale of the spectra. Throws WeightsError for weights of another
-    // network.
+    // `block_samples`: of 10 ms, which sets the scale of the spectra. Below 16 kHz the bands above the spectra are
+    // heard as silent. Throws WeightsError for weights of another network.
     EchoMask(std::shared_ptr<const Weights> weights, std::size_t block_samples);
 
-    // Spectra of one block, 50 Hz apart, of at least `bins` bins each.
+    // Spectra of one block, bins 50 Hz apart.
     struct Block {
         SpectrumView microphone, error, echo, far;
     };
 
-    // Writes what is kept of the error's first `bins`.
+    // Writes what is kept of the error's first `bins`, or of all where it has less.
     void process(const Block& block, SpectrumSpan kept) noexcept;
 
     // Of that block's bands, the last one up to 8 kHz.
@@ -51,8 +51,13 @@ class EchoMask {
     void hear_likeness(SpectrumView error, SpectrumView echo, std::span<float> features) const noexcept;
     void keep(SpectrumView error, SpectrumView echo, SpectrumSpan kept) noexcept;
 
+    // Of a band's bins, the first and the one after the last that the spectra have.
+    std::size_t begin_of(std::size_t band) const noexcept;
+    std::size_t end_of(std::size_t band) const noexcept { return begin_of(band + 1); }
+
     MaskNetwork network_;
-    float scale_;  // of a power, to that of a sine of amplitude 1
+    std::size_t bins_;  // that there are
+    float scale_;       // of a power, to that of a sine of amplitude 1
     PhaseAdvance advance_;
     const NeuralKernels* kernels_;
     RunningLevel near_level_{-80.0f}, far_level_{-60.0f};

@@ -28,6 +28,11 @@ class PolyphaseFilter {
     };
 
     PolyphaseFilter(const InterpolationFilter& filter, const Config& config);
+    PolyphaseFilter(const PolyphaseFilter&) = delete;  // parts of it point into its memory, which moves with it
+    PolyphaseFilter& operator=(const PolyphaseFilter&) = delete;
+    PolyphaseFilter(PolyphaseFilter&&) = default;
+    PolyphaseFilter& operator=(PolyphaseFilter&&) = default;
+    ~PolyphaseFilter() = default;
 
     // Each replaces the coefficients, and allocates. A row for each phase, which the walk goes through once while it
     // passes `inputs_per_turn` inputs:

@@ -6,6 +6,9 @@ works in frames of 10 ms: it keeps an unfinished frame and returns the frames th
 length that is due, so that nothing is allocated; where it overlaps what is read, a copy of that is read. Samples that
 are NaN or infinite count as silence.
 
+Any rate from 8000 to 48000 Hz will do. Stages work at 8, 12, 16, 24, 32, 44.1 and 48 kHz; for another rate, such as
+22.05 kHz, they work at the next of these between two resamplers, which add 1 to 7 ms to ``latency_samples``.
+
 Threads may share a stage: each call has its turn by a lock of that stage. Two streams need two stages. Calls with
 100 ms or more (:class:`Resampler` and :class:`RenderPipeline`: 16384 samples) release the GIL; shorter ones keep it,
 since they take less time than getting it back. No thread waits for a stage while it holds the GIL. A :class:`Ring` has

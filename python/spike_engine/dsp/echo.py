@@ -39,7 +39,7 @@ class EchoCanceller(Stage):
     ``"neural"`` a recurrent network of 305 thousand parameters, trained for this package, has the word below 8 kHz.
 
     Args:
-        sample_rate_hz: 16000, 24000, 32000, 44100 or 48000.
+        sample_rate_hz: 8000 to 48000; see :mod:`spike_engine.dsp`.
         far_channels: 1, or 2 for a stereo loudspeaker.
         residual: ``"neural"`` or ``"spectral"``: what takes out the echo that the linear stage has left.
 
@@ -51,9 +51,13 @@ class EchoCanceller(Stage):
     def __init__(
         self, sample_rate_hz: int = 48000, *, far_channels: int = 1, residual: EchoResidual = "neural"
     ) -> None:
-        self.sample_rate_hz, self.residual = whole("sample_rate_hz", sample_rate_hz), residual
+        self.sample_rate_hz, self.far_channels = (
+            whole("sample_rate_hz", sample_rate_hz),
+            whole("far_channels", far_channels),
+        )
+        self.residual = residual
         self._core: _core.EchoCanceller = _core.EchoCanceller(
-            self.sample_rate_hz, whole("far_channels", far_channels), echo_weights_of(residual)
+            self.sample_rate_hz, self.far_channels, echo_weights_of(residual)
         )
 
     def process(self, mic: S, far: S | None, *, out: S | None = None) -> S:
@@ -67,10 +71,11 @@ class EchoCanceller(Stage):
     def linear_stage(self, mic: NDArray[np.float32], far: NDArray[np.float32]) -> LinearStage:
         """What the linear stage makes of `mic` and a mono `far`, float32 of shape ``(n,)`` in whole frames of 10 ms.
 
-        For who trains or examines a residual stage: what goes on to it, without the frame of delay that it adds.
+        For who trains or examines a residual stage: what goes on to it, without the frame of delay that it adds. Only
+        at rates at which the stage works.
 
         Raises:
-            ValueError: Another shape, or two far channels.
+            ValueError: Another shape, two far channels, or another rate.
         """
         mic, far = contiguous("mic", mic, (np.float32,)), contiguous("far", far, (np.float32,))
         return LinearStage(*self._core.linear_stage(mic, far))

@@ -38,7 +38,7 @@ class NoiseSuppressor(_NoiseStage):
     tracker of Gerkmann and Hendriks (2012), which follows steady noise only and needs no weights.
 
     Args:
-        sample_rate_hz: A multiple of 100 from 8000 to 48000.
+        sample_rate_hz: 8000 to 48000; see :mod:`spike_engine.dsp`.
         mode: ``"neural"`` or ``"classical"``.
         attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 60 dB, 12 dB for the classical mode.
 

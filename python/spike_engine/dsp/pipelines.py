@@ -19,7 +19,7 @@ class CapturePipeline(Stage):
     In this order: high-pass at 80 Hz, echo canceller, noise suppressor, voice detector, level meters.
 
     Args:
-        sample_rate_hz: 16000, 24000, 32000, 44100 or 48000.
+        sample_rate_hz: 8000 to 48000; see :mod:`spike_engine.dsp`.
         echo_cancellation: Run the echo canceller.
         noise_suppression: Run the noise suppressor.
         far_channels: 1, or 2 for a stereo loudspeaker.
@@ -33,12 +33,15 @@ class CapturePipeline(Stage):
         noise_suppression: bool = True,
         far_channels: int = 1,
     ) -> None:
-        self.sample_rate_hz = whole("sample_rate_hz", sample_rate_hz)
+        self.sample_rate_hz, self.far_channels = (
+            whole("sample_rate_hz", sample_rate_hz),
+            whole("far_channels", far_channels),
+        )
         self._core: _core.CapturePipeline = _core.CapturePipeline(
             self.sample_rate_hz,
             echo_cancellation=flag("echo_cancellation", echo_cancellation),
             noise_suppression=flag("noise_suppression", noise_suppression),
-            far_channels=whole("far_channels", far_channels),
+            far_channels=self.far_channels,
             noise_weights=noise_weights_of("neural") if noise_suppression else None,
             echo_weights=echo_weights_of("neural") if echo_cancellation else None,
         )

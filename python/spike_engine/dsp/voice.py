@@ -16,7 +16,7 @@ class VoiceDetector:
     """Says whether somebody talks, on a signal that is clean already.
 
     Args:
-        sample_rate_hz: A multiple of 100 from 8000 to 48000.
+        sample_rate_hz: 8000 to 48000; see :mod:`spike_engine.dsp`.
         hangover_ms: How long a pause still counts as speech.
     """
 

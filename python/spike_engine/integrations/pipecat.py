@@ -21,7 +21,7 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame, OutputAudioRawFrame
 
 from spike_engine import dsp
-from spike_engine.dsp.rates import RateConverter, working_rate_hz
+from spike_engine.dsp.rates import RateConverter
 from spike_engine.errors import InvalidState
 
 __all__ = ["SpikeAudioFilter"]
@@ -83,15 +83,9 @@ class SpikeAudioFilter(BaseAudioFilter):
         return self._running().stats
 
     async def start(self, sample_rate: int) -> None:
-        """Pipecat calls this. ValueError unless `sample_rate` is 8000 to 48000; the chain runs at a near one."""
-        if not 8000 <= sample_rate <= 48000:
-            raise ValueError(f"sample_rate must be 8000 to 48000 Hz, not {sample_rate}")
-        rate_hz = working_rate_hz(sample_rate)
-        self._sample_rate_hz = sample_rate
-        self._pipeline = dsp.CapturePipeline(rate_hz, **self._stages)
-        self._to_pipeline = RateConverter(rate_hz, dtype="int16")
-        self._to_transport = RateConverter(sample_rate, dtype="int16")
-        self._far_end = _FarEnd(rate_hz)
+        """Pipecat calls this. ValueError unless `sample_rate` is from 8000 to 48000."""
+        self._pipeline = dsp.CapturePipeline(sample_rate, **self._stages)
+        self._far_end = _FarEnd(sample_rate)
 
     async def stop(self) -> None:
         """Pipecat calls this."""
@@ -110,9 +104,9 @@ class SpikeAudioFilter(BaseAudioFilter):
         pipeline = self._running()
         assert self._far_end
         audio = self._captured(audio, 2)
-        microphone = self._to_pipeline(np.frombuffer(audio, np.int16), self._sample_rate_hz)
+        microphone = np.frombuffer(audio, np.int16)
         cleaned = pipeline.process(microphone, self._far_end.take(len(microphone), self._clock()))
-        return self._to_transport(cleaned, pipeline.sample_rate_hz).tobytes() if self._enabled else audio
+        return cleaned.tobytes() if self._enabled else audio
 
     def _running(self) -> dsp.CapturePipeline:
         if self._pipeline is None:
