@@ -16,6 +16,8 @@ constexpr std::array supported_rates_hz{8000, 12000, 16000, 24000, 32000, 44100,
 constexpr float most_sample = 4.0f;
 constexpr float far_active_power = 1e-7f;  // -70 dBFS
 constexpr float worth_keeping = 0.2f;      // what a model may leave of the microphone to be remembered
+constexpr float certainly_louder = 10.0f;  // than the most that can be echo
+constexpr float unexplained = 0.2f;        // share that the model leaves of what may be no sound at all
 constexpr float trusted = 0.5f;            // and for the drift to be measured
 constexpr int frames_per_bending = 2;      // one time in two the loudspeaker's distortion is learned
 constexpr float far_end_alone = 0.15f;     // probability of a near end below which the echo can be measured
@@ -60,6 +62,8 @@ EchoCanceller::EchoCanceller(const Config& config)
                   .tail_ms = config.tail_ms,
                   .max_delay_ms = config.max_delay_ms},
                  far_line_, filters_),
+      watch_(config.sample_rate_hz),
+      return_(frame_, config.sample_rate_hz),
       suppressor_({frame_, config.sample_rate_hz, config.weights}),
       far_sane_(frame_ * config.far_channels),
       far_mono_(frame_),
@@ -74,6 +78,8 @@ void EchoCanceller::reset() noexcept {
     far_spectra_.reset();
     filters_.reset();
     placement_.reset();
+    watch_.reset();
+    return_.reset();
     suppressor_.reset();
     meter_.reset();
     std::ranges::fill(delayed_microphone_, 0.0f);
@@ -95,11 +101,15 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
     far_line_.push(far_sane_);
     mix(far_sane_, 1.0f, far_mono_);
     placement_.push(microphone_, far_mono_);
+    state_.is_deaf = watch_.is_deaf(microphone_, meter_.share_left() > unexplained);
     read_far();
     predict();
-    suppressor_.analyse({microphone_, filters_.error(), filters_.echo(), far_heard_});
-    placement_.follow_drift(suppressor_.error(), suppressor_.echo(), meter_.leaves_less_than(trusted));
-    suppressor_.suppress(filters_.residual_power(), out);
+    suppressor_.analyse({microphone_, filters_.error(), filters_.echo(), far_heard_, state_.is_deaf});
+    return_.hear(suppressor_.microphone(), far_mono_, state_.is_deaf);
+    if (filters_.is_proven()) return_.raise();
+    placement_.follow_drift(suppressor_.error(), suppressor_.echo(),
+                            filters_.is_learning() && meter_.leaves_less_than(trusted));
+    suppressor_.suppress(filters_.residual_power(), return_, out);
     update_stats(out);
     follow_the_path();
     std::swap(microphone_, delayed_microphone_);
@@ -118,12 +128,13 @@ void EchoCanceller::predict() noexcept {
     const bool bends =
         placement_.is_settled() && predistorter_.can_learn() && ++state_.frames_since_bending % frames_per_bending == 0;
     if (bends) predistorter_.hear(filters_.sure());
-    filters_.process(microphone_);
-    if (bends) predistorter_.learn(filters_.sure());
+    filters_.expect(return_.share());
+    filters_.process({microphone_, state_.is_deaf, return_.most_echo()});
+    if (bends && filters_.is_learning()) predistorter_.learn(filters_.sure());
     if (meter_.leaves_less_than(worth_keeping)) filters_.remember();
     meter_.hear_model({microphone_, filters_.error(), filters_.echo()});
     filters_.relearn(meter_.path_has_changed());
-    filters_.race();
+    filters_.race(microphone_);
 }
 
 void EchoCanceller::update_stats(std::span<const float> out) noexcept {
@@ -143,6 +154,7 @@ void EchoCanceller::update_stats(std::span<const float> out) noexcept {
 // At the end of a frame, since the far end is realigned between two blocks.
 void EchoCanceller::follow_the_path() noexcept {
     const Placement::Evidence evidence{.is_loud = meter_.is_loud(),
+                                       .is_no_echo = meter_.is_louder_than(certainly_louder * return_.most_echo()),
                                        .works = meter_.still_works(),
                                        .overpredicts = meter_.delay_may_have_changed(),
                                        .share_left = meter_.share_left(),
@@ -162,6 +174,10 @@ void EchoCanceller::realign(const Placement::Order& order) noexcept {
         predistorter_.distort(out);
     });
     predistorter_.realign(far_line_, begin);
+    if (order.is_unexpected) {
+        return_.forget();
+        filters_.start_anew();
+    }
     filters_.shift(order.blocks);
     if (order.from_memory) filters_.recall();
     if (!order.has_jumped) return;

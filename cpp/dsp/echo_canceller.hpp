@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "dsp/echo/echo_meter.hpp"
+#include "dsp/echo/echo_return.hpp"
 #include "dsp/echo/far_line.hpp"
 #include "dsp/echo/far_spectra.hpp"
 #include "dsp/echo/filter_pair.hpp"
+#include "dsp/echo/microphone_watch.hpp"
 #include "dsp/echo/placement.hpp"
 #include "dsp/echo/predistorter.hpp"
 #include "dsp/echo/residual_suppressor.hpp"
@@ -80,6 +82,8 @@ class EchoCanceller {
     FarSpectra far_spectra_;
     FilterPair filters_;
     Placement placement_;
+    MicrophoneWatch watch_;
+    EchoReturn return_;
     ResidualSuppressor suppressor_;
     EchoMeter meter_;
     std::vector<float> far_sane_, far_mono_, far_aligned_, far_heard_;
@@ -87,6 +91,7 @@ class EchoCanceller {
     std::vector<float> microphone_, delayed_microphone_;
     struct State {
         int frames_since_bending = 0;
+        bool is_deaf = false;        // the microphone gives nothing that was heard
         bool has_converged = false;  // in this frame
         EchoStats stats;
     };

@@ -93,7 +93,7 @@ TEST_CASE("the adaptive filter's loops agree to rounding") {
         kernels.predict({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
                         {state[3].data(), state[4].data(), state[5].data()}, bins);
         kernels.adapt({xr.data(), xi.data()}, {state[0].data(), state[1].data(), state[2].data()},
-                      {gr.data(), gi.data(), share.data()}, 0.999f, bins);
+                      {gr.data(), gi.data(), share.data()}, 0.999f, 0.001f, bins);
         return state;
     };
     const auto expected = run(spike::Isa::baseline);

@@ -30,18 +30,22 @@ AdaptiveFilter::AdaptiveFilter(const FarSpectra& far, const Config& config)
       model_(far),
       sum_(bins_),
       gain_(bins_),
-      time_(2 * block_) {
+      time_(2 * block_),
+      least_growth_(far.partitions()) {
     for (auto* buffer : {&near_power_, &residual_, &expected_, &share_}) buffer->resize(bins_);
+    const float lost = 1.0f - config.transition * config.transition;
+    for (std::size_t partition = 0; partition < least_growth_.size(); ++partition)
+        least_growth_[partition] = lost * config.least_uncertainty * PathModel::initial_variance(partition);
 }
 
 void AdaptiveFilter::reset() noexcept {
     std::fill(near_power_.begin(), near_power_.end(), 0.0f);
     std::fill(residual_.begin(), residual_.end(), 0.0f);
-    model_.forget();
+    model_.reset();
     state_ = {};
 }
 
-void AdaptiveFilter::predict() noexcept {
+void AdaptiveFilter::predict_spectrum() noexcept {
     sum_.clear();
     std::fill(residual_.begin(), residual_.end(), 0.0f);
     predict(*far_, 0, 1, {sum_.real.data(), sum_.imag.data(), residual_.data()}, bins_);
@@ -75,7 +79,7 @@ void AdaptiveFilter::adapt(std::span<const float> error) noexcept {
     const std::size_t partitions = far_->partitions();
     for (std::size_t index = 0; index < model_.rows(); ++index)
         kernels_->adapt(far_->at(index / partitions, index % partitions).planar(), model_.row(index), correction, keep,
-                        bins_);
+                        least_growth_[index % partitions], bins_);
 }
 
 void AdaptiveFilter::constrain(std::size_t index) noexcept {
@@ -93,20 +97,23 @@ void AdaptiveFilter::recover_from_divergence(std::span<const float> microphone, 
     state_.error_energy = energy_smoothing * state_.error_energy + (1.0f - energy_smoothing) * energy(error);
     if (state_.error_energy <= divergence_factor * state_.microphone_energy) return;
     model_.forget();
-    predict();  // the step is taken by the new variance
+    predict_spectrum();  // the step is taken by the new variance
     std::copy(microphone.begin(), microphone.end(), error.begin());
     std::fill(echo.begin(), echo.end(), 0.0f);
     state_.error_energy = state_.microphone_energy;
 }
 
-void AdaptiveFilter::process(std::span<const float> microphone, std::span<float> error,
+void AdaptiveFilter::predict(std::span<const float> microphone, std::span<float> error,
                              std::span<float> echo) noexcept {
-    predict();
+    predict_spectrum();
     fft_.inverse(sum_, time_);
     for (std::size_t n = 0; n < block_; ++n) {
         echo[n] = time_[block_ + n];
         error[n] = microphone[n] - echo[n];
     }
+}
+
+void AdaptiveFilter::learn(std::span<const float> microphone, std::span<float> error, std::span<float> echo) noexcept {
     recover_from_divergence(microphone, error, echo);
     adapt(error);
     for (std::size_t count = 0; count < config_.constrained_per_block; ++count) {

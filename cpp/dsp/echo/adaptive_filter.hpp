@@ -26,13 +26,19 @@ class AdaptiveFilter {
         // How much of a coefficient is expected to survive a block: the room changes slowly, but it does.
         float transition = 0.9999f;
         std::size_t constrained_per_block = 4;  // partitions, in turn
+        // Of the uncertainty at the beginning, which comes back with time even where nothing is heard: what has been
+        // silent for long may be there again.
+        float least_uncertainty = 0.0f;
     };
 
     // `far` must outlive the filter.
     AdaptiveFilter(const FarSpectra& far, const Config& config);
 
-    // One block, after the far end's: writes what is left of the microphone and the echo that was predicted.
-    void process(std::span<const float> microphone, std::span<float> error, std::span<float> echo) noexcept;
+    // One block, after the far end's: writes the echo that is predicted, and what it leaves of the microphone.
+    void predict(std::span<const float> microphone, std::span<float> error, std::span<float> echo) noexcept;
+
+    // And learns from it. A model that has lost the room is forgotten: then the error is the microphone.
+    void learn(std::span<const float> microphone, std::span<float> error, std::span<float> echo) noexcept;
 
     // What has been learned. May be replaced by what another filter on the same far end has learned.
     PathModel& model() noexcept { return model_; }
@@ -56,7 +62,7 @@ class AdaptiveFilter {
     void reset() noexcept;
 
   private:
-    void predict() noexcept;
+    void predict_spectrum() noexcept;
     void adapt(std::span<const float> error) noexcept;
     void constrain(std::size_t row) noexcept;
     void recover_from_divergence(std::span<const float> microphone, std::span<float> error,
@@ -70,6 +76,7 @@ class AdaptiveFilter {
     PathModel model_;
     Spectrum sum_, gain_;
     std::vector<float> near_power_, residual_, expected_, share_, time_;
+    std::vector<float> least_growth_;  // of the variance in a block, for each partition
     struct State {
         std::size_t to_constrain = 0;
         float microphone_energy = 0.0f, error_energy = 0.0f;

@@ -34,6 +34,8 @@ class EchoMeter {
     // Over a tenth of a second: the microphone is loud enough to judge.
     bool is_loud() const noexcept;
 
+    bool is_louder_than(float power) const noexcept { return state_.quick.microphone > power; }
+
     // What the model leaves of the microphone's power over a tenth of a second, 0 to 1.
     float share_left() const noexcept;
 

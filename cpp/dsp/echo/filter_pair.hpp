@@ -16,8 +16,29 @@ class FilterPair {
     // `far` must outlive the pair.
     explicit FilterPair(const FarSpectra& far);
 
-    // One block, after the far end's. Then `error` and `echo` are those of the sure filter, until `race`.
-    void process(std::span<const float> microphone) noexcept;
+    // A block of the microphone, and what is known of it beside the model.
+    struct Block {
+        std::span<const float> microphone;
+        bool is_deaf = false;    // the microphone gives nothing that was heard
+        float most_echo = 0.0f;  // the most power that an echo can have
+    };
+
+    // One block, after the far end's. Then `error` and `echo` are those of the sure filter, until `race`. Nothing is
+    // learned from a microphone that hears nothing, or much less than the echo that is predicted: it has been muted or
+    // turned down. When it hears again, the model has to prove itself before its prediction is taken out.
+    void process(const Block& block) noexcept;
+
+    // The last block was learned from.
+    bool is_learning() const noexcept { return !state_.is_frozen; }
+
+    // The model takes so much out of the microphone that there is an echo.
+    bool is_proven() const noexcept;
+
+    // How much of the far end's power may come back, against a loud path.
+    void expect(float share) noexcept { sure_.model().expect(share); }
+
+    // There is an echo, other than was believed: both filters are as unsure as at the start.
+    void start_anew() noexcept;
 
     // The model works: it is remembered from time to time.
     void remember() noexcept;
@@ -27,7 +48,7 @@ class FilterPair {
     void relearn(bool has_changed) noexcept;
 
     // The better filter's model is taken over where it is much better, and its output is what is read.
-    void race() noexcept;
+    void race(std::span<const float> microphone) noexcept;
 
     // Of the last block: what is left of the microphone, and the echo that was predicted.
     std::span<const float> error() const noexcept { return error_; }
@@ -56,11 +77,21 @@ class FilterPair {
     void reset() noexcept;
 
   private:
+    void freeze_or_learn(const Block& block) noexcept;
+    void follow_proof(std::span<const float> microphone) noexcept;
+    bool quick_is_believed() const noexcept;
+    static void pass(std::span<const float> microphone, std::span<float> error, std::span<float> echo) noexcept;
+
     AdaptiveFilter sure_, quick_;
     PathModel old_, older_;  // memories
     std::vector<float> error_, echo_, quick_error_, quick_echo_;
     struct State {
         float sure_power = 0.0f, quick_power = 0.0f;  // of what the two leave
+        float microphone_power = 0.0f;                // as long as theirs
+        float most_echo = 0.0f;                       // of this block
+        bool is_frozen = false, is_on_trial = false;
+        int frozen_blocks = 0, blocks_on_trial = 0;
+        int proofs = 0;  // blocks in a row
         int blocks_since_memory = 0, memories = 0;
         int blocks_since_relearning = 0;
     };

@@ -16,13 +16,13 @@ void predict_bins(const float* __restrict xr, const float* __restrict xi, const 
 
 void adapt_bins(const float* __restrict xr, const float* __restrict xi, const float* __restrict gr,
                 const float* __restrict gi, const float* __restrict share, float* __restrict wr, float* __restrict wi,
-                float* __restrict variance, float keep, std::size_t bins) noexcept {
+                float* __restrict variance, float keep, float least, std::size_t bins) noexcept {
     for (std::size_t k = 0; k < bins; ++k) {
         const float p = variance[k];
         wr[k] += p * (xr[k] * gr[k] + xi[k] * gi[k]);
         wi[k] += p * (xr[k] * gi[k] - xi[k] * gr[k]);
         const float learned = p * (xr[k] * xr[k] + xi[k] * xi[k]) * share[k];
-        variance[k] = keep * (1.0f - learned) * p + (1.0f - keep) * (wr[k] * wr[k] + wi[k] * wi[k]);
+        variance[k] = keep * (1.0f - learned) * p + (1.0f - keep) * (wr[k] * wr[k] + wi[k] * wi[k]) + least;
     }
 }
 
@@ -30,8 +30,8 @@ void predict(PlanarIn far, Coefficients w, Prediction sum, std::size_t bins) noe
     predict_bins(far.real, far.imag, w.real, w.imag, w.variance, sum.real, sum.imag, sum.residual_power, bins);
 }
 
-void adapt(PlanarIn far, Coefficients w, Correction error, float keep, std::size_t bins) noexcept {
-    adapt_bins(far.real, far.imag, error.real, error.imag, error.share, w.real, w.imag, w.variance, keep, bins);
+void adapt(PlanarIn far, Coefficients w, Correction error, float keep, float least, std::size_t bins) noexcept {
+    adapt_bins(far.real, far.imag, error.real, error.imag, error.share, w.real, w.imag, w.variance, keep, least, bins);
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ struct Correction {
 
 struct PartitionKernels {
     void (*predict)(PlanarIn far, Coefficients w, Prediction sum, std::size_t bins) noexcept;
-    // `keep`: how much of a coefficient's power survives a block.
-    void (*adapt)(PlanarIn far, Coefficients w, Correction error, float keep, std::size_t bins) noexcept;
+    // `keep`: how much of a coefficient's power survives a block. `least`: by how much its variance grows at least.
+    void (*adapt)(PlanarIn far, Coefficients w, Correction error, float keep, float least, std::size_t bins) noexcept;
 };
 
 SPIKE_VARIANTS(PartitionKernels, partition_kernels)

@@ -7,15 +7,15 @@ namespace spike {
 namespace {
 
 // Of a coefficient of the first block at the start; that of later ones falls as a room's reverberation does.
-constexpr float initial_variance = 4.0f;
+constexpr float first_variance = 4.0f;
 constexpr float initial_decay = 0.8f;
 constexpr float early_variance = 0.4f;  // of what a shift puts before the first block
 
-float initial_variance_of(std::size_t partition) noexcept {
-    return initial_variance * std::pow(initial_decay, static_cast<float>(partition));
-}
-
 }  // namespace
+
+float PathModel::initial_variance(std::size_t partition) noexcept {
+    return first_variance * std::pow(initial_decay, static_cast<float>(partition));
+}
 
 PathModel::PathModel(const FarSpectra& far)
     : bins_(far.bins()),
@@ -36,10 +36,15 @@ void PathModel::forget() noexcept {
     forget_certainty();
 }
 
+void PathModel::reset() noexcept {
+    expect(1.0f);
+    forget();
+}
+
 void PathModel::forget_certainty() noexcept {
     for (std::size_t row = 0; row < rows_; ++row)
         std::fill_n(variance_.begin() + static_cast<std::ptrdiff_t>(row * bins_), bins_,
-                    initial_variance_of(row % partitions_));
+                    expected_share_ * initial_variance(row % partitions_));
 }
 
 void PathModel::doubt(float share) noexcept {
@@ -54,7 +59,8 @@ void PathModel::shift(std::ptrdiff_t blocks) noexcept {
         const std::ptrdiff_t to = blocks > 0 ? step % partitions : partitions - 1 - step % partitions;
         const std::ptrdiff_t from = to + blocks, first = step / partitions * partitions;
         const bool known = from >= 0 && from < partitions;
-        const float new_variance = blocks < 0 ? early_variance : initial_variance_of(static_cast<std::size_t>(to));
+        const float new_variance =
+            expected_share_ * (blocks < 0 ? early_variance : initial_variance(static_cast<std::size_t>(to)));
         for (auto* values : {&coefficients_.real, &coefficients_.imag, &variance_}) {
             const auto target = values->begin() + (first + to) * bins;
             if (known)

@@ -21,7 +21,14 @@ class PathModel {
     SpectrumView spectrum(std::size_t index) const noexcept { return coefficients_.row(index, bins_); }
     SpectrumSpan spectrum(std::size_t index) noexcept { return coefficients_.row(index, bins_); }
 
+    // Of a path that nothing is known of: how much of the far end's power may come back, against a loud one's.
+    void expect(float share) noexcept { expected_share_ = share; }
+
+    // How uncertain a coefficient is at the beginning.
+    static float initial_variance(std::size_t partition) noexcept;
+
     void forget() noexcept;
+    void reset() noexcept;  // and expect a loud path
 
     // Keep what has been learned, but be as unsure of it as at the beginning.
     void forget_certainty() noexcept;
@@ -35,6 +42,7 @@ class PathModel {
   private:
     std::size_t bins_, partitions_, rows_;  // rows: channels x partitions
     Spectrum coefficients_;
+    float expected_share_ = 1.0f;
     std::vector<float> variance_;  // of the coefficients' error
 };
 

@@ -16,6 +16,7 @@ constexpr double lead_blocks = 1.0, room_blocks = 2.0;
 constexpr int frames_before_room = 100;
 constexpr double same_delay_ms = 1.0;
 constexpr double reach_blocks = 10.0;  // within which of the model's begin no delay speaks against it
+constexpr int enough_surprises = 3;
 constexpr int proofs_of_a_delay = 2;
 constexpr int proofs_against_a_model = 12;  // while it still works
 
@@ -85,8 +86,15 @@ std::optional<Placement::Order> Placement::follow_delay(const Evidence& evidence
     state_.moment += block_;
     const auto delay = delay_finder_.process();
     if (!delay) return std::nullopt;
-    drift_tracker_.observe_delay(state_.moment, *delay);
     const double found = *delay, same = same_delay_ms * config_.sample_rate_hz / 1000.0;
+    const bool is_unexpected = evidence.is_no_echo;
+    if (is_unexpected) {
+        state_.surprises = std::abs(found - state_.surprise) <= same ? state_.surprises + 1 : 1;
+        state_.surprise = found;
+        if (state_.surprises < enough_surprises) return std::nullopt;
+    }
+    state_.surprises = 0;
+    drift_tracker_.observe_delay(state_.moment, found);
     const bool known = is_placed() && std::abs(found - state_.placed_for) <= same;
     const bool works = is_placed() && evidence.works;
     // A late reflection may be louder than the first sound: a model that works has both.
@@ -98,13 +106,16 @@ std::optional<Placement::Order> Placement::follow_delay(const Evidence& evidence
     if (known) {
         state_.placed_for = found;
         tell_delay(found);
+        if (is_unexpected) return Order{.is_unexpected = true};
         return std::nullopt;
     }
     // The first delay is taken at once. A model that works is moved only for one that is seen again and again: a near
     // end that talks makes the finder see many.
     const int enough = !is_placed() ? 1 : works ? proofs_against_a_model : proofs_of_a_delay;
-    if (!repeated || state_.proofs < enough) return std::nullopt;
-    return move_model(found, works);
+    if (!is_unexpected && (!repeated || state_.proofs < enough)) return std::nullopt;
+    auto order = move_model(found, works);
+    if (is_unexpected) order = order.value_or(Order{}), order->is_unexpected = true;
+    return order;
 }
 
 std::optional<Placement::Order> Placement::move_model(double found, bool works) noexcept {

@@ -28,9 +28,10 @@ class Placement {
 
     // How the far end is to be read from now on.
     struct Order {
-        std::ptrdiff_t blocks = 0;  // by which the model is shifted
-        bool from_memory = false;   // the room has stayed, the buffers have not: what was known before is right again
-        bool has_jumped = false;    // and what was learned meanwhile is not
+        std::ptrdiff_t blocks = 0;   // by which the model is shifted
+        bool from_memory = false;    // the room has stayed, the buffers have not: what was known before is right again
+        bool has_jumped = false;     // and what was learned meanwhile is not
+        bool is_unexpected = false;  // there is an echo where none was believed possible
     };
 
     // Where the far end's next block is read.
@@ -41,7 +42,8 @@ class Placement {
 
     // What is known of the model, as of the last block.
     struct Evidence {
-        bool is_loud, works, overpredicts;  // EchoMeter::is_loud, still_works, delay_may_have_changed
+        bool is_loud, is_no_echo;  // the microphone, and louder than any echo was believed to be
+        bool works, overpredicts;  // EchoMeter::still_works, delay_may_have_changed
         float share_left;
         bool has_converged;
     };
@@ -105,6 +107,8 @@ class Placement {
         int settling_frames = 0;  // since it has jumped
         int frames_of_doubt = 0;  // for which the delay may have jumped
         int working_frames = 0;   // of a model that begins close to the loudest sound
+        double surprise = 0.0;    // a delay that was found where no echo was believed possible
+        int surprises = 0;        // delays in a row that say the same, where no echo was believed possible
         int proofs = 0;           // how much more often it was found than others
         float delay_ms = 0.0f;
     };

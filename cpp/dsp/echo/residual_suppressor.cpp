@@ -18,6 +18,7 @@ constexpr float doubt_of_presence = 3.0f;
 constexpr float presence_attack = 1.0f, presence_release = 0.2f;
 constexpr float uncertainty_weight = 0.15f;  // the sqrt-Hann window's mean square, against the filter's rectangle
 constexpr float decision_smoothing = 0.85f;
+constexpr float certainly_louder = 2.0f, certainly_no_noise = 4.0f;  // in power
 constexpr float least_gain = 0.003f;
 constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about 2 dB a second at most
 constexpr float power_floor = 1e-9f;
@@ -45,7 +46,7 @@ ResidualSuppressor::ResidualSuppressor(const Config& config)
     speech_from_ = bin_of(200);
     speech_to_ = bin_of(4000);
     for (auto* buffer : {&error_power_, &echo_power_, &error_mean_, &echo_mean_, &cross_variation_, &echo_variation_,
-                         &echo_tail_, &residual_, &noise_, &clean_, &gain_})
+                         &echo_tail_, &residual_, &noise_, &clean_, &gain_, &protected_})
         buffer->resize(stft_.bins());
     if (config.weights) mask_ = std::make_unique<EchoMask>(config.weights, config.block_samples);
     reset();
@@ -77,7 +78,7 @@ void ResidualSuppressor::update_leakage() noexcept {
 
 void ResidualSuppressor::update_residual(std::span<const float> uncertainty) noexcept {
     // The room's noise is learned at once where no echo can be taken for it.
-    const bool learning = state_.far_blocks_left == 0 && state_.blocks < learning_blocks;
+    const bool learning = !state_.is_deaf && state_.far_blocks_left == 0 && state_.blocks < learning_blocks;
     float near_power = 0.0f, total_power = power_floor;
     for (std::size_t k = 0; k < stft_.bins(); ++k) {
         const float leakage =
@@ -86,8 +87,9 @@ void ResidualSuppressor::update_residual(std::span<const float> uncertainty) noe
         const float echo = std::max(leakage * echo_tail_[k], uncertainty_weight * uncertainty[k]);
         residual_[k] = std::max(echo, 0.5f * residual_[k]);
         const float power = error_power_[k];
-        noise_[k] = learning || power < noise_[k] ? std::max(0.9f * noise_[k] + 0.1f * power, power_floor)
-                                                  : noise_[k] * noise_rise;
+        if (!state_.is_deaf)
+            noise_[k] = learning || power < noise_[k] ? std::max(0.9f * noise_[k] + 0.1f * power, power_floor)
+                                                      : noise_[k] * noise_rise;
         if (k < speech_from_ || k > speech_to_) continue;
         near_power += std::max(power - doubt_of_presence * residual_[k] - 2.0f * noise_[k], 0.0f);
         total_power += power;
@@ -114,6 +116,24 @@ void ResidualSuppressor::update_gains() noexcept {
     }
 }
 
+void ResidualSuppressor::protect(const EchoReturn& most) noexcept {
+    float near = 0.0f, total = power_floor;
+    for (std::size_t band = 0; band < EchoReturn::bands; ++band) {
+        const std::size_t begin = most.begin(band), end = most.end(band);
+        float power = power_floor, noise = 0.0f;
+        for (std::size_t k = begin; k < end; ++k) {
+            power += error_power_[k];
+            noise += noise_[k];
+        }
+        const float kept = std::max(0.0f, 1.0f - certainly_louder * most.most_echo(band) / power);
+        std::fill_n(protected_.begin() + static_cast<std::ptrdiff_t>(begin), end - begin, kept);
+        if (begin < speech_from_ || end > speech_to_) continue;
+        near += kept * std::max(power - certainly_no_noise * noise, 0.0f);
+        total += power;
+    }
+    state_.certain_presence = near / total;
+}
+
 void ResidualSuppressor::ask_network() noexcept {
     Spectrum& error = error_.spectrum;
     mask_->process({microphone_.spectrum, error, echo_.spectrum, far_.spectrum}, kept_);
@@ -130,15 +150,16 @@ void ResidualSuppressor::ask_network() noexcept {
         const float fill = std::sqrt(std::min(1.0f, noise_[k] / (error_power_[k] + power_floor)));
         const float least = std::max(0.5f * fill, least_gain);
         if (k >= EchoMask::bins) {
-            gain_[k] = std::max(share * std::min(gain_[k], top), least);
+            gain_[k] = std::max({share * std::min(gain_[k], top), least, protected_[k]});
             continue;
         }
         const float kept = share * share * kept_.power(k);
         if (kept <= least * least * error_power_[k]) {
-            gain_[k] = least;
+            gain_[k] = std::max(least, protected_[k]);
         } else {
-            error.real[k] = share * kept_.real[k];
-            error.imag[k] = share * kept_.imag[k];
+            const float masked = share * (1.0f - protected_[k]);
+            error.real[k] = protected_[k] * error.real[k] + masked * kept_.real[k];
+            error.imag[k] = protected_[k] * error.imag[k] + masked * kept_.imag[k];
             gain_[k] = 1.0f;
         }
     }
@@ -149,10 +170,9 @@ void ResidualSuppressor::analyse(const Block& block) noexcept {
         mean_power(block.far) > far_heard ? far_hold_blocks : std::max(0, state_.far_blocks_left - 1);
     stft_.analyse(block.echo, echo_);
     stft_.analyse(block.error, error_);
-    if (mask_) {
-        stft_.analyse(block.microphone, microphone_);
-        stft_.analyse(block.far, far_);
-    }
+    stft_.analyse(block.microphone, microphone_);
+    if (mask_) stft_.analyse(block.far, far_);
+    state_.is_deaf = block.is_deaf;
     for (std::size_t k = 0; k < stft_.bins(); ++k) {
         error_power_[k] = error_.spectrum.power(k);
         echo_power_[k] = echo_.spectrum.power(k);
@@ -160,10 +180,17 @@ void ResidualSuppressor::analyse(const Block& block) noexcept {
     update_leakage();
 }
 
-void ResidualSuppressor::suppress(std::span<const float> uncertainty, std::span<float> out) noexcept {
+void ResidualSuppressor::suppress(std::span<const float> uncertainty, const EchoReturn& most,
+                                  std::span<float> out) noexcept {
     update_residual(uncertainty);
     update_gains();
-    if (mask_) ask_network();
+    protect(most);
+    if (mask_)
+        ask_network();
+    else
+        std::ranges::transform(gain_, protected_, gain_.begin(),
+                               [](float gain, float kept) { return std::max(gain, kept); });
+    state_.near_end_probability = std::max(state_.near_end_probability, state_.certain_presence);
     Spectrum& error = error_.spectrum;
     for (std::size_t k = 0; k < stft_.bins(); ++k) {
         error.real[k] *= gain_[k];

@@ -9,6 +9,7 @@
 #include "base/spectrum.hpp"
 #include "base/stft.hpp"
 #include "dsp/echo/echo_mask.hpp"
+#include "dsp/echo/echo_return.hpp"
 
 namespace spike {
 
@@ -30,6 +31,7 @@ class ResidualSuppressor {
     // One block of what the adaptive filter was given and what it made of it.
     struct Block {
         std::span<const float> microphone, error, echo, far;
+        bool is_deaf = false;  // the microphone gives nothing that was heard: it says nothing of the room's noise
     };
 
     // Throws WeightsError for weights of another network.
@@ -37,11 +39,13 @@ class ResidualSuppressor {
 
     // Takes a block: the spectra of error and echo are there to read until `suppress`.
     void analyse(const Block& block) noexcept;
+    SpectrumView microphone() const noexcept { return microphone_.spectrum; }
     SpectrumView error() const noexcept { return error_.spectrum; }
     SpectrumView echo() const noexcept { return echo_.spectrum; }
 
-    // What is left of that block. `uncertainty`: residual power per bin as AdaptiveFilter gives it.
-    void suppress(std::span<const float> uncertainty, std::span<float> out) noexcept;
+    // What is left of that block. `uncertainty`: residual power per bin as AdaptiveFilter gives it. What is louder than
+    // any echo can be, is kept.
+    void suppress(std::span<const float> uncertainty, const EchoReturn& most, std::span<float> out) noexcept;
 
     // How likely the near end talks, 0 to 1, as of the last block.
     float near_end_probability() const noexcept { return state_.near_end_probability; }
@@ -52,6 +56,7 @@ class ResidualSuppressor {
     void update_leakage() noexcept;
     void update_residual(std::span<const float> uncertainty) noexcept;
     void update_gains() noexcept;
+    void protect(const EchoReturn& most) noexcept;
     void ask_network() noexcept;
 
     Stft stft_;
@@ -63,8 +68,11 @@ class ResidualSuppressor {
     std::vector<float> cross_variation_, echo_variation_;
     Spectrum kept_;  // what the network keeps of the error
     std::vector<float> echo_tail_, residual_, noise_, clean_, gain_;
+    std::vector<float> protected_;  // how much of each bin is no echo for certain, 0 to 1
     struct State {
         float near_end_probability = 0.0f;
+        float certain_presence = 0.0f;  // share of what was heard that is no echo for certain
+        bool is_deaf = false;
         float presence = 0.0f;  // of the near end: what the network said of late
         std::size_t blocks = 0;
         int far_blocks_left = 0;  // for which the far end counts as heard

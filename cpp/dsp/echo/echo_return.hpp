@@ -1,0 +1,72 @@
+// How much of the far end can come back through the microphone at all.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "base/spectrum.hpp"
+#include "base/stft.hpp"
+
+namespace spike {
+
+// An upper bound on the echo, band by band, that knows nothing of delays and models. Whatever the far end plays has
+// come back within some time; if the microphone was quiet for as long, then that is how quiet its echo is. The bound is
+// the least ratio of what the microphone heard to what was played before. It rises slowly, or at once where a model
+// proves that there is more. With headphones it falls to the room's noise: what is louder is no echo.
+class EchoReturn {
+  public:
+    static constexpr std::size_t bands = 16;
+
+    EchoReturn(std::size_t block_samples, int sample_rate_hz);
+
+    // One block: the microphone's spectrum, as Stft makes it of two blocks, and the far end as it is played now.
+    // `is_deaf`: the microphone gives nothing that was heard; then nothing is learned.
+    void hear(SpectrumView microphone, std::span<const float> far, bool is_deaf) noexcept;
+
+    // There is an echo, and it may be all that the microphone hears.
+    void raise() noexcept;
+
+    // All that was learned is wrong.
+    void forget() noexcept;
+
+    // The most power that the echo can have now, as a sum of the spectrum's bins, and as a mean over samples.
+    float most_echo(std::size_t band) const noexcept { return state_.most_echo[band]; }
+    float most_echo() const noexcept;
+
+    // How much of the far end's power comes back at most, up to 1.
+    float share() const noexcept;
+
+    // The bins of a band.
+    std::size_t begin(std::size_t band) const noexcept { return edges_[band]; }
+    std::size_t end(std::size_t band) const noexcept { return edges_[band + 1]; }
+
+    void reset() noexcept;
+
+  private:
+    static constexpr std::size_t chunks = 14,
+                                 chunk_blocks = 10;  // 1.4 s: the longest delay, and a room's reverberation
+    using Bands = std::array<float, bands>;
+
+    void follow(SpectrumView spectrum, Bands& powers) const noexcept;
+    void follow_far(std::span<const float> far) noexcept;
+    void bound_echo() noexcept;
+    void end_chunk() noexcept;
+
+    Stft stft_;
+    Stft::Analysis far_;
+    std::array<std::size_t, bands + 1> edges_{};
+    struct State {
+        Bands microphone{}, far{};  // powers, smoothed
+        float far_power = 0.0f;     // of the last block
+        Bands returned{};           // the bound on their ratio
+        Bands loudest{};            // of the far end, so far
+        Bands most_echo{}, most_far{};
+        std::array<Bands, chunks> heard{}, played{};  // the most in each chunk, in turn
+        std::array<bool, chunks> deaf{};
+        std::size_t chunk = 0, blocks = 0, known_chunks = 0;
+    };
+    State state_;
+};
+
+}  // namespace spike
