@@ -104,6 +104,13 @@ def test_a_path_is_extended_before_its_query(url: str, path: str) -> None:
     [
         *("http://127.0.0.1:7860/c", "http://127.9.9.9/", "http://[::1]:80/", "http://localhost/"),
         *("http://bot.localhost/", "http://LOCALHOST/", "http://localhost./", "http://0.0.0.0:7860/"),
+        *(
+            "http://192.168.1.7/",
+            "http://10.77.0.1:7900",
+            "http://172.31.0.1/",
+            "http://[fd00::1]/",
+            "http://[fe80::1]/",
+        ),
         "https://bot.example/",
     ],
 )
@@ -112,13 +119,27 @@ def test_a_token_may_go_to_this_machine_and_over_tls(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://bot.example/", "http://192.168.1.7/", "http://localhost.example/", "http://127.0.0.1.example/"]
+    "url",
+    [
+        "http://bot.example/",
+        "http://8.8.8.8/",
+        "http://172.32.0.1/",
+        "http://localhost.example/",
+        "http://127.0.0.1.example/",
+    ],
 )
 def test_a_token_goes_in_the_clear_to_nobody_else_unless_the_program_says_so(url: str) -> None:
     with pytest.raises(InvalidOption, match="allow_insecure"):
         ClientOptions(conversation_url=url, token="t")
 
     assert ClientOptions(conversation_url=url, token="t", allow_insecure=True)
+
+
+def test_a_token_that_goes_unencrypted_over_a_private_network_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    ClientOptions(conversation_url="http://192.168.1.7:7860/c", token="secret")
+
+    assert "192.168.1.7 unencrypted" in caplog.text
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize("token", ["secret\n", " secret", "\tsecret\r\n"])

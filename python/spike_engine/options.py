@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -11,12 +12,13 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.addresses.ice import IceServer
-from spike_engine.addresses.web import checked, is_in_the_clear
+from spike_engine.addresses.web import checked, is_in_the_clear, is_on_the_local_network
 from spike_engine.devices import AudioSink, AudioSource, VideoSource
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
@@ -32,6 +34,8 @@ __all__ = [
     "built_from",
     "trusted",
 ]
+
+logger = logging.getLogger(__name__)
 
 TRANSPORTS = ("smallwebrtc", "openai", "whip", "daily")
 
@@ -106,8 +110,8 @@ class ClientOptions:
         ice_servers: STUN and TURN servers: addresses, mappings as browsers take them, or :class:`IceServer`. Those
             that the conversation's server names come on top.
         ice_transport_policy: ``"all"``, or ``"relay"`` to send nothing but through a TURN server.
-        allow_insecure: Send the token over plain ``http://`` to another machine, where everybody on the way can read
-            it. ``http://`` to this machine needs no leave.
+        allow_insecure: Send the token over plain ``http://`` to any machine, so that everybody on the way can read
+            it. ``http://`` to this machine is always allowed; to an address of a private network it is, with a warning.
         ca_file: A file of certificates (PEM) whose owners are trusted besides the system's, for ``https://`` servers
             with a certificate of your own. Every server's certificate is verified.
 
@@ -163,6 +167,11 @@ class ClientOptions:
         if self.transport not in (None, *TRANSPORTS) and not callable(self.transport):
             accepted = ", ".join(repr(name) for name in TRANSPORTS)
             raise InvalidOption(f"transport must be None, {accepted} or a callable, not {self.transport!r}")
+        if not self.allow_insecure and is_on_the_local_network(self.conversation_url):
+            logger.warning(
+                "the token goes to %s unencrypted: use https:// beyond networks that you trust",
+                urlsplit(self.conversation_url).hostname,
+            )
         if not self.allow_insecure and is_in_the_clear(self.conversation_url):
             raise InvalidOption(
                 f"conversation_url {self.conversation_url!r} would send the token in the clear: "

@@ -13,7 +13,7 @@ from aiortc.codecs.opus import OpusDecoder
 from aiortc.jitterbuffer import JitterFrame
 
 from spike_engine import frames
-from spike_engine.conversation.adaptation import FIRST_PATIENCE_S, LADDER, Adaptation, Report, Rung
+from spike_engine.conversation.adaptation import FIRST_PATIENCE_S, LADDER, LONGEST_PATIENCE_S, Adaptation, Report, Rung
 from spike_engine.conversation.monitor import quality_of
 from spike_engine.options import VideoQuality
 from spike_engine.webrtc.encoders import PictureEncoder, VoiceEncoder
@@ -166,3 +166,13 @@ def test_the_picture_keeps_its_limit_and_the_receivers() -> None:
     assert encoder.target_bitrate == 200_000
     encoder.limit(1)
     assert encoder.target_bitrate == 30_000
+
+
+def test_patience_is_short_again_a_minute_after_a_climb_that_held() -> None:
+    network = Network()
+    network.seconds(3, loss=0.3, sent_bps=1e6)
+    network.seconds(200, sent_bps=1e6)
+
+    assert network.adaptation.rung == network.adaptation._rungs[0]
+    network.seconds(int(LONGEST_PATIENCE_S) + 2, sent_bps=1e6)
+    assert network.adaptation._patience_s == FIRST_PATIENCE_S

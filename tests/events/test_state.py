@@ -10,6 +10,7 @@ from spike_engine.events import (
     DisconnectReason,
     Event,
     Perception,
+    Reconnecting,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
@@ -62,3 +63,10 @@ def test_other_events_change_nothing(event: Event) -> None:
     state = ConversationState()
 
     assert after(state, event) is state
+
+
+def test_while_the_client_reconnects_nobody_speaks() -> None:
+    state = after(after(ConversationState(status="connected"), AISpeaking("Good", 0.3)), Reconnecting(1, 0.0))
+
+    assert state.status == "reconnecting"
+    assert not state.is_ai_speaking

@@ -245,3 +245,23 @@ def jwt(claims: object) -> str:
 )
 def test_token_expiry(token: str, expiry_s: float | None) -> None:
     assert token_expiry(token) == expiry_s
+
+
+def test_what_a_program_says_goes_out_as_rtvi() -> None:
+    protocol = RTVIProtocol()
+    (text,) = protocol.text("Hello.", respond=True, speak=False)
+    (stop,) = protocol.interrupt()
+
+    assert json.loads(text)["data"] == {
+        "content": "Hello.",
+        "options": {"run_immediately": True, "audio_response": False},
+    }
+    assert json.loads(stop)["data"] == {"t": "interrupt", "d": None}
+
+
+def test_a_second_start_of_the_same_answer_is_not_told() -> None:
+    protocol = RTVIProtocol()
+    started = encode("bot-started-speaking")
+
+    assert len(protocol.receive(started)) == 1
+    assert protocol.receive(started) == []

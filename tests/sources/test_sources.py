@@ -348,3 +348,8 @@ async def test_a_client_sends_what_it_is_given_and_reads_the_ai_as_arrays(film: 
     assert block.dtype == np.float32
     assert block.ndim == 1
     assert picture.shape == (36, 64, 3)
+
+
+def test_a_text_is_the_id_of_a_device() -> None:
+    assert isinstance(audio_source_of("Headset"), Microphone)
+    assert isinstance(sink_of("Headset"), Loudspeaker)

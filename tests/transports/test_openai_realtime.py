@@ -4,6 +4,7 @@ check every event that goes either way."""
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -171,3 +172,18 @@ def test_an_answer_that_is_cut_off_or_silent_or_fails() -> None:
     assert failed[0].message == "oh"
     assert receive("rate_limits.updated", rate_limits=[])[0].type == "rate_limits.updated"
     assert protocol.receive("[]") == protocol.receive("no JSON") == []
+
+
+def test_text_that_asks_for_no_answer_is_only_told() -> None:
+    texts = OpenAIProtocol().text("By the way.", respond=False, speak=True)
+
+    assert [json.loads(text)["type"] for text in texts] == ["conversation.item.create"]
+
+
+def test_only_a_function_call_of_a_new_item_is_told() -> None:
+    added = {"type": "response.output_item.added", "item": {"type": "message"}}
+    call = {"type": "response.output_item.added", "item": {"type": "function_call", "name": "weather", "call_id": "1"}}
+    protocol = OpenAIProtocol()
+
+    assert protocol.receive(json.dumps(added)) == []
+    assert [event.name for event in protocol.receive(json.dumps(call))] == ["weather"]

@@ -96,8 +96,8 @@ def active_level(x: Samples) -> float:
 
 def load(path: Path, speed: float = 1.0) -> Samples:
     """At 48 kHz and one level; `speed` changes rate and pitch alike, which makes another voice."""
-    samples, rate_hz = soundfile.read(path, dtype="float32")
-    samples = soxr.resample(samples, rate_hz * speed, RATE_HZ)
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    samples = soxr.resample(samples[:, 0], rate_hz * speed, RATE_HZ)
     return (samples * np.float32(ACTIVE_LEVEL / (active_level(samples) + 1e-9))).astype(np.float32)
 
 

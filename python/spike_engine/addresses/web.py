@@ -9,6 +9,10 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from spike_engine.errors import InvalidOption
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_PRIVATE_NETWORKS = [
+    ipaddress.ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+]
 
 
 def checked(url: object, option: str = "conversation_url") -> str:
@@ -63,15 +67,25 @@ def proxy_for(url: str) -> str | None:
 
 
 def is_in_the_clear(url: str) -> bool:
-    """Whether everybody on the way can read what is sent to `url`.
+    """Whether strangers on the way can read what is sent to `url`.
 
-    A program or a proxy on this machine is no such way; how the proxy goes on is its affair.
+    A program or a proxy on this machine is no such way; how the proxy goes on is its affair. An address of a private
+    network (RFC 1918, RFC 4193) is not reached through strangers either: see `is_on_the_local_network`.
     """
     parts = urlsplit(url)
-    if parts.scheme == "https" or _is_here(parts):
+    if parts.scheme == "https" or _is_here(parts) or is_on_the_local_network(url):
         return False
     proxy = proxy_for(url)
     return proxy is None or not _is_here(urlsplit(proxy))
+
+
+def is_on_the_local_network(url: str) -> bool:
+    """Whether `url` names a machine of a private network by its address; names may lead anywhere."""
+    try:
+        address = ipaddress.ip_address(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE_NETWORKS if network.version == address.version)
 
 
 def _is_here(parts: SplitResult) -> bool:
