@@ -1,9 +1,24 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spike_engine.errors import ErrorCode, InvalidOption
-from spike_engine.options import ClientOptions, VideoQuality
+from spike_engine.options import ClientOptions, VideoQuality, trusted
+
+# Of an authority that exists for this test only.
+CERTIFICATE = """-----BEGIN CERTIFICATE-----
+MIIBiDCCAS+gAwIBAgIUCJEnZRS8MypE6je4/OdZvP2qL6kwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTI5MDUwMDUyWhgPMjEy
+NjExMDUwNTAwNTJaMBkxFzAVBgNVBAMMDnRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAEnO8MXGrNdQsF7iY8h3fKj6a2JUpqRaB5CbooO3y7
+roO7d94KHSl/XTkxZQBjafLAQHPJocpbX5zRkVUsbTTHwKNTMFEwHQYDVR0OBBYE
+FFPrGsfrn+lRN0ScqthJniT/HrEXMB8GA1UdIwQYMBaAFFPrGsfrn+lRN0ScqthJ
+niT/HrEXMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgF7nTkR4A
+ofc9oxAKfrDbPNoUa5/c0wO8ePPkevPm+fQCIHj1NGOVM6sbGUNlUOT5t9PTyd3n
+BUWikkyD/K9/Z0Rb
+-----END CERTIFICATE-----
+"""
 
 URL = "https://spike.example/conv_abc123"
 
@@ -102,3 +117,14 @@ def test_a_token_is_taken_without_the_line_break_behind_it_and_is_not_shown() ->
 
     assert chosen.token == "eyJ"
     assert "eyJ" not in repr(chosen)
+
+
+def test_authorities_of_ones_own_are_trusted_besides_the_systems(tmp_path: Path) -> None:
+    assert trusted(None) is None
+    file = tmp_path / "own.pem"
+    file.write_text(CERTIFICATE)
+    context = trusted(file)
+
+    assert context is not None
+    assert len(context.get_ca_certs()) >= 1
+    assert options(ca_file=file).ca_file == file
