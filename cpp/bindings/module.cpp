@@ -15,4 +15,5 @@ PYBIND11_MODULE(_core, m) {
     spike::bindings::bind_pipelines(m);
     spike::bindings::bind_opus_encoder(m);
     spike::bindings::bind_voice_receiver(m);
+    spike::bindings::bind_voice_gate(m);
 }

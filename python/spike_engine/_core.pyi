@@ -6,7 +6,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'VoiceGate', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -457,6 +457,39 @@ class VoiceReceiver:
     @property
     def stats(self) -> ReceiverStats:
         ...
+class VoiceGate:
+    """
+    Between a voice and who plays it: shut without a click; keeps what was heard.
+    """
+    def __init__(self, voice: VoiceReceiver, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, kept_samples: typing.SupportsInt | typing.SupportsIndex = 24000) -> None:
+        ...
+    def flush(self) -> None:
+        """
+        Let nothing be heard of what has come up to now.
+        """
+    @typing.overload
+    def pull(self, out: numpy.typing.NDArray[numpy.float32]) -> None:
+        """
+        Fill `out`, float32 of shape (n,), with what is to be heard now.
+        """
+    @typing.overload
+    def pull(self, out: numpy.typing.NDArray[numpy.float32], tee: Ring) -> None:
+        """
+        The same, and queue what `out` then holds in `tee`.
+        """
+    @property
+    def held(self) -> bool:
+        """
+        While True, the voice goes on unheard.
+        """
+    @held.setter
+    def held(self, arg1: bool) -> None:
+        ...
+    @property
+    def played(self) -> Ring:
+        """
+        What was pulled, for one thread to read.
+        """
 def active_isa() -> str:
     """
     The instruction set that the kernels of this process use: 'baseline', 'avx2', 'avx512' or 'neon'.

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from fractions import Fraction
 from typing import Any
 
-import av
-import numpy as np
 import pytest
-from aiortc.codecs.opus import OpusDecoder
-from aiortc.jitterbuffer import JitterFrame
 
-from spike_engine import frames
 from spike_engine.conversation.adaptation import FIRST_PATIENCE_S, LADDER, LONGEST_PATIENCE_S, Adaptation, Report, Rung
 from spike_engine.conversation.monitor import quality_of
 from spike_engine.options import VideoQuality
-from spike_engine.webrtc.encoders import PictureEncoder, VoiceEncoder
+from spike_engine.webrtc.encoders import PictureEncoder
 
 # --- the rules --------------------------------------------------------------------------------------------------------
 
@@ -84,6 +77,7 @@ def test_without_a_picture_the_voice_adapts_alone() -> None:
     network = Network(video=False)
 
     assert network.adaptation.rung.audio_bps == 40_000
+    assert network.seconds(10, loss=0.3, sent_bps=60_000)[-1].audio_bps == 40_000  # copies help, fewer bits do not
     assert network.seconds(10, loss=0.4)[-1].audio_bps == 16_000
 
 
@@ -125,33 +119,6 @@ def test_network_quality(loss: float, round_trip_time_ms: float | None, level: s
 
 
 # --- the encoders -----------------------------------------------------------------------------------------------------
-
-
-def speech(block: int) -> av.AudioFrame:
-    time_s = (block * 960 + np.arange(960)) / 48000
-    voice = 0.2 * sum(np.sin(2 * np.pi * f * time_s) / n for n, f in enumerate((150, 310, 480, 900, 1700), start=1))
-    frame = frames.audio_from_ndarray(voice.astype(np.float32), format="s16", sample_rate_hz=48000)
-    frame.pts, frame.time_base = block * 960, Fraction(1, 48000)
-    return frame
-
-
-def test_the_voice_changes_its_rate_without_a_break() -> None:
-    encoder, decoder = VoiceEncoder(48_000), OpusDecoder()
-    sizes, stamps, heard = [], [], []
-    for block in range(100):
-        if block == 50:
-            encoder.configure(16_000, loss=0.2)
-        payloads, stamp = encoder.encode(speech(block))
-        for payload in payloads:
-            sizes.append(len(payload))
-            stamps.append(stamp)
-            heard += [
-                frames.audio_to_ndarray(frame, channels=1) for frame in decoder.decode(JitterFrame(payload, stamp))
-            ]
-
-    assert np.mean(sizes[60:]) < 0.6 * np.mean(sizes[10:45])
-    assert all(later - earlier in (960, 1920) for earlier, later in itertools.pairwise(stamps))
-    assert min(float(np.abs(block).max()) for block in heard[2:]) > 0.05
 
 
 def test_the_picture_keeps_its_limit_and_the_receivers() -> None:

@@ -20,7 +20,7 @@ from aiohttp.test_utils import TestServer
 from aioice.ice import get_host_addresses
 
 CANDIDATE = re.compile(r"a=candidate:(\S+) 1 udp (\d+) (\d+\.\d+\.\d+\.\d+) (\d+) typ host[^\r\n]*", re.IGNORECASE)
-MEDIA = re.compile(r"^m=(audio|video) \d+ \S+ (\d+)", re.MULTILINE)  # with the codec that is liked best
+MEDIA = re.compile(r"^m=(audio|video) \d+ \S+((?: \d+)+)", re.MULTILINE)  # with its payload types
 ANY_CANDIDATE = re.compile(r"a=candidate:[^\r\n]*\r?\n")
 
 
@@ -57,7 +57,10 @@ class Link(asyncio.DatagramProtocol):
 
 
 class BadNetwork:
-    """Relays one conversation; `delay_s` (each way), `loss`, `reorder`, `rate_bps` and `cut` may change at any time.
+    """Relays one conversation.
+
+    `delay_s` (each way), `jitter_s` (up to so much more for each packet), `loss`, `reorder`, `rate_bps` and `cut` may
+    change at any time.
 
     Attributes:
         sent: How many packets of "audio" and of "video" the client has sent.
@@ -66,8 +69,9 @@ class BadNetwork:
 
     QUEUE_S = 0.5  # what a throttle keeps before it drops
 
-    def __init__(self, conversation_url: str) -> None:
+    def __init__(self, conversation_url: str, seed: int = 7) -> None:
         self.delay_s = 0.0
+        self.jitter_s = 0.0
         self.loss = 0.0
         self.reorder = 0.0
         self.rate_bps: float | None = None
@@ -79,7 +83,7 @@ class BadNetwork:
         self.dropped: Counter[str] = Counter()
         self._kinds: dict[int, str] = {}
         self._conversation_url = conversation_url
-        self._random = random.Random(7)
+        self._random = random.Random(seed)
         self._host = ""
         self._front: Link | None = None
         self._back: Link | None = None
@@ -103,7 +107,7 @@ class BadNetwork:
         """When a packet that comes in on `link` leaves, in seconds from now; None: never."""
         if self.cut or self._random.random() < self.loss:
             return None
-        delay_s = self.delay_s
+        delay_s = self.delay_s + self.jitter_s * self._random.random()
         if self._random.random() < self.reorder:
             delay_s += 0.03
         if self.rate_bps and link is self._front:  # the way up is the narrow one
@@ -145,7 +149,7 @@ class BadNetwork:
             await asyncio.sleep(0.05)
         self.offers += 1
         offer = await request.json()
-        self._kinds = {int(number): kind for kind, number in MEDIA.findall(offer["sdp"])}
+        self._kinds = {int(number): kind for kind, numbers in MEDIA.findall(offer["sdp"]) for number in numbers.split()}
         self._host = get_host_addresses(use_ipv4=True, use_ipv6=False)[0]
         self._close_links()
         self._front, self._back = await self._listen("front"), await self._listen("back")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from spike_engine.options import VideoQuality
 
 MUCH_LOSS = 0.10
+MUCH_LOSS_FOR_A_VOICE = 0.35  # alone it hardly fills a network: what gets lost is rarely its doing
 LITTLE_LOSS = 0.03
 QUEUE_MS = 150.0  # more round trip than the shortest seen: a queue fills somewhere
 FIRST_PATIENCE_S = 5.0
@@ -82,6 +83,7 @@ class Adaptation:
             rungs[0] = Rung(quality.width, quality.height, quality.fps, best.video_bps, best.audio_bps)
         self.loss = 0.0
         self._rungs = tuple(rungs)
+        self._much_loss = MUCH_LOSS if video else MUCH_LOSS_FOR_A_VOICE
         self._at = 0
         self._shortest_ms: float | None = None
         self._queued = 0
@@ -100,7 +102,7 @@ class Adaptation:
         self.loss += 0.4 * (report.loss - self.loss)
         queue = self._queue_fills(report)
         starved = self._is_starved(report)
-        if report.loss > MUCH_LOSS or queue or starved:
+        if report.loss > self._much_loss or queue or starved:
             self._climb_down(report, report.estimate_bps if starved else None)
         elif self.loss < LITTLE_LOSS:
             self._climb_up_after_a_while(report.time_s)

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ _LOOK_EVERY_S = 1.0
 
 
 _QUEUE_SAMPLES = ENGINE_RATE_HZ  # of what is to be played
+
+Take: TypeAlias = Callable[[NDArray[np.float32], dsp.Ring], object]
 
 
 class Microphone:
@@ -87,7 +91,7 @@ class Microphone:
 
 
 class Loudspeaker:
-    """A loudspeaker through PortAudio. Its callback does one pop, which also keeps what was played as the far end."""
+    """A loudspeaker through PortAudio. Its callback does one call, which also keeps what was played as the far end."""
 
     sample_rate_hz = ENGINE_RATE_HZ
 
@@ -95,6 +99,7 @@ class Loudspeaker:
         self._device_id = device_id
         self._queued = dsp.Ring(_QUEUE_SAMPLES)
         self._far_end = FarEnd(ENGINE_RATE_HZ)
+        self._take: Take = self._queued.pop
         self._flush = threading.Event()
         self._stream: Stream | None = None
         self._presence: _Presence | None = None
@@ -109,7 +114,7 @@ class Loudspeaker:
             if self._flush.is_set():  # the ring's reader is this thread: only it may clear
                 self._queued.clear()
                 self._flush.clear()
-            self._queued.pop(mono, self._far_end.ring)
+            self._take(mono, self._far_end.ring)
             block[:] = mono[:, None]
             self._played_at_s = time.monotonic()
             self._begun.set()
@@ -128,6 +133,13 @@ class Loudspeaker:
         if time.monotonic() - self._played_at_s > limit_s or (self._presence and self._presence.is_gone()):
             raise DeviceNotFound(f"the loudspeaker {self._device_id!r} plays no more sound")
         self._queued.push(samples)
+
+    def play_from(self, take: Take | None) -> None:
+        """Play what `take` fills each block with, in the loudspeaker's own thread, instead of what is written.
+
+        It gets the block, shape ``(n,)``, and the ring that keeps the far end. None plays what is written again.
+        """
+        self._take = take or self._queued.pop
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """See :meth:`AudioSink.played`."""

@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine import _core
 from spike_engine.devices import AudioSink
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.errors import MediaError
 from spike_engine.lifetime import Slot
 from spike_engine.media.listener import CLOSE_LIMIT_S, MediaListener
+from spike_engine.webrtc.clock import running_clock
+
+FRAME_SAMPLES = ENGINE_RATE_HZ // 50
+_BEAT_SAMPLES = ENGINE_RATE_HZ // 100
+_NOTHING = np.zeros(0, np.float32)
 
 
 class Playback:
     """Mono float32 at 48 kHz on one side, an :class:`~spike_engine.devices.AudioSink` of any rate on the other.
 
-    Silent until it has a loudspeaker, after its end, and after the error of a loudspeaker that is gone.
+    Sound is written to it as it comes or, better, pulled from a voice: by the loudspeaker itself, where it can do so
+    (``play_from``), else by the process's clock. Silent until it has a loudspeaker, after its end, and after the error
+    of a loudspeaker that is gone.
 
     Args:
         listener: Hears that error.
-
-    Attributes:
-        held: While True, what is written is dropped.
     """
 
     def __init__(self, listener: MediaListener) -> None:
-        self.held = False
+        self._held = False
         self._listener = listener
+        self._gate: _core.VoiceGate | None = None
+        self._on_played: Callable[[NDArray[np.float32]], None] | None = None
         self._slot: Slot[AudioSink] = Slot(CLOSE_LIMIT_S)
         self._use(self.stand_in())
 
+    @property
+    def held(self) -> bool:
+        """While True, nothing is heard of what comes."""
+        return self._held
+
+    @held.setter
+    def held(self, held: bool) -> None:
+        self._held = held
+        if self._gate:
+            self._gate.held = held
+
     def write(self, voice: NDArray[np.float32]) -> None:
         """Queue `voice` for playing."""
-        if self.held:
-            return
-        try:
-            self._sink.write(self._to_sink(voice, ENGINE_RATE_HZ))
-        except MediaError as error:
-            self._use(self.stand_in())
-            self._listener.on_error(error)
+        if not self._held:
+            self._write(voice)
+
+    def follow(self, receiver: _core.VoiceReceiver, on_played: Callable[[NDArray[np.float32]], None]) -> None:
+        """Play what `receiver` gives from now on, each 20 ms of it, once played, being handed to `on_played`."""
+        self.unfollow()
+        self._gate, self._on_played = _core.VoiceGate(receiver, ENGINE_RATE_HZ), on_played
+        self._gate.held = self._held
+        self._connect()
+
+    def unfollow(self) -> None:
+        """Pull no more."""
+        self._disconnect()
+        self._gate = self._on_played = None
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """What left the loudspeaker in the time of `samples`: the echo canceller's far end."""
@@ -54,6 +81,8 @@ class Playback:
     def flush(self) -> None:
         """Fall silent at once."""
         self._sink.flush()
+        if self._gate:
+            self._gate.flush()
 
     async def replace(self, sink: AudioSink) -> None:
         """Play on `sink`, which has been started, from the next block on and close the one before.
@@ -70,11 +99,63 @@ class Playback:
 
     async def close(self) -> None:
         """Free the loudspeaker; may be called twice."""
+        self.unfollow()
         self._use(self.stand_in())
         await self._slot.close()
 
     def _use(self, sink: AudioSink) -> None:
+        if self._gate:
+            self._disconnect()
         if self._slot.exchange(sink):
             self._sink = sink
             self._to_sink = RateConverter(sink.sample_rate_hz)
             self._to_engine = RateConverter()
+        if self._gate:
+            self._connect()
+
+    def _connect(self) -> None:
+        assert self._gate is not None
+        if play_from := getattr(self._sink, "play_from", None):
+            play_from(self._gate.pull)
+            running_clock().listen(self._look_after, every=2)
+        else:  # one that nobody hears has time
+            running_clock().listen(self._feed, every=2 if isinstance(self._sink, Silence) else 1)
+
+    def _disconnect(self) -> None:
+        if self._gate is None:
+            return
+        running_clock().leave(self._look_after)
+        running_clock().leave(self._feed)
+        if play_from := getattr(self._sink, "play_from", None):
+            play_from(None)
+
+    def _feed(self, turns: int) -> None:
+        """Pull what is due and write it."""
+        samples = FRAME_SAMPLES if isinstance(self._sink, Silence) else _BEAT_SAMPLES
+        for _ in range(turns):
+            if self._gate is None:
+                return
+            block = np.empty(samples, np.float32)
+            self._gate.pull(block)
+            self._write(block)
+            self._collect()
+
+    def _look_after(self, _: int) -> None:
+        """The loudspeaker pulls by itself; one that is gone says so when something is written."""
+        self._collect()
+        self._write(_NOTHING)
+
+    def _collect(self) -> None:
+        """Tell what was played, by whoever pulled it."""
+        gate, told = self._gate, self._on_played
+        while gate and told and gate.played.available >= FRAME_SAMPLES:
+            block = np.empty(FRAME_SAMPLES, np.float32)
+            gate.played.pop(block)
+            told(block)
+
+    def _write(self, voice: NDArray[np.float32]) -> None:
+        try:
+            self._sink.write(self._to_sink(voice, ENGINE_RATE_HZ))
+        except MediaError as error:
+            self._use(self.stand_in())
+            self._listener.on_error(error)

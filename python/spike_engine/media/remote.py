@@ -6,14 +6,17 @@ import asyncio
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from numpy.typing import NDArray
 
-from spike_engine import dsp, frames
+from spike_engine import _core, dsp, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.lifetime import cancelled
 from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.webrtc.fed_track import FedTrack
+from spike_engine.webrtc.seam import voice_of
 
 # What a program that reads slowly may still catch up with: half a second of voice, and of pictures only the newest.
 _QUEUED_FRAMES = {"audio": 25, "video": 1}
@@ -36,7 +39,11 @@ class AITrack(FedTrack):
         self._joined = True
 
     def prepare(self, item: Any) -> Any:
-        """The frame as it came, at its time in the conversation."""
+        """The frame, or a frame around samples and their position, at its time in the conversation."""
+        if isinstance(item, tuple):
+            samples, position = item
+            item = frames.audio_from_ndarray(samples, format="s16", sample_rate_hz=ENGINE_RATE_HZ)
+            item.pts, item.time_base = position, Fraction(1, ENGINE_RATE_HZ)
         if item.pts is not None and item.time_base is not None:
             self._set_time(item)
         return item
@@ -75,11 +82,15 @@ class RemoteMedia:
             before.cancel()
         track = self.tracks.setdefault(kind, AITrack(kind))
         track.begin()
-        self._readers[kind] = asyncio.create_task(self._read(incoming, track))
+        if voice := voice_of(incoming):
+            self._follow(voice.receiver, track)
+        else:
+            self._readers[kind] = asyncio.create_task(self._read(incoming, track))
         return track
 
     async def detach(self) -> None:
         """Stop receiving; the program's tracks wait for the next connection."""
+        self._playback.unfollow()
         readers, self._readers = self._readers, {}
         await cancelled(*readers.values())
 
@@ -88,6 +99,19 @@ class RemoteMedia:
         await self.detach()
         for track in self.tracks.values():
             track.stop()
+
+    def _follow(self, receiver: _core.VoiceReceiver, track: AITrack) -> None:
+        """Have the voice played, and tell what was heard of it."""
+        position = 0
+
+        def on_played(voice: NDArray[np.float32]) -> None:
+            nonlocal position
+            track.push((voice, position))
+            position += len(voice)
+            self._listener.on_audio("ai", voice)
+            self._listener.on_level(receiver.level)
+
+        self._playback.follow(receiver, on_played)
 
     async def _read(self, incoming: MediaStreamTrack, track: AITrack) -> None:
         while True:

@@ -20,6 +20,7 @@ from aiortc.sdp import candidate_from_sdp
 from spike_engine.protocols.rtvi import encode_signalling
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.tracks import AvatarTrack, VoiceTrack
+from spike_engine.webrtc import improve
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Peer:
         self.tracks: dict[str, MediaStreamTrack] = {}
         self._face = AvatarTrack(avatar, self.voice)
         self._listener = listener
-        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._pc = improve(RTCPeerConnection(RTCConfiguration(iceServers=[])))
         self._pc.on("track", self._on_track)
         self._pc.on("datachannel", self._on_channel)
         self._pc.on("connectionstatechange", self._on_state)

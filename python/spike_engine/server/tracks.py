@@ -16,15 +16,21 @@ from numpy.typing import NDArray
 from spike_engine import dsp, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.server.picture.avatar import Avatar
+from spike_engine.webrtc.clock import running_clock
+from spike_engine.webrtc.fed_track import FedTrack
+from spike_engine.webrtc.seam import voice_of
 
 FRAME_SAMPLES = 960  # 20 ms, the usual Opus packet
 FADE_SAMPLES = 240  # 5 ms: short enough to stop at once, long enough not to click
 VIDEO_CLOCK_HZ = 90_000
 LATE_S = 0.2
 GLANCE_WIDTH, GLANCE_HEIGHT = 160, 90
+_BEATS_A_FRAME = 2
+_MOST_FRAMES_LATE = 5  # a sender that was held up for longer has lost that time
 SILENCE_AFTER_S = 0.2  # packets that stay away so long mean that the user is silent
 
 Samples = NDArray[np.float32]
+_SILENCE = np.zeros(FRAME_SAMPLES, np.float32)
 
 
 class Pacer:
@@ -48,20 +54,19 @@ class Pacer:
         return self._ticks
 
 
-class VoiceTrack(MediaStreamTrack):
-    """What the AI says: mono speech queued by `play`, silence otherwise.
+class VoiceTrack(FedTrack):
+    """What the AI says: mono speech queued by `play`, silence otherwise, fed by the process's clock once it is read.
 
     Positions count the samples of speech since the track began, so that a word can be reported when it is really sent.
     """
 
-    kind = "audio"
-
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("audio", _MOST_FRAMES_LATE)
         self.level = 0.0
         self.position_samples = 0
         self._pending: Samples = np.zeros(0, np.float32)
-        self._pacer = Pacer(FRAME_SAMPLES / ENGINE_RATE_HZ)
+        self._runs = False
+        self._pts = 0
         self._sent = asyncio.Event()
 
     def play(self, samples: Samples) -> int:
@@ -81,19 +86,44 @@ class VoiceTrack(MediaStreamTrack):
             self._sent.clear()
             await self._sent.wait()
 
-    async def recv(self) -> av.AudioFrame:
+    async def take(self) -> Samples:
         """The next 20 ms, when their time has come."""
-        tick = await self._pacer.tick()
+        if not self._runs and self.readyState == "live":
+            self._runs = True
+            self._beat(1)
+            running_clock().listen(self._beat, every=_BEATS_A_FRAME)
+        block: Samples = await super().take()
+        return block
+
+    recv_samples = take  # without a frame around them, for the native encoder
+
+    def prepare(self, item: Samples) -> av.AudioFrame:
+        """The samples as a numbered frame."""
+        frame = frames.audio_from_ndarray(item, format="s16", sample_rate_hz=ENGINE_RATE_HZ)
+        frame.pts, frame.time_base = self._pts, Fraction(1, ENGINE_RATE_HZ)
+        self._pts += FRAME_SAMPLES
+        return frame
+
+    def stop(self) -> None:
+        """End the track; a waiting ``recv`` raises."""
+        super().stop()
+        if self._runs:
+            self._runs = False
+            running_clock().leave(self._beat)
+
+    def _beat(self, turns: int) -> None:
+        for _ in range(turns):
+            self.push(self._next_block())
+
+    def _next_block(self) -> Samples:
         speech, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]
-        block = np.zeros(FRAME_SAMPLES, np.float32)
-        block[: len(speech)] = speech
-        self.level = float(np.sqrt(np.mean(np.square(block))))
+        if not len(speech):
+            self.level = 0.0
+            return _SILENCE
+        self.level = math.sqrt(np.dot(speech, speech) / FRAME_SAMPLES)
         self.position_samples += len(speech)
         self._sent.set()
-        frame = frames.audio_from_ndarray(block, format="s16", sample_rate_hz=ENGINE_RATE_HZ)
-        frame.pts = tick * FRAME_SAMPLES
-        frame.time_base = Fraction(1, ENGINE_RATE_HZ)
-        return frame
+        return np.pad(speech, (0, FRAME_SAMPLES - len(speech)))
 
 
 class AvatarTrack(MediaStreamTrack):
@@ -125,6 +155,10 @@ def at_opus_rate(samples: Samples, from_hz: int) -> Samples:
 async def mono_at(rate_hz: int, track: MediaStreamTrack) -> AsyncIterator[Samples]:
     """The sound of a remote `track` as mono float32 at `rate_hz`, until it ends; silence where nothing arrives."""
     to_rate, from_hz = RateConverter(rate_hz), ENGINE_RATE_HZ
+    if voice := voice_of(track):
+        async for samples in voice.blocks():
+            yield to_rate(samples, from_hz)
+        return
     while True:
         try:
             async with asyncio.timeout(SILENCE_AFTER_S):

@@ -21,15 +21,14 @@ from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
 from spike_engine.events import DisconnectReason, TransportStats
 from spike_engine.options import ClientOptions, IceServer
 from spike_engine.transports.base import LocalTracks, TransportListener
-from spike_engine.webrtc.encoders import PictureEncoder, VoiceEncoder, install
+from spike_engine.webrtc.encoders import PictureEncoder, install
 from spike_engine.webrtc.gathering import Gathering
+from spike_engine.webrtc.improving import improve, improvement_of
 from spike_engine.webrtc.probe import answering
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
 
 CLOSE_TIMEOUT_S = 2.0
-# What is sent before anybody has said what the network can take.
-FIRST_AUDIO_BPS = 40_000
-FIRST_VIDEO_BPS = 500_000
+FIRST_VIDEO_BPS = 500_000  # before anybody has said what the network can take
 
 
 class Peer:
@@ -71,12 +70,12 @@ class Peer:
         self._receives = receives
         self._listener = listener
         self._label = channel
-        self._pc = RTCPeerConnection(configuration)
+        self._pc = improve(RTCPeerConnection(configuration))
         self._gathering = Gathering(self._pc)
         self._channel: RTCDataChannel | None = None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watch: asyncio.Task[None] | None = None
-        self._encoders: dict[Any, VoiceEncoder | PictureEncoder | None] = {}
+        self._encoders: dict[Any, PictureEncoder | None] = {}
         self._trickles = False
         self._closing = False
         if receives:  # aiortc has a remote track for a sendonly one, too
@@ -169,16 +168,16 @@ class Peer:
             raise ConnectionFailed(f"the server's answer is not usable: {error!r}") from error
         for transceiver in self._pc.getTransceivers():
             if transceiver not in self._encoders and transceiver.sender.track:
-                self._encoders[transceiver] = install(transceiver, audio_bps=FIRST_AUDIO_BPS, video_bps=FIRST_VIDEO_BPS)
+                self._encoders[transceiver] = install(transceiver, video_bps=FIRST_VIDEO_BPS)
         await self._opened
 
     def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
         """See :meth:`~spike_engine.transports.base.Transport.set_limits`."""
         for encoder in self._encoders.values():
-            if isinstance(encoder, VoiceEncoder):
-                encoder.configure(audio_bps, loss)
-            elif isinstance(encoder, PictureEncoder):
+            if encoder:
                 encoder.limit(video_bps)
+        if improvement := improvement_of(self._pc):
+            improvement.limit_voices(audio_bps)
 
     def add_transceiver(self, kind: str, track: Any) -> None:
         """Send `track` and receive its kind; without a track only receive."""
@@ -222,7 +221,7 @@ class Peer:
         )
 
     def _estimate_bps(self) -> int | None:
-        pictures = (encoder for encoder in self._encoders.values() if isinstance(encoder, PictureEncoder))
+        pictures = (encoder for encoder in self._encoders.values() if encoder)
         return next((encoder.estimate_bps for encoder in pictures), None)
 
     def _path(self) -> str | None:

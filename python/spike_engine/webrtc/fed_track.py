@@ -32,12 +32,16 @@ class FedTrack(MediaStreamTrack):
 
     async def recv(self) -> Any:
         """The next frame: an ``av.AudioFrame`` or an ``av.VideoFrame``."""
+        return self.prepare(await self.take())
+
+    async def take(self) -> Any:
+        """What was pushed, as it was pushed."""
         while not self._queue:
             if self.readyState != "live":
                 raise MediaStreamError
             self._arrived.clear()
             await self._arrived.wait()
-        return self.prepare(self._queue.popleft())
+        return self._queue.popleft()
 
     def prepare(self, item: Any) -> Any:
         """The frame for what was pushed."""

@@ -1,0 +1,36 @@
+#include "media/voice_gate.hpp"
+
+#include <algorithm>
+
+namespace spike {
+namespace {
+
+constexpr float fade_ms = 5.0f;
+
+}  // namespace
+
+VoiceGate::VoiceGate(VoiceReceiver& voice, int sample_rate_hz, std::size_t kept_samples)
+    : voice_(voice), samples_per_ms_(static_cast<float>(sample_rate_hz) / 1000.0f), played_(kept_samples) {}
+
+void VoiceGate::pull(std::span<float> out, Ring* tee) noexcept {
+    voice_.pull(out);
+    if (flushed_.exchange(false, std::memory_order_relaxed)) {
+        const double waiting_ms = std::max(0.0, voice_.heard().stats.delay_ms);
+        unheard_ = static_cast<std::size_t>((waiting_ms + fade_ms) * samples_per_ms_);
+    }
+    const float target = held() || unheard_ > 0 ? 0.0f : 1.0f;
+    unheard_ -= std::min(unheard_, out.size());
+    if (gain_ != 1.0f || target != 1.0f) fade(out, target);
+    played_.push(out);
+    if (tee) tee->push(out);
+}
+
+void VoiceGate::fade(std::span<float> out, float target) noexcept {
+    const float step = 1.0f / (fade_ms * samples_per_ms_);
+    for (float& sample : out) {
+        gain_ = target > gain_ ? std::min(target, gain_ + step) : std::max(target, gain_ - step);
+        sample *= gain_;
+    }
+}
+
+}  // namespace spike

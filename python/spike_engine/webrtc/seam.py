@@ -1,0 +1,141 @@
+"""The one place that reaches into aiortc's receiver and sender, for each version that it knows.
+
+aiortc decodes and encodes by itself and offers no hook for another codec path. What is used here of its insides was
+read in the versions below; :func:`unknown` looks whether they are still there. Where they are not, nothing is touched.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import aiortc
+from aiortc import RTCRtpCodecParameters, RTCRtpReceiver, RTCRtpSender, RTCSctpTransport
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtcrtpsender import RTCEncodedFrame
+from aiortc.rtp import RtcpRrPacket, RtcpSrPacket
+
+from spike_engine.webrtc.remote_voice import RemoteVoice
+from spike_engine.webrtc.voice_sender import VoiceSender
+
+logger = logging.getLogger(__name__)
+
+KNOWN_VERSIONS = ("1.14", "1.15", "1.16")
+_JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+
+
+def unknown() -> str | None:
+    """Why this aiortc's insides are not those that we know; None where they are."""
+    if not aiortc.__version__.startswith(tuple(f"{version}." for version in KNOWN_VERSIONS)):
+        return f"aiortc {aiortc.__version__} is none of {', '.join(KNOWN_VERSIONS)}"
+    expected: list[tuple[Any, str, list[str]]] = [
+        (JitterBuffer, "add", ["self", "packet"]),
+        (RTCRtpReceiver, "receive", ["self", "parameters"]),
+        (RTCRtpReceiver, "_handle_rtcp_packet", ["self", "packet"]),
+        (RTCRtpSender, "send", ["self", "parameters"]),
+        (RTCRtpSender, "_next_encoded_frame", ["self", "codec"]),
+        (RTCRtpSender, "_handle_rtcp_packet", ["self", "packet"]),
+        (RTCEncodedFrame, "__init__", ["self", "payloads", "timestamp", "audio_level"]),
+        (RTCSctpTransport, "_update_rto", ["self", "R"]),
+    ]
+    for owner, name, parameters in expected:
+        method = getattr(owner, name, None)
+        if method is None or list(inspect.signature(method).parameters) != parameters:
+            return f"{owner.__name__}.{name} is not what it was"
+    return None
+
+
+def hear(receiver: Any, red: Callable[[], int | None]) -> RemoteVoice | None:
+    """Have `receiver`, which has a track and has not begun, give its packets to a :class:`RemoteVoice`.
+
+    The track then gives its sound.
+
+    Args:
+        receiver: Of a voice.
+        red: Gives the payload type of redundant audio; None where the sender does not name it.
+    """
+    if isinstance(voice := voice_of(receiver.track), RemoteVoice):
+        return voice
+    if not hasattr(receiver, _JITTER_BUFFER) or not isinstance(receiver.track, RemoteStreamTrack):
+        logger.warning("this aiortc's receiver keeps its packets elsewhere: it decodes by itself")
+        return None
+    voice = RemoteVoice(otherwise=getattr(receiver, _JITTER_BUFFER))
+    setattr(receiver, _JITTER_BUFFER, voice)
+    receiver.track._queue = voice  # type: ignore[assignment]
+    receive = receiver.receive
+
+    async def receive_voice(parameters: RTCRtpReceiveParameters) -> None:
+        if (payload_type := red()) is not None:
+            parameters.codecs = [*parameters.codecs, _red_codec(payload_type, parameters.codecs)]
+        voice.codecs = parameters.codecs
+        await receive(parameters)
+
+    receiver.receive = receive_voice
+    return voice
+
+
+def voice_of(track: Any) -> RemoteVoice | None:
+    """What plays a remote track of a connection that was improved; None for any other."""
+    queue = getattr(track, "_queue", None)
+    return queue if isinstance(queue, RemoteVoice) else None
+
+
+def speak(sender: Any, red: Callable[[], int | None]) -> VoiceSender:
+    """Have `sender`, which has not begun, send what a :class:`VoiceSender` makes of its track.
+
+    Where Opus has not been agreed on, or the receiver wants stereo, aiortc goes on as before.
+
+    Args:
+        sender: Of a voice.
+        red: Gives the payload type of redundant audio; None where the receiver does not take it.
+    """
+    voice = VoiceSender()
+    send = sender.send
+
+    async def send_voice(parameters: RTCRtpSendParameters) -> None:
+        codec = parameters.codecs[0]
+        if codec.name.lower() == "opus" and str(codec.parameters.get("stereo", "0")) != "1":
+            parameters.codecs = [copy.copy(codec), *parameters.codecs[1:]]  # its payload type changes below
+            voice.negotiated(codec.payloadType or 0, red=red())
+            _send_from(sender, voice)
+        await send(parameters)
+
+    sender.send = send_voice
+    return voice
+
+
+def _send_from(sender: Any, voice: VoiceSender) -> None:
+    handle = sender._handle_rtcp_packet
+
+    async def next_encoded_frame(codec: RTCRtpCodecParameters) -> RTCEncodedFrame | None:
+        payload = await voice.next_payload(sender.track)
+        if payload is None or not sender._enabled:
+            return None
+        codec.payloadType, data, timestamp = payload
+        return RTCEncodedFrame([data], timestamp, None)  # type: ignore[arg-type]
+
+    async def handle_rtcp_packet(packet: Any) -> None:
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == sender._ssrc:
+                    voice.report(report.fraction_lost / 256)  # RFC 3550 section 6.4.1: eight bits
+        await handle(packet)
+
+    sender._next_encoded_frame = next_encoded_frame
+    sender._handle_rtcp_packet = handle_rtcp_packet
+
+
+def _red_codec(payload_type: int, codecs: list[RTCRtpCodecParameters]) -> RTCRtpCodecParameters:
+    opus = next((codec for codec in codecs if codec.name.lower() == "opus"), codecs[0])
+    return RTCRtpCodecParameters(
+        mimeType="audio/red",
+        clockRate=48000,
+        channels=2,
+        payloadType=payload_type,
+        parameters={f"{opus.payloadType}/{opus.payloadType}": None},
+    )

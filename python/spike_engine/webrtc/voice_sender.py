@@ -1,0 +1,121 @@
+"""A voice to the network: encoded natively, as well protected as the receiver's reports ask for."""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from aiortc.mediastreams import convert_timebase
+from numpy.typing import NDArray
+
+from spike_engine import _core, frames
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
+from spike_engine.webrtc.red import RedPacker
+
+FRAME_SAMPLES = 960
+FIRST_BITRATE_BPS = 40_000
+LEAST_EXPECTED_LOSS = 0.05  # the first packet that is lost comes before the report that tells of it
+RED_FROM_LOSS, RED_TWICE_FROM_LOSS = 0.02, 0.12
+RED_LEAST_BITRATE_BPS = 24_000  # where the network gives less, copies would crowd out the voice itself
+_DTX_BYTES = 2  # a packet of so few bytes need not be sent (RFC 6716 section 2.1.9)
+_TIME_BASE = Fraction(1, ENGINE_RATE_HZ)
+
+
+class VoiceSender:
+    """Encodes what a track gives, in place of an aiortc sender's own encoder.
+
+    Attributes:
+        loss: Share of packets that get lost, as the receiver reports it, 0 to 1: rises at once and falls slowly.
+    """
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self._payload_type = 0
+        self._red: int | None = None
+        self._packer = RedPacker(0)
+        self._encoder = _core.OpusEncoder(
+            ENGINE_RATE_HZ, bitrate_bps=FIRST_BITRATE_BPS, fec=True, expected_loss=LEAST_EXPECTED_LOSS
+        )
+        self._resampler: av.AudioResampler | None = None
+        self._pending: deque[NDArray[Any]] = deque()
+        self._timestamp = 0
+
+    def negotiated(self, payload_type: int, *, red: int | None) -> None:
+        """Send Opus as `payload_type` and, where the receiver takes it, redundant audio as `red`."""
+        self._payload_type, self._red = payload_type, red
+        self._packer = RedPacker(payload_type)
+
+    @property
+    def bitrate_bps(self) -> int:
+        """Of one copy of the voice."""
+        return self._encoder.bitrate_bps
+
+    @bitrate_bps.setter
+    def bitrate_bps(self, bitrate_bps: int) -> None:
+        self._encoder.bitrate_bps = max(6_000, min(bitrate_bps, 510_000))
+
+    @property
+    def complexity(self) -> int:
+        """How much time the encoder takes for a better voice, 0 to 10."""
+        return self._encoder.complexity
+
+    @complexity.setter
+    def complexity(self, complexity: int) -> None:
+        self._encoder.complexity = complexity
+
+    @property
+    def copies(self) -> int:
+        """How many frames each packet carries besides its own."""
+        if self._red is None or self.loss < RED_FROM_LOSS or self.bitrate_bps < RED_LEAST_BITRATE_BPS:
+            return 0
+        return 1 if self.loss < RED_TWICE_FROM_LOSS else 2
+
+    def report(self, fraction_lost: float) -> None:
+        """Take in what a receiver's report says of the packets since the one before."""
+        rises = fraction_lost > self.loss
+        self.loss += (0.6 if rises else 0.15) * (fraction_lost - self.loss)
+        # Error correction that costs more than a quarter takes from the voice what it gives to the gaps.
+        self._encoder.expected_loss = round(max(LEAST_EXPECTED_LOSS, min(self.loss, 0.25)), 2)
+
+    async def next_payload(self, track: Any) -> tuple[int, bytes, int] | None:
+        """Payload type, payload and timestamp of the track's next 20 ms; None where nothing has to be sent.
+
+        Raises:
+            MediaStreamError: The track has ended.
+        """
+        if not self._pending:
+            read = getattr(track, "recv_samples", track.recv)
+            data = await read()
+            if isinstance(data, av.Packet):  # encoded by the program itself
+                pts, time_base = data.pts or 0, data.time_base or _TIME_BASE
+                return self._payload_type, bytes(data), convert_timebase(pts, time_base, _TIME_BASE)
+            self._pending.extend(self._blocks_of(data))
+            if not self._pending:
+                return None
+        return self._encoded(self._pending.popleft())
+
+    def _encoded(self, block: NDArray[Any]) -> tuple[int, bytes, int] | None:
+        timestamp, self._timestamp = self._timestamp, self._timestamp + len(block)
+        frame = self._encoder.encode(block)
+        if len(frame) <= _DTX_BYTES:
+            return None
+        if copies := self.copies:
+            assert self._red is not None
+            return self._red, self._packer.pack(frame, timestamp, copies), timestamp
+        if self._red is not None:
+            self._packer.remember(frame, timestamp)
+        return self._payload_type, frame, timestamp
+
+    def _blocks_of(self, data: Any) -> list[NDArray[Any]]:
+        """Mono blocks of 20 ms at 48 kHz of whatever sound a track gives."""
+        if isinstance(data, np.ndarray):
+            return [data]
+        if data.sample_rate == ENGINE_RATE_HZ and data.samples == FRAME_SAMPLES and self._resampler is None:
+            return [frames.audio_to_ndarray(data, dtype="int16", channels=1)]
+        if self._resampler is None:
+            self._resampler = av.AudioResampler("s16", "mono", ENGINE_RATE_HZ, FRAME_SAMPLES)
+        data.pts = None  # the resampler would fill gaps, which the clock of the packets already tells
+        return [frame.to_ndarray()[0] for frame in self._resampler.resample(data)]
