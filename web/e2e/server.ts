@@ -14,6 +14,8 @@ export interface Report {
   personas: { heard: { seconds: number; rms: number }[]; seen: number[]; said_texts: [string, boolean][] }[];
 }
 
+export const PYTHON = process.env['SPIKE_PYTHON'] ?? 'python3';
+
 /** The embedded server in a process of its own. */
 export class Server {
   url = '';
@@ -26,10 +28,13 @@ export class Server {
     process.stderr.on('data', (data: Buffer) => console.error(String(data)));
   }
 
-  static async start(persona: 'host' | 'front-desk' = 'host', port = 0, origin = new URL(inject('pages')).origin, inviteOnly = false): Promise<Server> {
-    const python = process.env['SPIKE_PYTHON'] ?? 'python3';
-    const script = fileURLToPath(new URL('server.py', import.meta.url));
-    const server = new Server(spawn(python, [script, persona, String(port), origin, ...(inviteOnly ? ['invite-only'] : [])]));
+  static start(persona: 'host' | 'front-desk' = 'host', port = 0, origin = new URL(inject('pages')).origin, inviteOnly = false): Promise<Server> {
+    return Server.run('server.py', persona, String(port), origin, ...(inviteOnly ? ['invite-only'] : []));
+  }
+
+  /** A program of this folder that takes orders. */
+  static async run(program: string, ...options: string[]): Promise<Server> {
+    const server = new Server(spawn(PYTHON, [fileURLToPath(new URL(program, import.meta.url)), ...options]));
     const { url } = (await server.answer()) as { url: string };
     server.url = url;
     return server;

@@ -10,8 +10,8 @@ export async function request(
   const headers = { authorization: `Bearer ${token}`, 'content-type': type };
   let response: Response;
   try {
-    // Nothing of the page goes along: no cookies, and no address that might hold a secret.
-    response = await fetch(url, { method, headers, body, signal, credentials: 'omit', referrerPolicy: 'no-referrer' });
+    // No cookies go along, and no address of the page; the token goes nowhere but to the address that was given.
+    response = await fetch(url, { method, headers, body, signal, credentials: 'omit', referrerPolicy: 'no-referrer', redirect: 'error' });
   } catch (error) {
     throw connectionFailed(`${new URL(url).host} could not be reached: ${String(error)}`);
   }
