@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from aiortc import VideoStreamTrack
+from aiortc import RTCSessionDescription, VideoStreamTrack
 from caller import Caller
 from host import Host
 
@@ -457,3 +457,19 @@ async def test_a_user_is_not_looked_at_unless_wished(server: ConversationServer)
         await caller.until("bot-stopped-speaking")
 
     assert "server-message" not in caller.kinds
+
+
+async def test_a_client_whose_candidates_have_names_that_nobody_knows(server: ConversationServer) -> None:
+    """As browsers have them; in a network without multicast DNS the client's own checks are what connects."""
+    caller = Caller(server.create_conversation())
+    await caller.pc.setLocalDescription(await caller.pc.createOffer())
+    lines = caller.pc.localDescription.sdp.splitlines()
+    hidden = "a=candidate:0 1 udp 2122187007 15f1e281-ac5c-4300-93ed-4ea464c94f49.local 50001 typ host"
+    sdp = "".join(f"{hidden if line.startswith('a=candidate:') else line}\r\n" for line in lines)
+    assert "a=end-of-candidates" in sdp
+
+    _, answer = await caller.request("POST", "/api/offer", {"sdp": sdp, "type": "offer"})
+    await caller.pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+
+    await caller.get_ready()
+    await caller.close()

@@ -72,6 +72,9 @@ class Peer:
         Raises:
             BadOffer: It is no offer, or has no audio or no data channel.
         """
+        # Browsers hide their addresses behind names of multicast DNS. Where those cannot be looked up, aiortc would take
+        # "no more candidates" for the end, before the client's own checks have arrived and told its address.
+        sdp = sdp.replace("a=end-of-candidates\r\n", "")
         try:
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=sdp_type))
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over

@@ -73,8 +73,12 @@ export class Peer {
     });
   }
 
+  /**
+   * Without the word that no candidates follow: where a server cannot look the names up by which browsers hide their
+   * addresses, it would give up before our checks have reached it.
+   */
   get offer(): string {
-    return this.pc.localDescription?.sdp ?? '';
+    return (this.pc.localDescription?.sdp ?? '').replace(/^a=end-of-candidates\r\n/gm, '');
   }
 
   /** Apply the server's answer, a first or a later one, and wait until messages can flow. */
