@@ -7,13 +7,14 @@ SHELL  := /bin/bash
 .PHONY: help demo test web system clean
 
 help:
-	@echo "make demo   hold a whole conversation and see what the engine does"
+	@echo "make demo   hold a whole conversation, see what the engine does, and talk yourself in a browser"
 	@echo "make test   run all tests, Python and C++"
 	@echo "make web    build the browser's client, its React hooks and the page (Node 20)"
 	@echo "make clean  remove what was built"
 
 demo: $(VENV)/.installed
 	$(BIN)/spike-engine demo
+	@if [ -t 1 ]; then $(BIN)/spike-engine serve; else echo "Talk yourself, in a browser: $(BIN)/spike-engine serve"; fi
 
 test: $(VENV)/.installed
 	@.ci/whip-server

@@ -16,6 +16,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+IN_A_BROWSER = r"`(web/[\w/.]+\.test\.tsx?)::([^`]+)`"  # file and title
+
+
 def rows() -> list[list[str]]:
     lines = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
@@ -27,7 +30,7 @@ def test_every_row_says_what_to_call_and_what_proves_it() -> None:
     for row in rows():
         assert len(row) == 3, row
         assert all(row), row
-        assert re.findall(r"`[\w/]+\.py(?:::\w+)?`", row[2]), row
+        assert re.findall(r"`[\w/]+\.py(?:::\w+)?`", row[2]) or re.findall(IN_A_BROWSER, row[2]), row
 
 
 def test_every_test_that_the_page_names_exists() -> None:
@@ -36,3 +39,11 @@ def test_every_test_that_the_page_names_exists() -> None:
         assert path.exists(), f"{file} does not exist"
         functions = {node.name for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "name")}
         assert not name or name in functions, f"{file} has no {name}"
+
+
+def test_every_browser_test_that_the_page_names_exists() -> None:
+    named = re.findall(IN_A_BROWSER, "\n".join(row[2] for row in rows()))
+    assert len(named) >= 30
+    for file, title in named:
+        text = (TESTS.parent / file).read_text()
+        assert f"it('{title}'" in text or f"describe('{title}'" in text, f"{file} has no {title!r}"

@@ -29,38 +29,33 @@ const browser = await chromium.launch({
   ignoreDefaultArgs: ['--headless', '--mute-audio'],
 });
 
-async function conversation(name, options, address, states) {
+async function visit(options, address) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.on('console', (message) => console.log(name, message.type(), message.text()));
-  page.on('pageerror', (error) => console.log(name, 'error', error.message));
-  const shoot = (state) => page.screenshot({ path: join(folder, `page-${name}-${state}.png`) });
   await page.goto(address);
-  await page.getByText('Start talking').waitFor();
-  if (states.includes('welcome')) await shoot('welcome');
   await page.getByText('Start talking').click();
-  for (const state of states.filter((each) => each !== 'welcome')) {
-    try {
-      await page.waitForSelector(`[data-mood="${state}"]`, { timeout: 40_000 });
-      await page.waitForTimeout(state === 'speaking' ? 1500 : state === 'listening' ? 300 : 120);
-      await shoot(state);
-    } catch (error) {
-      console.log(name, state, String(error).split('\n')[0]);
-    }
-  }
-  return { context, page, shoot };
+  const mood = (name) => page.waitForSelector(`[data-mood="${name}"]`, { timeout: 60_000 });
+  const scene = (name) => page.locator('.scene').screenshot({ path: join(folder, `page-${name}.png`) });
+  const whole = (name) => page.screenshot({ path: join(folder, `page-${name}.png`) });
+  return { context, page, mood, scene, whole };
 }
 
-const light = await conversation('light', { viewport: { width: 1280, height: 900 }, colorScheme: 'light' }, address, ['welcome', 'connecting', 'speaking', 'listening', 'hearing', 'thinking', 'speaking']);
-await light.page.getByText('Devices').click();
-await light.page.getByText('Camera on').click();
-await light.page.waitForTimeout(4000);
-await light.shoot('whole');
-await light.context.close();
-const dark = await conversation('dark', { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' }, url, ['speaking', 'hearing', 'thinking', 'speaking']);
-await dark.context.close();
-const phone = await conversation('phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, colorScheme: 'dark' }, url, ['welcome', 'speaking']);
-await phone.page.screenshot({ path: join(folder, 'page-phone-full.png'), fullPage: true });
+const desk = await visit({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' }, address);
+await desk.mood('listening');
+await desk.scene('listening');
+await desk.mood('hearing');
+await desk.page.waitForTimeout(400);
+await desk.scene('hearing');
+await desk.mood('thinking');
+await desk.scene('thinking');
+await desk.mood('speaking');
+await desk.page.waitForTimeout(2500);
+await desk.whole('speaking');
+await desk.context.close();
+const phone = await visit({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, colorScheme: 'dark' }, url);
+await phone.mood('speaking');
+await phone.page.waitForTimeout(1200);
+await phone.whole('phone');
 await phone.context.close();
 await browser.close();
 serve.kill();

@@ -72,7 +72,7 @@ class Peer:
         Raises:
             BadOffer: It is no offer, or has no audio or no data channel.
         """
-        # Browsers hide their addresses behind names of multicast DNS. Where those cannot be looked up, aiortc would take
+        # Browsers hide their addresses behind names of multicast DNS. Where nobody can look those up, aiortc would take
         # "no more candidates" for the end, before the client's own checks have arrived and told its address.
         sdp = sdp.replace("a=end-of-candidates\r\n", "")
         try:
