@@ -88,6 +88,14 @@ def is_on_the_local_network(url: str) -> bool:
     return any(address in network for network in _PRIVATE_NETWORKS if network.version == address.version)
 
 
+def is_on_this_machine(url: str) -> bool:
+    """Whether `url` names this machine: ``localhost`` or a loopback address."""
+    try:
+        return _is_here(urlsplit(url))
+    except ValueError:
+        return False
+
+
 def _is_here(parts: SplitResult) -> bool:
     host = (parts.hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 section 6.3

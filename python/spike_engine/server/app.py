@@ -13,8 +13,9 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from spike_engine.addresses.web import is_on_this_machine
 from spike_engine.extras import require
-from spike_engine.server import cors, page
+from spike_engine.server import cors, page, safety
 from spike_engine.server.conversation import Conversation, ConversationOver
 from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024  # an offer with every codec and candidate has about 10 kB
 ENDED_REMEMBERED = 1024
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 (what it is to listen beyond this machine)
 
 PersonaFactory = Callable[[], Persona]
 
@@ -104,7 +106,7 @@ class ConversationServer:
         if not self._runner or not self._runner.addresses:
             raise RuntimeError("the server is not running: start() it first")
         host, port = self._runner.addresses[0][:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"http://{_in_url(host)}:{port}"
 
     async def start(self) -> None:
         """Listen.
@@ -118,7 +120,9 @@ class ConversationServer:
             self._persona()  # so that a missing package is told now and not to the first caller
         paint_face()  # some 0.2 s, before anybody waits for it
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[errors_as_json])
+        on_loopback = is_on_this_machine(f"http://{_in_url(self._host)}") and self._host not in EVERYWHERE
         cors.install(app, self._allowed_origins)
+        safety.install(app, on_loopback=on_loopback, allowed_origins=self._allowed_origins)
         app.add_routes(
             [
                 *page.routes(),
@@ -268,3 +272,7 @@ async def serve(
         if ready:
             ready(server.url)
         await asyncio.Event().wait()
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from aiortc import RTCSessionDescription
 
 from spike_engine.protocols.rtvi import LABEL, PROTOCOL_VERSION, encode
+from spike_engine.protocols.strict_json import object_of, parse_object, text_of, text_or_none
 from spike_engine.server.dialogue import Dialogue
 from spike_engine.server.peer import Peer
 from spike_engine.server.persona import Persona
@@ -104,24 +104,25 @@ class Conversation:
 
     def on_message(self, peer: Peer, text: str) -> None:
         """See :class:`PeerListener`: one RTVI message of the client."""
-        try:
-            message = json.loads(text)
-            label, kind, data = message.get("label"), message.get("type"), message.get("data")
-        except (ValueError, AttributeError, RecursionError):
-            logger.warning("ignored a message that is no JSON object: %.80r", text)
+        message = parse_object(text)
+        if message is None:
+            logger.warning("ignored a message that is no JSON object: %r", text[:80])
             return
-        if label != LABEL or peer is not self._peer:
+        if message.get("label") != LABEL or peer is not self._peer:
             return
+        kind, message_id, data = message.get("type"), text_or_none(message.get("id")), object_of(message.get("data"))
         if kind == "client-ready":
-            self._spawn(self._welcome(peer, message.get("id")))
-        elif kind == "send-text" and isinstance(data, dict):
-            self._dialogue.read(str(data.get("content", "")))
-        elif kind == "client-message" and isinstance(data, dict) and data.get("t") == "interrupt":
+            self._spawn(self._welcome(peer, message_id))
+        elif kind == "send-text":
+            if content := text_of(data.get("content")).strip():
+                self._dialogue.read(content)
+        elif kind == "client-message" and data.get("t") == "interrupt":
             self._dialogue.interrupt()
         elif kind == "disconnect-bot":
             self._spawn(self.end())
         else:
-            peer.send(encode("error-response", {"error": f"this server does not know {kind!r}"}, message.get("id")))
+            what = repr(kind)[:80]
+            peer.send(encode("error-response", {"error": f"this server does not know {what}"}, message_id))
 
     def on_lost(self, peer: Peer) -> None:
         """See :class:`PeerListener`: keep the conversation for a while, the client may come back."""

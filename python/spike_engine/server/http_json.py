@@ -8,21 +8,22 @@ from typing import Any
 
 from aiohttp import web
 
+from spike_engine.protocols.strict_json import object_of, parse, text_of
+
 
 def bearer_token(request: web.Request, body: dict[str, Any]) -> str:
     """The token of the ``Authorization`` header, else of the body's ``requestData``, else an empty text."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
-    request_data = body.get("requestData")
-    return str(request_data.get("token", "")) if isinstance(request_data, dict) else ""
+    return text_of(object_of(body.get("requestData")).get("token"))
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
     """The JSON object in the body; anything else is answered with 400."""
     try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError) as error:
+        body = parse(await request.read())
+    except ValueError as error:
         raise error_response(web.HTTPBadRequest, "the body is no JSON") from error
     if not isinstance(body, dict):
         raise error_response(web.HTTPBadRequest, "the body is no JSON object")

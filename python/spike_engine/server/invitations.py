@@ -36,4 +36,4 @@ class InvitationCodes:
 
 
 def _digest(code: str) -> bytes:
-    return hashlib.sha256(code.encode()).digest()
+    return hashlib.sha256(code.encode("utf-8", "surrogateescape")).digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -19,15 +20,18 @@ from aiortc.sdp import candidate_from_sdp
 
 from spike_engine.protocols.rtvi import encode_signalling
 from spike_engine.server.picture.avatar import Avatar
+from spike_engine.server.safety import Pace
 from spike_engine.server.tracks import AvatarTrack, VoiceTrack
 from spike_engine.webrtc import improve
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
+from spike_engine.webrtc.strangers import MOST_CANDIDATES, checked, outlive_nonsense
 
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 15.0
 FLUSH_TIMEOUT_S = 0.3
 MAX_MESSAGE_CHARS = 64 * 1024
+MAX_MESSAGES_PER_S = 100  # what comes faster is dropped
 
 
 class BadOffer(ValueError):
@@ -65,6 +69,8 @@ class Peer:
         self._channel: RTCDataChannel | None = None
         self._watch: asyncio.Task[None] | None = None
         self._gone = False
+        self._trickled = 0
+        self._pace = Pace(MAX_MESSAGES_PER_S, time.monotonic)
 
     async def answer(self, sdp: str, sdp_type: str) -> RTCSessionDescription:
         """Accept the client's offer, the first or a later one, and return the answer with all candidates.
@@ -76,9 +82,10 @@ class Peer:
         # "no more candidates" for the end, before the client's own checks have arrived and told its address.
         sdp = sdp.replace("a=end-of-candidates\r\n", "")
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=sdp_type))
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(sdp), type=sdp_type))
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
             raise BadOffer(f"the offer cannot be read: {error!r}") from error
+        outlive_nonsense(self._pc.sctp)
         self._attach_tracks()
         if self._watch is None:
             self._watch = asyncio.create_task(self._watch_over())
@@ -87,16 +94,19 @@ class Peer:
 
     async def add_candidates(self, candidates: Sequence[dict[str, Any]]) -> None:
         """Add what the client trickled: ``{candidate, sdp_mid, sdp_mline_index}`` each (RFC 8838)."""
+        self._trickled += len(candidates)
+        if self._trickled > MOST_CANDIDATES:
+            raise BadOffer(f"a connection has at most {MOST_CANDIDATES} candidates")
         for fields in candidates:
             line = str(fields["candidate"]).removeprefix("candidate:")
             if not line:  # the end of the candidates
                 continue
             try:
                 candidate = candidate_from_sdp(line)
-            except (AssertionError, IndexError, ValueError) as error:
+                candidate.sdpMid, candidate.sdpMLineIndex = fields.get("sdp_mid"), fields.get("sdp_mline_index")
+                await self._pc.addIceCandidate(candidate)
+            except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
                 raise BadOffer(f"this is no ICE candidate: {line[:80]!r}") from error
-            candidate.sdpMid, candidate.sdpMLineIndex = fields.get("sdp_mid"), fields.get("sdp_mline_index")
-            await self._pc.addIceCandidate(candidate)
 
     def send(self, text: str) -> None:
         """Send `text` on the data channel; without an open one it is lost, as on any broken connection."""
@@ -134,7 +144,9 @@ class Peer:
         channel.on("close", self._lose)
 
     def _on_message(self, message: str | bytes) -> None:
-        if isinstance(message, str) and len(message) <= MAX_MESSAGE_CHARS and not message.startswith("ping"):
+        if not isinstance(message, str) or len(message) > MAX_MESSAGE_CHARS or message.startswith("ping"):
+            return
+        if self._pace.allows():
             self._listener.on_message(self, message)
 
     def _on_state(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import jwt
 
 ALGORITHM = "HS256"
+MOST_CHARS = 4096
 SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of the hash
 
 
@@ -50,11 +51,13 @@ class TokenIssuer:
 
     def verify(self, text: str, conversation_id: str) -> None:
         """Raise `TokenRejected` unless `text` is a valid token of `conversation_id`."""
+        if len(text) > MOST_CHARS or not text.isascii():  # PyJWT parses a header before it verifies it
+            raise TokenRejected("the token is malformed")
         try:
             claims = jwt.decode(text, self._secret, [ALGORITHM], options={"require": ["sub", "exp"]})
         except jwt.ExpiredSignatureError as error:
             raise TokenRejected("the token has expired") from error
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, RecursionError, ValueError) as error:
             raise TokenRejected("the token is malformed or was signed by another server") from error
         if claims["sub"] != conversation_id:
             raise TokenRejected("the token belongs to another conversation")

@@ -26,6 +26,7 @@ from spike_engine.webrtc.gathering import Gathering
 from spike_engine.webrtc.improving import improve, improvement_of
 from spike_engine.webrtc.probe import answering
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
+from spike_engine.webrtc.strangers import checked, outlive_nonsense
 
 CLOSE_TIMEOUT_S = 2.0
 FIRST_VIDEO_BPS = 500_000  # before anybody has said what the network can take
@@ -96,6 +97,7 @@ class Peer:
             self._channel.on("open", self._on_open)
             self._channel.on("close", self._on_lost)
             self._channel.on("message", self._on_message)
+            outlive_nonsense(self._pc.sctp)
         try:
             self._trickles = not await self._gathering.start()
         except (OSError, ValueError) as error:
@@ -127,7 +129,7 @@ class Peer:
             ConnectionFailed: The offer is not usable.
         """
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(offer), type="offer"))
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
             raise ConnectionFailed(f"the server's offer is not usable: {error!r}") from error
@@ -161,7 +163,7 @@ class Peer:
             ConnectionFailed: The answer is not usable, or there is no path to the server.
         """
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(sdp), type="answer"))
         except SpikeError:
             raise
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over

@@ -1,0 +1,50 @@
+"""What the other side of a connection says before aiortc believes it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+from aiortc import RTCSctpTransport
+from aiortc.sdp import SessionDescription
+
+logger = logging.getLogger(__name__)
+
+# Every candidate of theirs makes a pair with every one of ours, and aioice sorts them all each time: with thousands it
+# would hold up the program for minutes.
+MOST_CANDIDATES = 64
+MOST_CHARS = 1 << 18
+
+
+def checked(sdp: str) -> str:
+    """The session description of a stranger (RFC 8866), with as many of its candidates as are tried.
+
+    Raises:
+        ValueError: It is too long, or has a section whose certificate nobody could verify (RFC 8827 section 6.5), which
+            aiortc would find out late.
+    """
+    if len(sdp) > MOST_CHARS:
+        raise ValueError(f"it is longer than {MOST_CHARS} characters")
+    kept = itertools.count()
+    lines = [line for line in sdp.splitlines() if not line.startswith("a=candidate:") or next(kept) < MOST_CANDIDATES]
+    sdp = "\r\n".join([*lines, ""])
+    for media in SessionDescription.parse(sdp).media:
+        if media.port and not (media.dtls and media.dtls.fingerprints):
+            raise ValueError(f"its {media.kind} has no a=fingerprint")
+    return sdp
+
+
+def outlive_nonsense(sctp: RTCSctpTransport | None) -> None:
+    """Have a data channel ignore what it cannot read, such as text that is no UTF-8, which would end the connection."""
+    receive = getattr(sctp, "_receive", None)
+    if sctp is None or receive is None or getattr(receive, "outlives_nonsense", False):
+        return
+
+    async def tolerant(stream_id: int, kind: int, data: bytes) -> None:
+        try:
+            await receive(stream_id, kind, data)
+        except Exception as error:
+            logger.warning("ignored a message that cannot be read: %r (%r)", data[:80], error)
+
+    tolerant.outlives_nonsense = True  # type: ignore[attr-defined]
+    sctp._receive = tolerant  # type: ignore[assignment, method-assign]

@@ -1,0 +1,75 @@
+"""A bot of plain aiortc behind SmallWebRTC that says whatever a test wants, text or bytes, right or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from spike_engine.protocols.rtvi import encode
+
+
+class Bot:
+    """Answers offers and says that it is ready.
+
+    Args:
+        on_answer: Changes the SDP of an answer before it is sent.
+    """
+
+    def __init__(self, on_answer: Callable[[str], str] = lambda sdp: sdp) -> None:
+        self.heard: list[str | bytes] = []
+        self.offers = 0
+        self._on_answer = on_answer
+        self._peer: RTCPeerConnection | None = None
+        self._channel: Any = None
+        app = web.Application()
+        app.router.add_post("/c/api/offer", self._offer)
+        app.router.add_patch("/c/api/offer", self._trickle)
+        self._server = TestServer(app)
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._peer:
+            await self._peer.close()
+        await self._server.close()
+
+    @property
+    def url(self) -> str:
+        return str(self._server.make_url("/c"))
+
+    def say(self, message: str | bytes) -> None:
+        self._channel.send(message)
+
+    async def say_bytes_as_text(self, content: bytes) -> None:
+        """What aiortc itself never sends: a text message whose bytes are no UTF-8."""
+        transport = self._channel.transport
+        await transport._send(self._channel.id, 51, content)  # 51: WebRTC String (RFC 8831 section 8)
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        self.offers += 1
+        body = await request.json()
+        if self._peer is None:
+            self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+            self._peer.on("datachannel", self._on_channel)
+        await self._peer.setRemoteDescription(RTCSessionDescription(body["sdp"], body["type"]))
+        await self._peer.setLocalDescription(await self._peer.createAnswer())
+        sdp = self._on_answer(self._peer.localDescription.sdp)
+        return web.json_response({"sdp": sdp, "type": "answer", "pc_id": "bot"})
+
+    async def _trickle(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "success"})
+
+    def _on_channel(self, channel: Any) -> None:
+        self._channel = channel
+        channel.on("message", self._on_message)
+
+    def _on_message(self, message: str | bytes) -> None:
+        self.heard.append(message)
+        if isinstance(message, str) and '"client-ready"' in message:
+            self.say(encode("bot-ready"))
