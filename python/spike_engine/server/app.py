@@ -133,7 +133,7 @@ class ConversationServer:
                 web.patch("/conversations/{id}/api/offer", self._trickle),
             ]
         )
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, lingering_time=1.0)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()

@@ -113,7 +113,7 @@ class Conversation:
         kind, message_id, data = message.get("type"), text_or_none(message.get("id")), object_of(message.get("data"))
         if kind == "client-ready":
             self._spawn(self._welcome(peer, message_id))
-        elif kind == "send-text":
+        elif kind == "send-text" and isinstance(message.get("data"), dict):
             if content := text_of(data.get("content")).strip():
                 self._dialogue.read(content)
         elif kind == "client-message" and data.get("t") == "interrupt":

@@ -43,9 +43,7 @@ def install(app: web.Application, *, on_loopback: bool, allowed_origins: Iterabl
         if on_loopback and not is_on_this_machine(called) and _hostname(called) not in hosts:
             raise error_response(web.HTTPMisdirectedRequest, "this server is called localhost or 127.0.0.1")
         origin = request.headers.get("Origin")
-        is_own = (
-            origin is None or origin.partition("://")[2] == request.host
-        )  # a proxy before us may have made it https
+        is_own = origin is None or origin.partition("://")[2] == request.host  # https where a proxy is before us
         if not is_own and origin not in origins and request.method != "OPTIONS":
             raise error_response(web.HTTPForbidden, "pages of this origin may not call this server")
         try:
