@@ -32,3 +32,7 @@ def test_device_errors_are_media_errors() -> None:
         ErrorCode.DEVICE_NOT_FOUND,
         ErrorCode.DEVICE_IN_USE,
     }
+
+
+def test_a_program_may_raise_the_base_of_media_errors() -> None:
+    assert MediaError("unplugged").code == ErrorCode.DEVICE_NOT_FOUND

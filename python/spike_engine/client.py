@@ -305,7 +305,7 @@ class SpikeClient(EventEmitter):
         meters: it must be quick and must not change `samples`. One that raises is logged by its name, and called on.
 
         Raises:
-            InvalidOption: `tap` is no function, or an ``async`` one.
+            InvalidOption: `tap` cannot be called with ``(kind, samples)``, or is ``async``.
         """
         self._taps.add(tap)
 

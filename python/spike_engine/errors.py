@@ -98,7 +98,9 @@ class ServerError(SpikeError):
 
 
 class MediaError(SpikeError):
-    """Base of the errors of microphones, loudspeakers and cameras."""
+    """Base of the errors of microphones, loudspeakers and cameras; as such, it counts as a device that is not there."""
+
+    code = ErrorCode.DEVICE_NOT_FOUND
 
 
 class MediaPermissionDenied(MediaError):
@@ -108,7 +110,7 @@ class MediaPermissionDenied(MediaError):
 
 
 class DeviceNotFound(MediaError):
-    """There is no such device."""
+    """There is no such device, or it does not work."""
 
     code = ErrorCode.DEVICE_NOT_FOUND
 

@@ -56,7 +56,11 @@ def test_a_tap_is_taken_off_at_once_by_itself_or_another() -> None:
 async def not_a_function(kind: str, samples: Any) -> None: ...
 
 
-@pytest.mark.parametrize("tap", [None, not_a_function], ids=["None", "async"])
+@pytest.mark.parametrize("tap", [None, not_a_function, len], ids=["None", "async", "one argument"])
 def test_what_is_no_tap_is_refused(tap: Any) -> None:
     with pytest.raises(InvalidOption, match=r"function, not async, that takes \(kind, samples\)"):
         Taps().add(tap)
+
+
+def test_a_builtin_without_a_signature_is_a_tap() -> None:
+    Taps().add(dict)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import DeviceInUse, DeviceNotFound, MediaError
-from spike_engine.sources import guarded
+from spike_engine.sources import guard, guarded
 from spike_engine.sources.guarded import GuardedPictures, GuardedSink, GuardedSound
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -46,8 +46,8 @@ def changed(thing: Any, **members: Any) -> Any:
 
 @pytest.fixture
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("START_LIMIT_S", "CLOSE_LIMIT_S", "LATE_S", "STALL_S"):
-        monkeypatch.setattr(guarded, name, 0.05)
+    for module, name in ((guard, "START_LIMIT_S"), (guard, "CLOSE_LIMIT_S"), (guarded, "LATE_S"), (guarded, "STALL_S")):
+        monkeypatch.setattr(module, name, 0.05)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,37 @@ async def test_a_microphone_that_hangs_is_told_once_and_heard_when_it_goes_on() 
     assert ["given nothing" in str(error) for error in errors] == [True]
 
 
+async def test_a_microphone_that_does_not_wait_is_kept_in_step_with_the_clock(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guarded, "AHEAD_S", 0.1)
+    microphone = GuardedSound(changed(ArrayMicrophone(), read=gives(np.zeros(960, np.float32))), "mine", print)
+    await microphone.start()
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for _ in range(30):  # of 20 ms
+        await microphone.read(960)
+    took_s = loop.time() - begun
+    await microphone.close()
+
+    assert took_s > 0.35
+    assert [record.message for record in caplog.records] == [
+        "read() of mine does not wait until the samples were captured"
+    ]
+
+
+async def test_a_camera_that_does_not_wait_leaves_time_for_others() -> None:
+    camera = GuardedPictures(changed(ColourCamera(), read=gives(np.zeros((2, 2, 3), np.uint8))), "mine", print)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for _ in range(21):
+        await camera.read()
+    took_s = loop.time() - begun
+    await camera.close()
+
+    assert took_s > 0.09
+
+
 async def test_a_reader_that_is_cancelled_loses_nothing() -> None:
     blocks = iter([np.full(960, 0.25, np.float32), np.full(960, 0.5, np.float32)])
     go_on = asyncio.Event()
@@ -168,23 +199,23 @@ async def test_closed_while_it_is_read() -> None:
 @pytest.mark.usefixtures("short_limits")
 @pytest.mark.parametrize("start", [raises(OSError("no")), raises(asyncio.CancelledError()), hangs, None])
 async def test_what_cannot_be_started_is_an_error_of_a_device(start: Any) -> None:
-    for guard in (
+    for device in (
         GuardedSound(changed(ArrayMicrophone(), start=start), "mine", print),
         GuardedPictures(changed(ColourCamera(), start=start), "mine", print),
         GuardedSink(changed(RecordingLoudspeaker(), start=start), "mine", print),
     ):
         with pytest.raises(DeviceNotFound, match=r"start\(\) of mine"):
-            await guard.start()
+            await device.start()
 
 
 @pytest.mark.parametrize("rate_hz", [None, 0, -8000, 11025, 44100.5, "48000", 384000])
 async def test_a_rate_that_is_none(rate_hz: Any) -> None:
-    for guard in (
+    for device in (
         GuardedSound(changed(ArrayMicrophone(), sample_rate_hz=rate_hz), "mine", print),
         GuardedSink(changed(RecordingLoudspeaker(), sample_rate_hz=rate_hz), "mine", print),
     ):
         with pytest.raises(DeviceNotFound, match="multiple of 50 from 8000 to 192000"):
-            await guard.start()
+            await device.start()
 
 
 @pytest.mark.usefixtures("short_limits")
@@ -267,6 +298,15 @@ async def test_a_loudspeaker_that_fails_is_told_once_and_falls_silent(method: st
 
     assert [f"{method}() of audio_output (Mine) raised" in str(error) for error in errors] == [True]
     assert inner.closed == 1
+
+
+async def test_a_loudspeaker_whose_write_is_async_says_so() -> None:
+    errors: list[MediaError] = []
+    sink = GuardedSink(changed(RecordingLoudspeaker(), write=gives(None)), "mine", errors.append)
+    sink.write(np.zeros(960, np.float32))
+    await sink.close()
+
+    assert ["write() of mine" in str(error) and "must not be async" in str(error) for error in errors] == [True]
 
 
 @pytest.mark.parametrize("played", [None, np.zeros(10, np.float32), np.zeros((960, 2), np.float32)], ids=str)

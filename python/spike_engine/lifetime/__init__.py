@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from spike_engine.errors import SpikeError
 
-__all__ = ["Lifetime", "Slot", "cancelled"]
+__all__ = ["Lifetime", "Slot", "cancelled", "is_cancelled", "no_cancellation_by"]
 
 logger = logging.getLogger(__name__)
 
@@ -135,3 +136,20 @@ async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
     for outcome in await asyncio.gather(*running, return_exceptions=True):
         if isinstance(outcome, Exception) and not isinstance(outcome, SpikeError):  # that one is told elsewhere
             logger.error("a task failed", exc_info=outcome)
+
+
+def is_cancelled() -> bool:
+    """Whether it is the task that runs which is being cancelled, and not something that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@contextlib.contextmanager
+def no_cancellation_by(culprit: str) -> Iterator[None]:
+    """Makes a RuntimeError of a ``CancelledError`` that was raised inside though nobody cancels the running task."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        raise RuntimeError(f"{culprit} raised CancelledError") from error

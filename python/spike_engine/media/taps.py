@@ -30,9 +30,9 @@ class Taps:
         """Call `tap` from the next block on.
 
         Raises:
-            InvalidOption: It is no function, or an ``async`` one.
+            InvalidOption: It cannot be called with ``(kind, samples)``, or is ``async``.
         """
-        if not callable(tap) or inspect.iscoroutinefunction(tap):
+        if not callable(tap) or inspect.iscoroutinefunction(tap) or not _takes_two(tap):
             raise InvalidOption(f"a tap is a function, not async, that takes (kind, samples), not {tap!r}")
         self._taps.append(tap)
 
@@ -56,3 +56,13 @@ class Taps:
             self._raised.append(tap)
             name = getattr(tap, "__qualname__", type(tap).__qualname__)
             logger.exception("the audio tap %s raised; more of the same is not logged", name)
+
+
+def _takes_two(tap: AudioTap) -> bool:
+    try:
+        inspect.signature(tap).bind("microphone", None)
+    except TypeError:
+        return False
+    except ValueError:  # some builtins have no signature
+        return True
+    return True

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
+from spike_engine.lifetime import no_cancellation_by
 from spike_engine.server.persona import Persona, Speech, Word
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.tracks import VoiceTrack, at_opus_rate
 from spike_engine.sources.audio import mono_float32
-from spike_engine.sources.guarded import no_cancellation_by
 
 logger = logging.getLogger(__name__)
 

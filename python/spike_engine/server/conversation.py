@@ -10,6 +10,7 @@ from typing import Any
 
 from aiortc import RTCSessionDescription
 
+from spike_engine.lifetime import no_cancellation_by
 from spike_engine.protocols.rtvi import LABEL, PROTOCOL_VERSION, encode
 from spike_engine.protocols.strict_json import object_of, parse_object, text_of, text_or_none
 from spike_engine.server.dialogue import Dialogue
@@ -17,7 +18,6 @@ from spike_engine.server.peer import Peer
 from spike_engine.server.persona import Persona
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.picture.face import paint_face
-from spike_engine.sources.guarded import no_cancellation_by
 
 logger = logging.getLogger(__name__)
 

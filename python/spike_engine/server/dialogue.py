@@ -12,13 +12,13 @@ from typing import Any
 
 from aiortc import MediaStreamTrack
 
+from spike_engine.lifetime import no_cancellation_by
 from spike_engine.server.answer import Answer, Send
 from spike_engine.server.local.hearing import VoiceDetector
 from spike_engine.server.persona import HEARING_RATE_HZ, Perceived, Persona
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.tracks import VoiceTrack, glances, mono_at
 from spike_engine.server.turns import SpeechContinued, SpeechEnded, SpeechStarted, TurnDetector, Utterance
-from spike_engine.sources.guarded import no_cancellation_by
 
 logger = logging.getLogger(__name__)
 

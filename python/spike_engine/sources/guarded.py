@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -13,96 +13,21 @@ from numpy.typing import NDArray
 
 from spike_engine.devices import AudioSink, AudioSource, Silence, VideoSource
 from spike_engine.devices.stand_ins import BlackPictures
-from spike_engine.errors import DeviceNotFound, InvalidOption, MediaError
-from spike_engine.lifetime import Lifetime
+from spike_engine.errors import DeviceNotFound, InvalidOption
 from spike_engine.sources.audio import mono_float32
+from spike_engine.sources.guard import CLOSE_LIMIT_S, Guarded, Report, begun
+from spike_engine.sources.stream import Pace
 from spike_engine.sources.video import check_picture
 
 logger = logging.getLogger(__name__)
 
-Report = Callable[[MediaError], None]
 T = TypeVar("T")
 
-START_LIMIT_S = 10.0
-CLOSE_LIMIT_S = 3.0
 LATE_S = 0.5  # after so long without a block or a picture something else is sent
 STALL_S = 3.0  # and after so long the program is told
+AHEAD_S = 1.0  # a microphone that is so far ahead of the clock does not wait for its samples
 _IDLE_FPS = 10.0
-
-
-class Guarded:
-    """What sources and sinks of a program have in common: they are started, fail at most once, and are closed.
-
-    Args:
-        inner: The program's object.
-        called: What to call it in messages.
-        on_error: Takes the error of an object that fails while it is used.
-    """
-
-    def __init__(self, inner: Any, called: str, on_error: Report) -> None:
-        self._inner = inner
-        self._called = called
-        self._on_error = on_error
-        self._failed = False
-        self._lifetime = Lifetime()
-        self._lifetime.add(self._close)
-
-    async def start(self) -> None:
-        """Open it.
-
-        Raises:
-            MediaError: That failed, whatever the object raised, or took longer than `START_LIMIT_S`.
-        """
-        await self._awaited("start", START_LIMIT_S)
-
-    async def ready(self) -> None:
-        """Return when it runs, where it can tell. Raises as `start` does."""
-        if hasattr(self._inner, "ready"):
-            await self._awaited("ready", START_LIMIT_S)
-
-    async def close(self) -> None:
-        """Free it; what that raises is logged."""
-        await self._lifetime.close()
-
-    async def _close(self) -> None:
-        try:
-            await self._awaited("close", CLOSE_LIMIT_S)
-        except MediaError as error:
-            logger.warning("%s", error, exc_info=error.__cause__)
-
-    def _fail(self, error: MediaError) -> None:
-        """Tell of `error`, once, and use the object no more."""
-        if not self._failed and not self._lifetime.over:
-            self._failed = True
-            self._lifetime.drop(self._close)
-            self._tell(error)
-
-    def _tell(self, error: MediaError) -> None:
-        logger.warning("%s", error, exc_info=error.__cause__)
-        self._on_error(error)
-
-    def _failure(self, method: str, cause: BaseException) -> MediaError:
-        """What an object raised, as an error of a device."""
-        if isinstance(cause, MediaError):
-            return cause
-        what = "gave what is not accepted" if isinstance(cause, InvalidOption) else f"raised {type(cause).__name__}"
-        error = DeviceNotFound(f"{method}() of {self._called} {what}: {cause}")
-        error.__cause__ = cause
-        return error
-
-    async def _awaited(self, method: str, limit_s: float) -> None:
-        try:
-            async with asyncio.timeout(limit_s) as limit:
-                await getattr(self._inner, method)()
-        except asyncio.CancelledError as error:
-            if is_cancelled():
-                raise
-            raise self._failure(method, error) from error
-        except Exception as error:
-            if limit.expired():
-                raise DeviceNotFound(f"{method}() of {self._called} took longer than {limit_s:g} s") from error
-            failure = self._failure(method, error)
-            raise failure from failure.__cause__
+_MOST_FPS = 200.0
 
 
 class _GuardedSource(Guarded, Generic[T]):
@@ -151,7 +76,7 @@ class _GuardedSource(Guarded, Generic[T]):
             return None
 
     async def _read(self, *arguments: Any) -> Any:
-        return await self._inner.read(*arguments)
+        return await begun(self._inner, "read", *arguments)
 
     def _tell_if_stalled(self, late_s: float) -> None:
         if late_s > STALL_S and not self._told:
@@ -172,6 +97,9 @@ class GuardedSound(_GuardedSource[NDArray[np.float32]]):
         super().__init__(inner, called, on_error)
         self.sample_rate_hz = Silence.sample_rate_hz
         self._silence = Silence()
+        self._given_s = 0.0
+        self._begun_at: float | None = None
+        self._pace: Pace | None = None
 
     async def start(self) -> None:
         """See :meth:`AudioSource.start`."""
@@ -186,8 +114,21 @@ class GuardedSound(_GuardedSource[NDArray[np.float32]]):
 
         block_s = samples / self.sample_rate_hz
         if (block := await self._next(block_s, check, samples)) is not None:
+            await self._hold_back(block_s)
             return block
         return await self._silence.read(samples) if self._failed else np.zeros(samples, np.float32)
+
+    async def _hold_back(self, block_s: float) -> None:
+        """Keep a source in step with the clock that at its beginning gives sound faster than it can be captured."""
+        now = asyncio.get_running_loop().time()
+        if self._begun_at is None:
+            self._begun_at = now
+        self._given_s += block_s
+        if self._pace is None and self._given_s < 2 * AHEAD_S and self._given_s > now - self._begun_at + AHEAD_S:
+            logger.warning("read() of %s does not wait until the samples were captured", self._called)
+            self._pace = Pace()
+        if self._pace:
+            await self._pace.wait(block_s)
 
 
 class GuardedPictures(_GuardedSource[NDArray[np.uint8]]):
@@ -203,11 +144,13 @@ class GuardedPictures(_GuardedSource[NDArray[np.uint8]]):
         super().__init__(inner, called, on_error)
         self._last = np.zeros((90, 160, 3), np.uint8)
         self._black = BlackPictures(self._last, _IDLE_FPS)
+        self._pace = Pace()  # one that never waits for a picture must not take all of the processor
 
     async def read(self) -> NDArray[np.uint8]:
         """See :meth:`VideoSource.read`."""
         if (picture := await self._next(1 / _IDLE_FPS, check_picture)) is not None:
             self._last = picture
+            await self._pace.wait(1 / _MOST_FPS)
             return picture
         return await self._black.read() if self._failed else self._last
 
@@ -247,27 +190,14 @@ class GuardedSink(Guarded):
         if self._failed:
             return None
         try:
-            return check(getattr(self._inner, method)(*arguments))
+            result = getattr(self._inner, method)(*arguments)
+            if inspect.iscoroutine(result):
+                result.close()
+                raise InvalidOption("it must not be async")
+            return check(result)
         except (Exception, asyncio.CancelledError) as error:
             self._fail(self._failure(method, error))
             return None
-
-
-def is_cancelled() -> bool:
-    """Whether it is the task that runs which is being cancelled, and not something that it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-@contextlib.contextmanager
-def no_cancellation_by(culprit: str) -> Iterator[None]:
-    """Makes a RuntimeError of a ``CancelledError`` that was raised inside though nobody cancels the running task."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        if is_cancelled():
-            raise
-        raise RuntimeError(f"{culprit} raised CancelledError") from error
 
 
 def _rate_of(device: Any, called: str) -> int:
