@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,10 +181,15 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 async def _serve_page(options: argparse.Namespace) -> None:
-    from spike_engine.server import ConversationServer  # noqa: PLC0415
+    from spike_engine.server import ConversationServer, Endpoints, ModelPersona  # noqa: PLC0415
 
+    endpoints = Endpoints.from_environment()
     server = ConversationServer(
-        options.host, options.port, invite_only=options.invite_only, allowed_origins=options.allow_origin
+        options.host,
+        options.port,
+        persona=partial(ModelPersona, endpoints) if endpoints else None,
+        invite_only=options.invite_only,
+        allowed_origins=options.allow_origin,
     )
     async with server:
         page = server.invite()

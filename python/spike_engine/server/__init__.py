@@ -5,15 +5,19 @@ from spike_engine.server.app import ConversationServer, Invitation, TooManyConve
 from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.humming import HummingPersona
 from spike_engine.server.local.persona import LocalPersona
+from spike_engine.server.models.endpoints import Endpoints
+from spike_engine.server.models.persona import ModelPersona
 from spike_engine.server.persona import Persona, Speech, Word
 
 __all__ = [
     "ConversationServer",
+    "Endpoints",
     "FrontDesk",
     "HummingPersona",
     "Invitation",
     "LocalPersona",
     "MissingExtra",
+    "ModelPersona",
     "Persona",
     "Speech",
     "TooManyConversations",

@@ -1,0 +1,177 @@
+"""The three endpoints of OpenAI's form: chat, speech and transcription, as its published reference has them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import wave
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from spike_engine.server.persona import HEARING_RATE_HZ, Samples, Speech
+
+OPENAI_URL = "https://api.openai.com/v1"
+TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=30)
+MOST_SPEECH_BYTES = 32 << 20  # five minutes at 48 kHz
+
+
+class EndpointFailed(RuntimeError):
+    """An endpoint was not reached, refused, or answered what is no answer; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the models are, and which.
+
+    Attributes:
+        url: The API's address up to ``/v1``.
+        key: Sent as a bearer token; empty for servers that want none.
+        chat_model: Thinks.
+        speech_model: Speaks, as `voice`; empty to speak with the local voice.
+        transcription_model: Hears; empty to hear with the local recogniser.
+        instructions: Who the AI is and how it talks.
+        greeting: What it says first; empty to let the user begin.
+    """
+
+    chat_model: str
+    url: str = OPENAI_URL
+    key: str = field(default="", repr=False)
+    speech_model: str = ""
+    voice: str = "alloy"
+    transcription_model: str = ""
+    instructions: str = (
+        "You talk with somebody by voice. Answer in one to three short spoken sentences, without lists or markup."
+    )
+    greeting: str = "Hello! What can I do for you?"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Endpoints | None:
+        """As ``SPIKE_CHAT_MODEL`` and its companions say (docs/server.md); None where that one is not set."""
+        names = {
+            "chat_model": "SPIKE_CHAT_MODEL",
+            "url": "OPENAI_BASE_URL",
+            "key": "OPENAI_API_KEY",
+            "speech_model": "SPIKE_SPEECH_MODEL",
+            "voice": "SPIKE_SPEECH_VOICE",
+            "transcription_model": "SPIKE_TRANSCRIPTION_MODEL",
+            "instructions": "SPIKE_INSTRUCTIONS",
+            "greeting": "SPIKE_GREETING",
+        }
+        given = {attribute: environment[name] for attribute, name in names.items() if environment.get(name)}
+        return cls(**given) if "chat_model" in given else None
+
+
+class Models:
+    """Asks the endpoints, over one HTTP session that `close` ends."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        headers = {"Authorization": f"Bearer {endpoints.key}"} if endpoints.key else {}
+        self._http = aiohttp.ClientSession(headers=headers, timeout=TIMEOUT)
+
+    async def close(self) -> None:
+        """End the session."""
+        await self._http.close()
+
+    async def chat(self, messages: Sequence[Mapping[str, str]]) -> AsyncGenerator[str]:
+        """The answer to `messages`, in the pieces in which it comes (server-sent events)."""
+        body = {"model": self._endpoints.chat_model, "messages": list(messages), "stream": True}
+        async with self._asking("/chat/completions", json=body) as response:
+            async for line in response.content:
+                data = line.decode("utf-8", "replace").removeprefix("data:").strip()
+                if not line.startswith(b"data:") or data == "[DONE]":
+                    continue
+                if piece := _piece(data):
+                    yield piece
+
+    async def speak(self, text: str) -> Speech:
+        """The sound of `text`."""
+        endpoints = self._endpoints
+        body = {"model": endpoints.speech_model, "voice": endpoints.voice, "input": text, "response_format": "wav"}
+        async with self._asking("/audio/speech", json=body) as response:
+            content = bytearray()
+            async for chunk in response.content.iter_chunked(1 << 16):
+                content += chunk
+                if len(content) > MOST_SPEECH_BYTES:
+                    raise EndpointFailed("/audio/speech answered without end")
+        return _speech(bytes(content))
+
+    async def transcribe(self, sound: Samples) -> str:
+        """The words in `sound`, mono float32 at 16 kHz."""
+        form = aiohttp.FormData()
+        form.add_field("file", _wav(sound), filename="speech.wav", content_type="audio/wav")
+        form.add_field("model", self._endpoints.transcription_model)
+        async with self._asking("/audio/transcriptions", data=form) as response:
+            answer = await response.read()
+        try:
+            return str(json.loads(answer)["text"]).strip()
+        except (ValueError, KeyError, TypeError) as error:
+            raise EndpointFailed(f"/audio/transcriptions answered no text: {answer[:80]!r}") from error
+
+    def _asking(self, path: str, **body: Any) -> _Asking:
+        return _Asking(self._http, self._endpoints.url.rstrip("/") + path, body)
+
+
+class _Asking:
+    """One request; what goes wrong from sending to the last byte is an :class:`EndpointFailed`."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> None:
+        self._url = url
+        self._request = http.post(url, **body)
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        try:
+            response = await self._request.__aenter__()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise EndpointFailed(f"{self._url} could not be reached: {error or type(error).__name__}") from error
+        if response.status != 200:
+            text = (await response.content.read(200)).decode("utf-8", "replace")
+            response.close()
+            raise EndpointFailed(f"{self._url} answered {response.status}: {text}")
+        return response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._request.__aexit__(kind, error, trace)
+        if isinstance(error, aiohttp.ClientError | TimeoutError):
+            raise EndpointFailed(f"{self._url} broke off: {error or type(error).__name__}") from error
+
+
+def _piece(data: str) -> str:
+    """The text in one event of a chat; empty where it brings none."""
+    try:
+        choices = json.loads(data).get("choices") or [{}]
+        return str((choices[0].get("delta") or {}).get("content") or "")
+    except (ValueError, AttributeError, TypeError, LookupError) as error:
+        raise EndpointFailed(f"/chat/completions sent what is no event: {data[:80]!r}") from error
+
+
+def _speech(content: bytes) -> Speech:
+    try:
+        with wave.open(io.BytesIO(content)) as sound:  # the header of a streamed file claims any number of frames
+            channels, width, rate_hz = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
+            pcm = sound.readframes(len(content))
+    except (wave.Error, EOFError) as error:
+        raise EndpointFailed(f"/audio/speech answered no WAV file: {content[:16]!r}") from error
+    if width != 2:
+        raise EndpointFailed(f"/audio/speech answered {8 * width}-bit sound; 16 bits are understood")
+    whole = len(pcm) // (2 * channels) * 2 * channels
+    samples = np.frombuffer(pcm[:whole], np.int16).reshape(-1, channels).mean(axis=1) / 32768
+    return Speech(samples.astype(np.float32), rate_hz)
+
+
+def _wav(sound: Samples) -> bytes:
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(HEARING_RATE_HZ)
+        file.writeframes(np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16).tobytes())
+    return content.getvalue()
