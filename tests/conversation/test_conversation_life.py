@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from endpoints import ArrayMicrophone, RecordingLoudspeaker
+from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import (
     ConnectionFailed,
@@ -366,3 +366,56 @@ async def test_stats_say_what_was_lost(transport: FrailTransport, monkeypatch: p
 
     assert (stats.microphone_lost_ms, stats.loudspeaker_lost_ms, stats.loudspeaker_idle_ms) == (40, 20, 30)
     assert stats.video_frames_dropped == 0
+
+
+def fails(*_: object) -> Any:
+    raise OSError("no more")
+
+
+async def breaks_off() -> AsyncIterator[np.ndarray]:
+    yield np.zeros(480)
+    raise OSError("no more")
+
+
+@pytest.mark.parametrize(
+    ("option", "method"),
+    [
+        ("audio_source", "start"),
+        ("audio_source", "read"),
+        ("audio_source", "anext"),
+        ("video_source", "start"),
+        ("video_source", "read"),
+        ("audio_output", "start"),
+        ("audio_output", "played"),
+    ],
+)
+async def test_what_a_program_brings_may_fail_and_the_call_goes_on(
+    transport: FrailTransport, option: str, method: str
+) -> None:
+    things = {
+        "audio_source": ArrayMicrophone(),
+        "video_source": ColourCamera(),
+        "audio_output": RecordingLoudspeaker(),
+    }
+    setattr(things[option], method, fails)
+    options: dict[str, Any] = things if method != "anext" else {**things, option: breaks_off()}
+    heard = 0
+
+    def tap(kind: str, _: Any) -> None:
+        nonlocal heard
+        heard += 1
+        raise OSError("the disk is full")
+
+    url = "http://127.0.0.1:9/c"
+    client = SpikeClient(conversation_url=url, token="t", transport=lambda _: transport, **options)
+    client.add_audio_tap(tap)
+    client.on("error", fails)
+    async with client.events("error") as errors, client:
+        async with asyncio.timeout(10):
+            error = await anext(errors)
+            before = heard
+            while heard < before + 10:
+                await asyncio.sleep(0.01)  # blocks have no event to wait for
+        assert client.state.is_connected
+
+    assert (error.code, f"of {option} (" in error.message) == ("DEVICE_NOT_FOUND", True)

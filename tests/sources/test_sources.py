@@ -236,6 +236,23 @@ async def test_a_wav_of_more_channels_than_calls_have(tmp_path: Path) -> None:
     np.testing.assert_allclose(read, tone(0.04), atol=1e-4)
 
 
+async def test_a_file_that_is_damaged_in_its_middle_is_heard_on(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "sound.flac"), "w") as container:
+        stream = container.add_stream("flac", rate=16000, layout="mono", format="s16")
+        block = frames.audio_from_ndarray(tone(2, 16000), format="s16", sample_rate_hz=16000)
+        block.pts, block.time_base = 0, Fraction(1, 16000)
+        for part in (block, None):
+            container.mux(stream.encode(part))
+    raw = bytearray((tmp_path / "sound.flac").read_bytes())
+    raw[len(raw) // 3 : len(raw) // 2] = bytes(len(raw) // 2 - len(raw) // 3)
+    (tmp_path / "sound.flac").write_bytes(raw)
+    file = AudioFile(tmp_path / "sound.flac")
+    await file.start()
+    read = np.concatenate([block async for block in file._things])
+
+    assert np.abs(read[-4800:]).max() == pytest.approx(0.3, abs=0.02)
+
+
 async def test_a_wav_of_an_unknown_codec_says_so(tmp_path: Path) -> None:
     write_wav(tmp_path / "sound.wav", "pcm_s16le", tone(0.1, 16000))
     raw = bytearray((tmp_path / "sound.wav").read_bytes())

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine.devices.decoding import frames_in
 from spike_engine.devices.opening import BEGIN_S, CLOSE_LIMIT_S, STALL_S, Worker
 from spike_engine.devices.pictures import rgb_of
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
 from spike_engine.events import Device
-
-_BAD_PACKETS = 30  # so many in a row are no accident
 
 logger = logging.getLogger(__name__)
 
@@ -91,17 +90,15 @@ class Camera:
                 )
             device_id = cameras[0].id
         self._container = _open_camera(device_id, self._options)
-        self._frames = self._container.decode(video=0)
+        self._frames = frames_in(self._container, "video")
 
     def _decode(self) -> Any:
-        for _ in range(_BAD_PACKETS):
-            try:
-                return next(self._frames, None)
-            except OSError as error:
-                raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
-            except ValueError:  # PyAV's InvalidDataError: a picture that was damaged on its way
-                self._frames = self._container.decode(video=0)
-        raise DeviceNotFound(f"the camera {self._device_id!r} gives no pictures that can be decoded")
+        try:
+            return next(self._frames, None)
+        except OSError as error:
+            raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
+        except ValueError as error:
+            raise DeviceNotFound(f"the camera {self._device_id!r} gives no pictures that can be decoded") from error
 
     def _release(self) -> None:
         container, self._container, self._frames = self._container, None, iter(())

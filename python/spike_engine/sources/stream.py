@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spike_engine.addresses.files import NO_OTHER_FILES, file_address
+from spike_engine.devices.decoding import frames_in
 from spike_engine.errors import DeviceNotFound
 
 CATCH_UP_S = 0.2  # more is a pause, after which nothing has to be hurried
@@ -74,7 +75,7 @@ class OpenFile:
 
     def __init__(self, path: Path, kind: str) -> None:
         self._container = open_file(path, kind)
-        self._frames: Iterator[Any] = self._container.decode(**{kind: 0})
+        self._frames: Iterator[Any] = frames_in(self._container, kind)
         self._lock = threading.Lock()  # closing a container frees what a thread that decodes works on
 
     def next_frame(self) -> Any:
