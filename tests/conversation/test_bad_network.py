@@ -104,6 +104,39 @@ async def test_a_conversation_goes_on_at_200_ms_and_a_tenth_lost(network: BadNet
     assert loud.sum() > 48000 // 4
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_third_lost_is_joined_and_stayed_in(network: BadNetwork, heard: Record, seed: int) -> None:
+    network.loss = 0.3
+    network.seed(seed)
+    loudspeaker = RecordingLoudspeaker()
+    client = client_on(network, audio_output=loudspeaker)
+    events = heard(client)
+    async with client:
+        await until_stats(client, lambda stats: stats.network.outbound_loss > 0.1)
+        client.send_text("hello")
+        async with asyncio.timeout(40):
+            while client.state.ai_transcript != "You said hello.":
+                await client.wait_for("ai-idle", timeout=40)
+
+    assert [event.reason for name, event in events if name == "disconnected"] == ["left"]
+    assert (np.abs(loudspeaker.samples) > 0.05).sum() > 48000 // 4
+
+
+async def test_a_way_whose_delay_jumps_about_is_waited_for(network: BadNetwork) -> None:
+    network.jitter_s = 0.12
+    loudspeaker = RecordingLoudspeaker()
+    async with client_on(network, audio_output=loudspeaker) as client:
+        await client.wait_for("ai-idle", timeout=30)
+        client.send_text("one two three four five six seven eight nine ten")
+        await client.wait_for("ai-speaking", timeout=30)
+        loudspeaker.blocks.clear()
+        await client.wait_for("ai-idle", timeout=30)
+
+    loud = np.abs(loudspeaker.samples[: len(loudspeaker.samples) // 960 * 960].reshape(-1, 960)).max(axis=1) > 0.02
+    said = loud[np.argmax(loud) : len(loud) - np.argmax(loud[::-1])]
+    assert said.mean() > 0.7  # words have pauses between them, and no more
+
+
 async def test_a_throttled_way_makes_the_picture_smaller_and_keeps_the_voice(network: BadNetwork) -> None:
     client = client_on(network, video=True, video_source=NoiseCamera(), video_quality="medium")
     async with client:

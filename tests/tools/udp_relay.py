@@ -69,7 +69,7 @@ class BadNetwork:
 
     QUEUE_S = 0.5  # what a throttle keeps before it drops
 
-    def __init__(self, conversation_url: str, seed: int = 7) -> None:
+    def __init__(self, conversation_url: str) -> None:
         self.delay_s = 0.0
         self.jitter_s = 0.0
         self.loss = 0.0
@@ -83,7 +83,7 @@ class BadNetwork:
         self.dropped: Counter[str] = Counter()
         self._kinds: dict[int, str] = {}
         self._conversation_url = conversation_url
-        self._random = random.Random(seed)
+        self._random = random.Random(7)
         self._host = ""
         self._front: Link | None = None
         self._back: Link | None = None
@@ -91,6 +91,10 @@ class BadNetwork:
         app.router.add_post("/c/api/offer", self._offer)
         app.router.add_patch("/c/api/offer", self._trickle)
         self._server = TestServer(app)
+
+    def seed(self, seed: int) -> None:
+        """Lose, hold up and reorder other packets."""
+        self._random.seed(seed)
 
     async def __aenter__(self) -> Self:
         await self._server.start_server()

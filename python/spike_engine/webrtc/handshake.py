@@ -9,6 +9,8 @@ STUN's by its transaction, DTLS's by its record number, SCTP's by its tag.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from aioice.stun import Class
@@ -18,6 +20,12 @@ REPEAT_AFTER_S = (0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.4, 2.0)
 SCTP_FIRST_RTO_S = 0.4
 SCTP_LEAST_RTO_S = 0.2  # RFC 9260 recommends a second, libwebrtc uses less than half of one
 SCTP_MOST_RTO_S = 3.0
+TWICE_AFTER_S = 0.04
+TWICE_AT_FIRST_S = 15.0
+MOST_TWICE_A_SECOND = 50
+_CHUNK_TYPE = 12  # where SCTP's first chunk says what it is (RFC 9260 section 3)
+# DATA, INIT ACK, SACK, COOKIE ECHO and COOKIE ACK. Not INIT: aiortc forgets at each what it has received.
+_TWICE = (0, 2, 3, 10, 11)
 _HANDSHAKE_RECORDS = (20, 22)  # change of cipher and handshake (RFC 6347 section 4.3.1)
 
 
@@ -63,10 +71,8 @@ class Flights:
         task.add_done_callback(self._sending.discard)
 
     async def _send_again(self, data: bytes) -> None:
-        try:
+        with contextlib.suppress(ConnectionError):
             await self._send(data)
-        except ConnectionError:
-            self.stop()
 
 
 def repeat_checks(connection: Any) -> None:
@@ -104,3 +110,50 @@ def hurry_association(sctp: Any) -> None:
 
     sctp._rto = SCTP_FIRST_RTO_S
     sctp._update_rto = update_rto
+
+
+class Doubled:
+    """Sends messages of the data channel twice: while a connection is young, and as long as packets get lost.
+
+    What the other side sends again, late, we cannot change, but each packet that it has twice it answers twice. SCTP
+    drops the second by its number (RFC 9260 section 6.2).
+
+    Args:
+        dtls: The transport of the data channel.
+        loses: Whether packets get lost.
+    """
+
+    def __init__(self, dtls: Any, loses: Callable[[], bool]) -> None:
+        self._dtls = dtls
+        self._send = dtls._send_data
+        self._loses = loses
+        self._began_s: float | None = None
+        self._second = 0
+        self._this_second = 0
+        self._sending: set[asyncio.Task[None]] = set()
+        dtls._send_data = self.send
+
+    async def send(self, data: bytes) -> None:
+        """Send `data` now and, where that helps, again."""
+        await self._send(data)
+        if len(data) > _CHUNK_TYPE and data[_CHUNK_TYPE] in _TWICE and self._helps():
+            asyncio.get_running_loop().call_later(TWICE_AFTER_S, self._again, data)
+
+    def _helps(self) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        if self._began_s is None:
+            self._began_s = now_s
+        if int(now_s) != self._second:
+            self._second, self._this_second = int(now_s), 0
+        self._this_second += 1
+        return self._this_second <= MOST_TWICE_A_SECOND and (now_s - self._began_s < TWICE_AT_FIRST_S or self._loses())
+
+    def _again(self, data: bytes) -> None:
+        if self._dtls.state == "connected":
+            task = asyncio.ensure_future(self._send_again(data))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send_again(self, data: bytes) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._send(data)

@@ -9,8 +9,8 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from spike_engine.webrtc import seam
 from spike_engine.webrtc.descriptions import RED_PAYLOAD_TYPE, ask_for_resilience, red_payload_type
-from spike_engine.webrtc.handshake import Flights, hurry_association, repeat_checks
-from spike_engine.webrtc.voice_sender import VoiceSender
+from spike_engine.webrtc.handshake import Doubled, Flights, hurry_association, repeat_checks
+from spike_engine.webrtc.voice_sender import RED_FROM_LOSS, VoiceSender
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class Improvement:
         self.senders: dict[Any, VoiceSender] = {}
         self._pc = pc
         self._steadied: set[Any] = set()
+        self._doubled: set[Any] = set()
         self._create_offer, self._create_answer = pc.createOffer, pc.createAnswer
         self._set_local, self._set_remote = pc.setLocalDescription, pc.setRemoteDescription
         self._red: int | None = None  # what the other side names
@@ -96,11 +97,17 @@ class Improvement:
             if sctp not in self._steadied:
                 self._steadied.add(sctp)
                 hurry_association(sctp)
+            if sctp.transport not in self._doubled:
+                self._doubled.add(sctp.transport)
+                Doubled(sctp.transport, self._loses)
         for transport in transports:
             repeat_checks(transport.transport._connection)
             if transport not in self._steadied:
                 self._steadied.add(transport)
                 Flights(transport)
+
+    def _loses(self) -> bool:
+        return any(voice.loss >= RED_FROM_LOSS for voice in self.senders.values())
 
     def _take_voice(self, transceiver: Any) -> None:
         if transceiver.receiver.track:
