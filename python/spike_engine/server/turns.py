@@ -31,7 +31,7 @@ class TurnConfig:
     threshold: float = 0.5
     release: float = 0.35
     min_speech_ms: int = 200
-    end_silence_ms: int = 500
+    end_silence_ms: int = 350
     pre_roll_ms: int = 300
 
 
