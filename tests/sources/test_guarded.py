@@ -300,6 +300,18 @@ async def test_a_loudspeaker_that_fails_is_told_once_and_falls_silent(method: st
     assert inner.closed == 1
 
 
+async def test_a_loudspeaker_that_is_closed_is_left_alone() -> None:
+    errors: list[MediaError] = []
+    inner = changed(RecordingLoudspeaker(), flush=raises(OSError("closed")))
+    sink = GuardedSink(inner, "mine", errors.append)
+    await sink.close()
+    sink.write(np.zeros(960, np.float32))
+    sink.flush()
+
+    assert not sink.played(960).any()
+    assert (errors, inner.blocks) == ([], [])
+
+
 async def test_a_loudspeaker_whose_write_is_async_says_so() -> None:
     errors: list[MediaError] = []
     sink = GuardedSink(changed(RecordingLoudspeaker(), write=gives(None)), "mine", errors.append)

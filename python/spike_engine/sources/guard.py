@@ -60,11 +60,10 @@ class Guarded:
             logger.warning("%s", error, exc_info=error.__cause__)
 
     def _fail(self, error: MediaError) -> None:
-        """Tell of `error`, once, and use the object no more."""
-        if not self._failed and not self._lifetime.over:
-            self._failed = True
-            self._lifetime.drop(self._close)
-            self._tell(error)
+        """Tell of `error`, and use the object no more."""
+        self._failed = True
+        self._lifetime.drop(self._close)
+        self._tell(error)
 
     def _tell(self, error: MediaError) -> None:
         logger.warning("%s", error, exc_info=error.__cause__)

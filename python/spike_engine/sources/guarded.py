@@ -187,7 +187,7 @@ class GuardedSink(Guarded):
         self._call("flush")
 
     def _call(self, method: str, *arguments: Any, check: Callable[[Any], Any] = lambda result: result) -> Any:
-        if self._failed:
+        if self._failed or self._lifetime.over:
             return None
         try:
             result = getattr(self._inner, method)(*arguments)
