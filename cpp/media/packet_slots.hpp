@@ -54,8 +54,8 @@ class IndexQueue {
 // releases them. Nothing allocates after the construction, and nothing waits.
 class PacketSlots {
   public:
-    static constexpr std::size_t small_bytes = 320, large_bytes = 1500;  // a voice codec's packet; a whole datagram
-    static constexpr std::size_t small_slots = 192, large_slots = 64;
+    static constexpr std::size_t small_bytes = 336, large_bytes = 1500;  // a voice codec's packet; a whole datagram
+    static constexpr std::size_t small_slots = 160, large_slots = 48;
     static constexpr std::size_t slots = small_slots + large_slots;
 
     PacketSlots();

@@ -25,7 +25,7 @@ Playout::Playout(const Config& config, PacketIntake& intake, PacketSlots& slots,
       step_(static_cast<std::size_t>(config.sample_rate_hz) / 100),
       splice_(config.sample_rate_hz),
       concealer_(config.sample_rate_hz),
-      line_(step_ * longest_history_ms / 10, step_ * (VoiceDecoder::longest_packet_ms / 10 + 5)),
+      line_(step_ * longest_history_ms / 10, step_ * (VoiceDecoder::longest_packet_ms / 10 + 6)),
       decoded_(step_ * VoiceDecoder::longest_packet_ms / 10 + 1),
       tail_(step_) {}
 

@@ -10,9 +10,9 @@ namespace spike {
 
 class SampleLine {
   public:
-    // `most_waiting`: samples that are appended before any is taken.
+    // `most_waiting`: samples that wait at a time, with the room for what is appended next.
     SampleLine(std::size_t history, std::size_t most_waiting)
-        : history_(history), samples_(history + 2 * most_waiting), taken_(history), filled_(history) {}
+        : history_(history), samples_(history + most_waiting), taken_(history), filled_(history) {}
 
     std::size_t waiting() const noexcept { return filled_ - taken_; }
 
