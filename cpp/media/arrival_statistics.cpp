@@ -11,6 +11,8 @@ constexpr float memory_s = 2.0f;
 constexpr float late_percent_ms = 40.0f;  // what one packet in a hundred that comes too late costs
 constexpr float window_s = 0.6f;          // a window of extremes, of which there are four
 constexpr float lasting_ms = 10.0f;       // delay that stays for as long as the histogram remembers
+constexpr float mended_s = 6.0f;          // for which what later packets repeat is waited for after it was needed
+constexpr float peak_ms = 10.0f;          // lateness that is one
 constexpr float first_guess_ms = 20.0f;   // jitter to expect before any was seen
 constexpr float first_guess_share = 0.01f;
 
@@ -27,7 +29,7 @@ ArrivalStatistics::ArrivalStatistics(int sample_rate_hz) noexcept
       rate_hz_(static_cast<float>(sample_rate_hz)),
       peaks_(sample_rate_hz) {}
 
-void ArrivalStatistics::add(std::int64_t now, std::int64_t begin, std::size_t duration) noexcept {
+void ArrivalStatistics::add(std::int64_t now, std::int64_t begin, std::size_t duration, bool repeated) noexcept {
     const std::int64_t lateness = now - begin;
     const bool first = empty();
     if (first) origin_ = lateness - head_bins * bin_samples_;
@@ -42,8 +44,14 @@ void ArrivalStatistics::add(std::int64_t now, std::int64_t begin, std::size_t du
         const auto guess = static_cast<std::size_t>(head_bins) + static_cast<std::size_t>(first_guess_ms / bin_ms);
         mass_[guess] += first_guess_share;
         total_ += first_guess_share;
+        mended_ = lateness + samples_of(first_guess_ms);
+        mended_until_ = now + samples_of(1000.0f * mended_s);
     }
-    if (lateness - earliest_ > lasting()) peaks_.add(now, lateness - earliest_);
+    if (lateness - earliest_ > samples_of(peak_ms)) peaks_.add(now, lateness - earliest_);
+    if (repeated) {
+        mended_ = now < mended_until_ ? std::max(mended_, lateness) : lateness;
+        mended_until_ = now + samples_of(1000.0f * mended_s);
+    }
     choose(now);
 }
 
@@ -94,8 +102,9 @@ void ArrivalStatistics::choose(std::int64_t now) noexcept {
     }
     // What has not been seen for some seconds is not waited for, but for the least, and for what comes again and again.
     const auto [height, period] = peaks_.recurrence(now);
-    const std::int64_t most =
-        std::max(std::ranges::max(windows_, {}, &Extremes::most).most, earliest_ + std::max(lasting(), height));
+    std::int64_t most = std::max(std::ranges::max(windows_, {}, &Extremes::most).most,
+                                 earliest_ + std::max(samples_of(lasting_ms), height));
+    if (now < mended_until_) most = std::max(most, mended_);
     best = std::min(best, bin_of(most));
     const float height_ms = 1000.0f * static_cast<float>(height) / rate_hz_;
     // In a peak of this height, packets are late for as long as it is high.
@@ -104,23 +113,15 @@ void ArrivalStatistics::choose(std::int64_t now) noexcept {
     target_ = origin_ + static_cast<std::int64_t>(best + 1) * bin_samples_;
 }
 
-std::int64_t ArrivalStatistics::lasting() const noexcept {
-    return static_cast<std::int64_t>(lasting_ms * rate_hz_ / 1000.0f);
-}
-
-void ArrivalStatistics::shift(std::int64_t samples) noexcept {
-    for (std::int64_t* const value : {&origin_, &earliest_, &target_}) *value += samples;
-    for (auto& [least, most] : windows_) {
-        least += samples;
-        most += samples;
-    }
-    for (std::int64_t& lateness : last_) lateness += samples;
+std::int64_t ArrivalStatistics::samples_of(float milliseconds) const noexcept {
+    return static_cast<std::int64_t>(milliseconds * rate_hz_ / 1000.0f);
 }
 
 void ArrivalStatistics::reset() noexcept {
     mass_.fill(0.0f);
     total_ = 0.0f;
     count_ = window_filled_ = 0;
+    mended_until_ = 0;
     peaks_.reset();
 }
 

@@ -7,8 +7,8 @@ namespace spike {
 
 Concealer::Concealer(int sample_rate_hz)
     : step_(static_cast<std::size_t>(sample_rate_hz) / 100),
-      hold_(2 * step_),
-      faded_(12 * step_),
+      hold_(3 * step_),
+      faded_(16 * step_),
       noise_(sample_rate_hz),
       extrapolator_(sample_rate_hz),
       scratch_(step_) {}

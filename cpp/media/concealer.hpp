@@ -12,7 +12,7 @@
 
 namespace spike {
 
-// Goes on with the voice, by the decoder's own means where it has any, fades it out within 120 ms and the background's
+// Goes on with the voice, by the decoder's own means where it has any, fades it out within 160 ms and the background's
 // noise in.
 class Concealer {
   public:

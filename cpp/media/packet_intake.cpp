@@ -122,14 +122,14 @@ void PacketIntake::keep(WaitingPacket packet, const Moment& now) noexcept {
     const bool new_sound = !held(packet.begin);
     if (packet.redundant && !new_sound) return slots_->release(packet.slot);
     if (new_sound) {
-        arrivals_.add(now.played, packet.begin, static_cast<std::size_t>(packet.end - packet.begin));
+        arrivals_.add(now.played, packet.begin, static_cast<std::size_t>(packet.end - packet.begin), packet.redundant);
         held_[next_held_++ % held_.size()] = packet.begin;
     }
     if (!packet.redundant) {
         const std::size_t ticks = decoder(slots_->header(packet.slot)).previous_ticks(slots_->payload(packet.slot));
         const std::int64_t before = packet.begin - timeline_->samples(static_cast<std::int64_t>(ticks));
         if (ticks > 0 && packet.sequence_number > first_ && !seen(packet.sequence_number - 1) && !held(before))
-            arrivals_.add(now.played, before, static_cast<std::size_t>(packet.end - packet.begin));
+            arrivals_.add(now.played, before, static_cast<std::size_t>(packet.end - packet.begin), true);
     }
     if (packet.end <= now.position) {
         if (!packet.redundant) ++stats_->packets_late;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/power.hpp"
-
 namespace spike {
 namespace {
 
@@ -24,10 +22,11 @@ Playout::Playout(const Config& config, PacketIntake& intake, PacketSlots& slots,
       stats_(&stats),
       step_(static_cast<std::size_t>(config.sample_rate_hz) / 100),
       splice_(config.sample_rate_hz),
+      stretch_(config.sample_rate_hz),
       concealer_(config.sample_rate_hz),
       line_(step_ * longest_history_ms / 10, step_ * (VoiceDecoder::longest_packet_ms / 10 + 6)),
       decoded_(step_ * VoiceDecoder::longest_packet_ms / 10 + 1),
-      tail_(step_) {}
+      tail_(2 * step_) {}
 
 VoiceDecoder& Playout::decoder_of(const WaitingPacket& packet) const noexcept {
     return *(*decoders_)[slots_->header(packet.slot).decoder];
@@ -160,7 +159,8 @@ void Playout::play(const WaitingPacket& next, std::int64_t resume) noexcept {
     waited_ = 0;
     if (misplaced_ && decoder_ != nullptr) {
         keep_state();
-        concealer_.next(line_.history(), decoder_, splice_, tail_);
+        for (const std::size_t at : {std::size_t{0}, step_})
+            concealer_.next(line_.history(), decoder_, splice_, std::span(tail_).subspan(at, step_));
     }
     const std::int64_t delay_before = produced_ - resume;
     std::size_t count = decode(next, repeated);
@@ -172,7 +172,7 @@ void Playout::play(const WaitingPacket& next, std::int64_t resume) noexcept {
     state_ = repeated ? ReceiverState::fec : ReceiverState::normal;
     if (count > 0) {
         concealer_.learn(std::span(decoded_).first(count));
-        count = join(count);
+        count = join(count, delay_before - target());
         append(count);
         stretch(count, delay_before);
     }
@@ -202,21 +202,30 @@ std::size_t Playout::decode(const WaitingPacket& next, bool repeated) noexcept {
     return count;
 }
 
-// What was decoded goes on from what was concealed: returns how many samples are left of it.
-std::size_t Playout::join(std::size_t count) noexcept {
+// What was decoded goes on from what was concealed, where both are most alike: after a little more of the one or
+// without the beginning of the other, as the delay allows. Returns how many samples are left of what was decoded.
+std::size_t Playout::join(std::size_t count, std::int64_t excess) noexcept {
     const auto decoded = std::span(decoded_).first(count);
-    if (concealer_.running() && misplaced_ && count > step_) {
-        const std::size_t reach = std::min(count, 2 * step_ + step_ / 4);
-        const std::size_t offset = splice_.find(tail_, decoded.first(reach)).offset;
-        Splice::crossfade(tail_, decoded.subspan(offset, step_));
-        std::copy(decoded.begin() + offset, decoded.end(), decoded.begin());
-        count -= offset;
-        concealer_.end();
-    } else {
+    if (!misplaced_ || count < step_) {
+        misplaced_ = false;
         concealer_.end(decoded);
+        return count;
     }
     misplaced_ = false;
-    return count;
+    std::size_t offset = 0, more = 0;
+    if (excess > 0) {
+        const std::size_t reach = std::min(count, step_ + std::min(static_cast<std::size_t>(excess), step_));
+        offset = splice_.find(std::span(tail_).first(step_), decoded.first(reach)).offset;
+    } else {
+        more = splice_.find(decoded.first(step_), tail_).offset;
+    }
+    Splice::crossfade(std::span(tail_).subspan(more, step_), decoded.subspan(offset, step_));
+    std::copy(decoded.begin() + offset, decoded.end(), decoded.begin());
+    std::copy_n(tail_.begin(), more, line_.room(more).begin());
+    line_.grow(more);
+    produced_ += static_cast<std::int64_t>(more);
+    concealer_.end();
+    return count - offset;
 }
 
 void Playout::append(std::size_t count) noexcept {
@@ -225,61 +234,25 @@ void Playout::append(std::size_t count) noexcept {
     produced_ += static_cast<std::int64_t>(count);
 }
 
-// Leaves out or repeats a period of the `count` samples that were appended last, where the delay is not what it should
-// be and the signal allows it.
+// `delay`: of what was appended last.
 void Playout::stretch(std::size_t count, std::int64_t delay) noexcept {
-    const std::int64_t hasty = config_.sample_rate_hz / 400;  // 2.5 ms, the shortest period of a pitch
-    rested_ += static_cast<std::int64_t>(count);
-    const std::int64_t excess = delay - std::max(target(), intake_->arrivals().latest());
-    const std::int64_t lack = target() - delay;
-    if ((excess < hasty && lack < hasty) || count < step_) return;
-    const bool urgent = std::max(excess, lack) > 8 * hasty;
-    if (rested_ < static_cast<std::int64_t>(urgent ? 3 * step_ : 6 * step_)) return;
-    const float least_likeness = urgent ? 0.6f : 0.85f;
-    constexpr float silence = 1e-6f;
-    const auto kept = line_.kept();
-    const std::size_t at = kept.size() - count, pattern = step_ * 3 / 4;
-    const auto shortest = static_cast<std::size_t>(hasty), longest = step_ * 5 / 4;
-    const auto wanted = static_cast<std::size_t>(std::max(excess, lack));
-    const std::size_t most = std::min({longest, std::max(wanted, shortest), excess > 0 ? count - pattern : longest});
-    if (most < shortest) return;
-    const std::size_t from = excess > 0 ? at + shortest : at - most;
-    const auto match = splice_.find(kept.subspan(at, pattern), kept.subspan(from, most - shortest + pattern));
-    const bool silent = mean_power(kept.subspan(at)) < std::max(silence, 4.0f * concealer_.background_power());
-    if (!silent && match.likeness < least_likeness) return;
-    jump(at, static_cast<std::ptrdiff_t>(from + match.offset) - static_cast<std::ptrdiff_t>(at));
-    state_ = excess > 0 ? ReceiverState::accelerated : ReceiverState::expanded;
-    rested_ = 0;
-}
-
-// From `at` on, go over to what lies `by` samples later, or earlier.
-void Playout::jump(std::size_t at, std::ptrdiff_t by) noexcept {
-    const auto kept = line_.kept();
-    const std::size_t seam = step_ / 2;
-    const auto to = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(at) + by);
-    const auto fade = std::span(tail_).first(seam);
-    std::copy_n(kept.begin() + to, seam, fade.begin());
-    Splice::crossfade(kept.subspan(at, seam), fade);
-    const auto rest = kept.subspan(to + seam);
-    if (by > 0) {
-        std::copy(rest.begin(), rest.end(), kept.begin() + at + seam);
-        line_.shrink(static_cast<std::size_t>(by));
-        stats_->removed_samples += by;
-    } else {
-        line_.grow(static_cast<std::size_t>(-by));
-        std::copy_backward(rest.begin(), rest.end(), line_.kept().end());
-        stats_->inserted_samples -= by;
-    }
-    std::ranges::copy(fade, line_.kept().begin() + at);
+    const std::int64_t needed = std::max(target(), intake_->arrivals().latest());
+    const std::int64_t excess = delay > needed ? delay - needed : std::min<std::int64_t>(0, delay - target());
+    const std::ptrdiff_t by = stretch_.process(line_, count, excess, splice_, concealer_.background_power());
+    if (by == 0) return;
     produced_ -= by;
+    stats_->removed_samples += std::max<std::ptrdiff_t>(0, by);
+    stats_->inserted_samples += std::max<std::ptrdiff_t>(0, -by);
+    state_ = by > 0 ? ReceiverState::accelerated : ReceiverState::expanded;
 }
 
 void Playout::reset() noexcept {
+    stretch_.reset();
     concealer_.reset();
     line_.reset();
     if (decoder_ != nullptr) decoder_->reset();
     decoder_ = nullptr;
-    produced_ = position_ = waited_ = last_sequence_ = rested_ = 0;
+    produced_ = position_ = waited_ = last_sequence_ = 0;
     begun_ = silent_ = saved_ = misplaced_ = false;
     pausing_ = true;
     state_ = ReceiverState::silence;

@@ -12,6 +12,7 @@
 #include "media/receiver_stats.hpp"
 #include "media/sample_line.hpp"
 #include "media/splice.hpp"
+#include "media/time_stretch.hpp"
 
 namespace spike {
 
@@ -54,10 +55,9 @@ class Playout {
     void keep_state() noexcept;
     void play(const WaitingPacket& next, std::int64_t resume) noexcept;
     std::size_t decode(const WaitingPacket& next, bool repeated) noexcept;
-    std::size_t join(std::size_t count) noexcept;
+    std::size_t join(std::size_t count, std::int64_t excess) noexcept;
     void append(std::size_t count) noexcept;
     void stretch(std::size_t count, std::int64_t delay) noexcept;
-    void jump(std::size_t at, std::ptrdiff_t by) noexcept;
     void drop_excess() noexcept;
     VoiceDecoder& decoder_of(const WaitingPacket& packet) const noexcept;
 
@@ -68,6 +68,7 @@ class Playout {
     ReceiverStats* stats_;
     std::size_t step_;
     Splice splice_;
+    TimeStretch stretch_;
     Concealer concealer_;
     SampleLine line_;
     std::vector<float> decoded_, tail_;
@@ -76,7 +77,6 @@ class Playout {
     std::int64_t position_ = 0;        // in the voice: the end of what was decoded or given up
     std::int64_t waited_ = 0;          // samples concealed since, while the position stood
     std::int64_t last_sequence_ = 0;
-    std::int64_t rested_ = 0;  // samples since the last jump in time
     bool begun_ = false;
     bool pausing_ = true;     // the delay may be set anew
     bool silent_ = false;     // the sender has said that it falls silent
