@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import world_scenarios
-from rooms import Samples, gain_db, level_db
+from echo_scenarios import drifted
+from rooms import FAR, Samples, echo_of, gain_db, impulse_response, level_db, speech
 from world_scenarios import Heard, Span, World, build
 
 from spike_engine.dsp import CapturePipeline, EchoCanceller
@@ -138,3 +139,16 @@ def test_who_talks_over_the_echo_of_the_world_is_kept_and_noticed(name: str) -> 
         near = result.heard.part(result.heard.near, span)
         assert gain_db(result.heard.part(result.out, span), near) >= -3.0
     assert made(world, pipeline=True).noticed_ms(world.together[0]) <= 250
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+@pytest.mark.parametrize(("ppm", "delay_ms"), [(1000.0, 120), (-1000.0, 20), (600.0, 60)])
+def test_clocks_far_apart_are_measured_within_seconds_where_many_reflections_are_loud(
+    ppm: float, delay_ms: float, rate_hz: int
+) -> None:
+    far = 0.7 * speech(FAR, rate_hz, 9.0)
+    response = impulse_response(rate_hz, 0.25, delay_ms, -6.0, seed=3)
+    canceller = EchoCanceller(rate_hz)
+    canceller.process(drifted(echo_of(far, response), ppm), far)
+
+    assert canceller.stats.drift_ppm == pytest.approx(ppm, abs=0.1 * abs(ppm))

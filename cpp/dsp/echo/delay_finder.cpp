@@ -29,11 +29,13 @@ DelayFinder::DelayFinder(const DecimatedLines& lines)
       far_(fft_.bins()),
       microphone_(fft_.bins()),
       cross_(fft_.bins()),
-      far_power_(fft_.bins()) {}
+      far_power_(fft_.bins()),
+      drift_finder_(fft_, hop_samples) {}
 
 void DelayFinder::reset() noexcept {
     cross_.clear();
     std::ranges::fill(far_power_, 0.0f);
+    drift_finder_.reset();
     state_ = {};
 }
 
@@ -57,6 +59,7 @@ void DelayFinder::move_evidence() noexcept {
 }
 
 std::optional<double> DelayFinder::process() noexcept {
+    state_.growth.reset();
     state_.filled += lines_->new_samples();
     if (state_.filled < hop_samples) return std::nullopt;
     state_.filled = 0;
@@ -73,7 +76,11 @@ double DelayFinder::peak_offset(std::size_t lag) const noexcept {
 std::optional<double> DelayFinder::correlate() noexcept {
     // While the far end is silent there is nothing to learn, and a near end that talks would be taken for a late echo.
     const auto far = lines_->far().last(window_ + max_lag_), microphone = lines_->microphone().last(window_);
-    if (mean_power(far.last(window_)) < silence_power || mean_power(microphone) < silence_power) return std::nullopt;
+    const bool is_heard = mean_power(far.last(window_)) > silence_power && mean_power(microphone) > silence_power;
+    if (!is_heard) {
+        drift_finder_.end_silent_hop();
+        return std::nullopt;
+    }
     std::fill(time_.begin(), time_.end(), 0.0f);
     std::copy(far.begin(), far.end(), time_.begin());
     fft_.forward(time_, far_);
@@ -86,11 +93,13 @@ std::optional<double> DelayFinder::correlate() noexcept {
         const float real = far_.real[k] * microphone_.real[k] + far_.imag[k] * microphone_.imag[k];
         const float imag = far_.imag[k] * microphone_.real[k] - far_.real[k] * microphone_.imag[k];
         const float power = far_.power(k);
+        drift_finder_.hear(k, real, imag, power);
         cross_.real[k] = forgetting * cross_.real[k] + (1.0f - forgetting) * real;
         cross_.imag[k] = forgetting * cross_.imag[k] + (1.0f - forgetting) * imag;
         far_power_[k] = forgetting * far_power_[k] + (1.0f - forgetting) * power;
         mean_far_power += far_power_[k] / static_cast<float>(fft_.bins());
     }
+    state_.growth = drift_finder_.end_hop();
     for (std::size_t k = 0; k < fft_.bins(); ++k) {
         const float scale = 1.0f / (far_power_[k] + regularisation * mean_far_power);
         far_.real[k] = cross_.real[k] * scale;

@@ -9,6 +9,7 @@
 #include "base/fft.hpp"
 #include "base/spectrum.hpp"
 #include "dsp/echo/decimated_lines.hpp"
+#include "dsp/echo/drift_finder.hpp"
 
 namespace spike {
 
@@ -24,6 +25,9 @@ class DelayFinder {
 
     // After each block of both lines. Now and then returns a delay in samples, when it is sure of it.
     std::optional<double> process() noexcept;
+
+    // By how much of a sample the delay grows with each sample, if the last call of `process` has found it.
+    std::optional<double> growth() const noexcept { return state_.growth; }
 
     // The delay is known to have grown by so many samples: what has been averaged moves along.
     void drift(double samples) noexcept;
@@ -45,8 +49,10 @@ class DelayFinder {
     std::vector<float> time_;
     Spectrum far_, microphone_, cross_;
     std::vector<float> far_power_;
+    DriftFinder drift_finder_;
     struct State {
         double drifted = 0.0;  // since the last correlation, decimated
+        std::optional<double> growth;
         std::size_t filled = 0;
         std::size_t candidate = nowhere;
         int agreed = 0;

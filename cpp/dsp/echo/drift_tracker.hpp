@@ -1,7 +1,6 @@
 // Measures how far the clocks of loudspeaker and microphone run apart.
 #pragma once
 
-#include <array>
 #include <cstddef>
 
 #include "base/spectrum.hpp"
@@ -18,8 +17,8 @@ class DriftTracker {
     // Spectra of one block of what is left of the microphone, and of the predicted echo.
     void process(SpectrumView error, SpectrumView echo, bool trusted) noexcept;
 
-    // A delay in samples that was found `moment` samples into the stream: a coarse drift is seen on a run of them.
-    void observe_delay(double moment, double delay) noexcept;
+    // By how much of a sample the delay was found to grow with each: a coarse drift, which the loop makes exact.
+    void observe(double growth) noexcept;
 
     // By how much of a sample the echo comes earlier with each sample, in millionths.
     float drift_ppm() const noexcept { return static_cast<float>(1e6 * state_.drift); }
@@ -30,24 +29,16 @@ class DriftTracker {
     void reset() noexcept { state_ = {}; }
 
   private:
-    struct Line {
-        double slope, deviation;  // of a least-squares fit, samples per sample
-    };
-    Line line(std::size_t first, std::size_t count) const noexcept;
     void follow() noexcept;
-
-    static constexpr std::size_t run = 12;  // delays that a line is laid through
 
     std::size_t from_, to_;  // bins
     float radians_per_bin_;
-    double block_samples_, rate_hz_;
+    double block_samples_;
     struct State {
         double late = 0.0, information = 0.0;  // sums over some blocks
         int blocks = 0;
         double drift = 0.0;
         bool engaged = false;  // there has been a drift that is worth undoing
-        std::array<double, run> moments{}, delays{};
-        std::size_t seen = 0;
     };
     State state_;
 };

@@ -83,8 +83,8 @@ std::optional<Placement::Order> Placement::hint(double delay_ms) noexcept {
 
 std::optional<Placement::Order> Placement::follow_delay(const Evidence& evidence) noexcept {
     state_.has_worked = state_.has_worked || evidence.has_converged;
-    state_.moment += block_;
     const auto delay = delay_finder_.process();
+    if (const auto growth = delay_finder_.growth()) drift_tracker_.observe(*growth);
     if (!delay) return std::nullopt;
     const double found = *delay, same = same_delay_ms * config_.sample_rate_hz / 1000.0;
     const bool is_unexpected = evidence.is_no_echo;
@@ -94,7 +94,6 @@ std::optional<Placement::Order> Placement::follow_delay(const Evidence& evidence
         if (state_.surprises < enough_surprises) return std::nullopt;
     }
     state_.surprises = 0;
-    drift_tracker_.observe_delay(state_.moment, found);
     const bool known = is_placed() && std::abs(found - state_.placed_for) <= same;
     const bool works = is_placed() && evidence.works;
     // A late reflection may be louder than the first sound: a model that works has both.

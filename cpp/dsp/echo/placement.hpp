@@ -97,7 +97,6 @@ class Placement {
     FineAlignment fine_alignment_;
     DriftTracker drift_tracker_;
     struct State {
-        double moment = 0.0;       // samples processed
         double begin = 0.0;        // the delay at which the model begins, in samples
         double placed_for = -1.0;  // the delay that it was placed for, or -1
         double proposed = 0.0;     // the last delay that speaks against it
