@@ -16,7 +16,7 @@ constexpr double most_drift = 5e-3;
 
 }  // namespace
 
-DriftTracker::DriftTracker(std::size_t block_samples, int sample_rate_hz)
+DriftTracker::DriftTracker(std::size_t block_samples)
     : from_(200 / 50),
       to_(std::min(block_samples, static_cast<std::size_t>(6000 / 50))),
       radians_per_bin_(std::numbers::pi_v<float> / static_cast<float>(block_samples)),

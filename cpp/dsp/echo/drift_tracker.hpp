@@ -12,7 +12,7 @@ namespace spike {
 // frequency by how much of the error is echo, drives the rate at which the far end is read.
 class DriftTracker {
   public:
-    DriftTracker(std::size_t block_samples, int sample_rate_hz);
+    explicit DriftTracker(std::size_t block_samples);
 
     // Spectra of one block of what is left of the microphone, and of the predicted echo.
     void process(SpectrumView error, SpectrumView echo, bool trusted) noexcept;

@@ -33,7 +33,7 @@ Placement::Placement(const Config& config, const FarLine& line, FilterPair& filt
                              .channels = config.channels,
                              .response_samples = config.tail_ms / 10 * config.block_samples,
                              .reach_samples = decimated_lines_.factor()}),
-      drift_tracker_(config.block_samples, config.sample_rate_hz) {}
+      drift_tracker_(config.block_samples) {}
 
 void Placement::reset() noexcept {
     decimated_lines_.reset();
