@@ -42,8 +42,9 @@ export class Monitor {
     // While this page was held up, as a sleeping computer does, nothing could be heard.
     this.heardAtMs += Math.max(0, nowMs - this.calledAtMs - 2 * INTERVAL_MS);
     this.calledAtMs = nowMs;
-    const sample = sampleOf(await this.pc.getStats(), nowMs);
-    if (this.closed) return;
+    const report = await this.pc.getStats().catch(() => null); // of a connection that was closed meanwhile
+    if (this.closed || !report) return;
+    const sample = sampleOf(report, nowMs);
     if (sample.stats.network.bytesReceived !== this.bytes) {
       this.bytes = sample.stats.network.bytesReceived;
       this.heardAtMs = nowMs;

@@ -9,9 +9,11 @@ export function Conversation({ lines, onTyped }: { lines: Line[]; onTyped: () =>
     const box = list.current;
     if (box) box.scrollTop = box.scrollHeight;
   }, [lines]);
+  // A screen reader reads a line when it is whole, not each time that a word is added.
+  const growing = lines.some((line) => line.state === 'growing');
   return (
     <section className="card talk" aria-label="Conversation">
-      <div ref={list} className="lines" role="log" aria-label="What was said" tabIndex={0}>
+      <div ref={list} className="lines" role="log" aria-busy={growing} aria-label="What was said" tabIndex={0}>
         {lines.length === 0 && <p className="hint">What you and the AI say appears here.</p>}
         {lines.map((line) => (
           <div key={line.id} className={`line ${line.who} ${line.state}`}>
