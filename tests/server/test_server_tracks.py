@@ -88,6 +88,22 @@ async def test_a_cut_fades_within_5_ms() -> None:
     assert voice.play(tone(0.02)) == voice.position_samples  # what comes next begins at once
 
 
+async def test_a_soft_voice_is_quieter_from_the_next_packet_on_and_comes_back() -> None:
+    voice = VoiceTrack()
+    voice.play(tone(1.0))
+    loudness = []
+    for index in range(12):  # the clock may be a packet or two ahead of who reads
+        voice.soft = 3 <= index < 8
+        block = samples_of(await voice.recv())
+        loudness.append(round(float(np.abs(block[FADE_SAMPLES:]).max()), 1))
+        assert np.abs(np.diff(block)).max() < 0.05  # no click
+    voice.stop()
+
+    assert loudness[:3] == [0.5] * 3
+    assert loudness[5:8] == [0.1] * 3
+    assert loudness[10:] == [0.5] * 2
+
+
 async def test_a_pacer_skips_what_a_stall_has_missed() -> None:
     pacer = Pacer(0.001)
     await pacer.tick()

@@ -53,6 +53,21 @@ def test_a_short_sound_is_no_turn(speech_windows: int) -> None:
     assert detect(windows((0, 20), (0.9, speech_windows), (0, 30)) if speech_windows else windows((0, 1))) == []
 
 
+def test_what_may_be_a_turn_is_suspected_soon() -> None:
+    detector = TurnDetector(loudness, TurnConfig())
+    seen = []
+    for window in windows((0, 5), (0.9, 8), (0, 20)).reshape(-1, WINDOW_SAMPLES):
+        list(detector.process(window))
+        seen.append(detector.suspects)
+
+    assert [index for index, suspects in enumerate(seen) if suspects] == [6, 7, 8, 9, 10]  # until the turn begins
+    cough = TurnDetector(loudness, TurnConfig())
+    list(cough.process(windows((0.9, 3), (0, 2))))
+    assert cough.suspects
+    list(cough.process(windows((0, 2))))
+    assert not cough.suspects
+
+
 def test_coughs_do_not_add_up() -> None:
     assert detect(np.tile(windows((0.9, 3), (0, 5)), 20)) == []
 

@@ -74,6 +74,8 @@ class Dialogue:
                     case SpeechEnded() if utterance:
                         self._send("user-stopped-speaking")
                         utterance.end()
+            if self._voice:
+                self._voice.soft = detector.suspects
 
     async def watch(self, track: MediaStreamTrack) -> None:
         """Show the user to a persona that sees, until `track` ends."""

@@ -22,6 +22,7 @@ from spike_engine.webrtc.seam import voice_of
 
 FRAME_SAMPLES = 960  # 20 ms, the usual Opus packet
 FADE_SAMPLES = 240  # 5 ms: short enough to stop at once, long enough not to click
+SOFT_GAIN = 0.2  # 14 dB down: heard to give way, and not lost where it was a cough
 VIDEO_CLOCK_HZ = 90_000
 LATE_S = 0.2
 GLANCE_WIDTH, GLANCE_HEIGHT = 160, 90
@@ -58,11 +59,16 @@ class VoiceTrack(FedTrack):
     """What the AI says: mono speech queued by `play`, silence otherwise, fed by the process's clock once it is read.
 
     Positions count the samples of speech since the track began, so that a word can be reported when it is really sent.
+
+    Attributes:
+        soft: Speak softly from the next packet on.
     """
 
     def __init__(self) -> None:
         super().__init__("audio", _MOST_FRAMES_LATE)
         self.level = 0.0
+        self.soft = False
+        self._gain = 1.0
         self.position_samples = 0
         self._pending: Samples = np.zeros(0, np.float32)
         self._runs = False
@@ -123,7 +129,15 @@ class VoiceTrack(FedTrack):
         self.level = math.sqrt(np.dot(speech, speech) / FRAME_SAMPLES)
         self.position_samples += len(speech)
         self._sent.set()
-        return np.pad(speech, (0, FRAME_SAMPLES - len(speech)))
+        return self._at_gain(np.pad(speech, (0, FRAME_SAMPLES - len(speech))))
+
+    def _at_gain(self, block: Samples) -> Samples:
+        before, self._gain = self._gain, SOFT_GAIN if self.soft else 1.0
+        if before == self._gain == 1.0:
+            return block
+        gain = np.full(FRAME_SAMPLES, self._gain, np.float32)
+        gain[:FADE_SAMPLES] = np.linspace(before, self._gain, FADE_SAMPLES)
+        return block * gain
 
 
 class AvatarTrack(MediaStreamTrack):

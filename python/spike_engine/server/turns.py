@@ -23,6 +23,7 @@ class TurnConfig:
     Attributes:
         threshold: Voice probability from which a window counts as speech.
         release: Probability below which it counts as silence; between the two nothing changes.
+        suspect_ms: So much speech may be the beginning of one: the AI goes on, but softly.
         min_speech_ms: So much speech makes a turn. Shorter sounds, such as an echo that slipped through, do not.
         end_silence_ms: So much silence ends it.
         pre_roll_ms: Sound from before the first speech that belongs to the turn, so that no consonant is lost.
@@ -30,6 +31,7 @@ class TurnConfig:
 
     threshold: float = 0.5
     release: float = 0.35
+    suspect_ms: int = 64
     min_speech_ms: int = 200
     end_silence_ms: int = 350
     pre_roll_ms: int = 300
@@ -92,6 +94,11 @@ class TurnDetector:
         self._speaking = False
         self._speech_ms = 0
         self._silence_ms = 0
+
+    @property
+    def suspects(self) -> bool:
+        """Whether the user may have begun to speak, and it is too early to tell."""
+        return not self._speaking and self._speech_ms >= self._config.suspect_ms
 
     def process(self, samples: Samples) -> Iterator[TurnEvent]:
         """Yield what happened in `samples`, of any length."""
