@@ -13,6 +13,7 @@ from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from spike_engine.webrtc import encoders
+from spike_engine.webrtc.closing import close
 from spike_engine.webrtc.encoders import PictureEncoder, install
 
 CHANGED = "aiortc has changed: mend spike_engine/webrtc/encoders.py"
@@ -56,6 +57,13 @@ def test_an_aiortc_that_keeps_its_encoders_elsewhere_uses_its_own(caplog: pytest
         assert install(SimpleNamespace(_codecs=[codec], sender=SimpleNamespace()), video_bps=1) is None
 
     assert "bit rates do not adapt" in caplog.text
+
+
+async def test_what_connects_without_being_waited_for_is_where_it_is_closed() -> None:
+    pc = RTCPeerConnection()
+    assert hasattr(pc, "_RTCPeerConnection__connect"), CHANGED
+    await close(pc)
+    await close(pc)
 
 
 async def test_gathering_candidates_is_done_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -76,6 +77,21 @@ async def test_close_may_be_called_twice_and_before_connect(transport: Transport
     await transport.connect(LocalTracks(wants_video=False), Listener())
     await transport.close()
     await transport.close()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.03, 0.06, 0.1])
+async def test_cancelled_while_it_connects_it_leaves_nothing_open(
+    transport: Transport, after_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    media = LocalTracks(audio=MicrophoneTrack(), wants_video=True)
+    connecting = asyncio.create_task(transport.connect(media, Listener()))
+    await asyncio.sleep(after_s)  # wherever it is by then
+    connecting.cancel()
+    await asyncio.gather(connecting, return_exceptions=True)
+    await transport.close()
+    gc.collect()  # of tasks whose errors nobody has heard
+
+    assert "never retrieved" not in caplog.text
 
 
 async def test_sending_without_a_connection_is_dropped(transport: Transport) -> None:

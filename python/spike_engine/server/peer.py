@@ -23,6 +23,7 @@ from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.safety import Pace
 from spike_engine.server.tracks import AvatarTrack, VoiceTrack
 from spike_engine.webrtc import improve
+from spike_engine.webrtc.closing import close, step
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
 from spike_engine.webrtc.strangers import MOST_CANDIDATES, checked, outlive_nonsense
 
@@ -82,14 +83,14 @@ class Peer:
         # "no more candidates" for the end, before the client's own checks have arrived and told its address.
         sdp = sdp.replace("a=end-of-candidates\r\n", "")
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(sdp), type=sdp_type))
+            await step(self._pc, self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(sdp), type=sdp_type)))
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
             raise BadOffer(f"the offer cannot be read: {error!r}") from error
         outlive_nonsense(self._pc.sctp)
         self._attach_tracks()
         if self._watch is None:
             self._watch = asyncio.create_task(self._watch_over())
-        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        await step(self._pc, self._pc.setLocalDescription(await self._pc.createAnswer()))
         return self._pc.localDescription
 
     async def add_candidates(self, candidates: Sequence[dict[str, Any]]) -> None:
@@ -124,7 +125,7 @@ class Peer:
             await self._flush()
         self.voice.stop()
         self._face.stop()
-        await self._pc.close()
+        await close(self._pc)
 
     def _attach_tracks(self) -> None:
         kinds = {transceiver.kind for transceiver in self._pc.getTransceivers()}

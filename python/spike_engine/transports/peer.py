@@ -21,6 +21,7 @@ from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
 from spike_engine.events import DisconnectReason, TransportStats
 from spike_engine.options import ClientOptions, IceServer
 from spike_engine.transports.base import LocalTracks, TransportListener
+from spike_engine.webrtc.closing import close, step
 from spike_engine.webrtc.encoders import PictureEncoder, install
 from spike_engine.webrtc.gathering import Gathering
 from spike_engine.webrtc.improving import improve, improvement_of
@@ -129,8 +130,8 @@ class Peer:
             ConnectionFailed: The offer is not usable.
         """
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(offer), type="offer"))
-            await self._pc.setLocalDescription(await self._pc.createAnswer())
+            await step(self._pc, self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(offer), type="offer")))
+            await step(self._pc, self._pc.setLocalDescription(await self._pc.createAnswer()))
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
             raise ConnectionFailed(f"the server's offer is not usable: {error!r}") from error
         return self._pc.localDescription
@@ -145,7 +146,7 @@ class Peer:
 
     async def renew_offer(self) -> RTCSessionDescription:
         """An offer for the connection as it is, also in the middle of it (JSEP, RFC 8829)."""
-        await self._pc.setLocalDescription(await self._pc.createOffer())
+        await step(self._pc, self._pc.setLocalDescription(await self._pc.createOffer()))
         return self._pc.localDescription
 
     def _check_candidates(self) -> None:
@@ -163,7 +164,7 @@ class Peer:
             ConnectionFailed: The answer is not usable, or there is no path to the server.
         """
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(sdp), type="answer"))
+            await step(self._pc, self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(sdp), type="answer")))
         except SpikeError:
             raise
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
@@ -237,7 +238,7 @@ class Peer:
     async def close(self) -> None:
         """Free everything. Never raises, and may be called twice."""
         self._closing = True
-        await self._gathering.cancel()
+        await self._gathering.close()
         if self._watch:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -245,7 +246,7 @@ class Peer:
             self._opened.exception()  # who waited has heard it, or has heard of a fault before it
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._pc.close()
+                await close(self._pc)
 
     def _on_open(self) -> None:
         if not self._opened.done():

@@ -30,6 +30,6 @@ class SinglePeer:
 
     async def close(self) -> None:
         """See :meth:`Transport.close`."""
-        peer, self._peer = self._peer, None
-        if peer:
+        if peer := self._peer:
             await peer.close()
+            self._peer = None if self._peer is peer else self._peer

@@ -87,13 +87,14 @@ class WhipTransport:
 
     async def close(self) -> None:
         """See :meth:`Transport.close`; the server is told by DELETE, as RFC 9725 section 4.2 has it."""
-        peers, self._peers = self._peers, []
-        for peer, resource in peers:
+        while self._peers:
+            peer, resource = self._peers[0]
             if resource:
                 with contextlib.suppress(SpikeError, TimeoutError):
                     async with asyncio.timeout(GOODBYE_TIMEOUT_S):
                         await self._http.request("DELETE", resource, accept=(200, 202, 204))
             await peer.close()
+            self._peers = [left for left in self._peers if left[0] is not peer]
 
     async def _open(self, url: str, media: LocalTracks, listener: TransportListener, *, receives: bool) -> None:
         peer = await Peer.create(self._options, listener, channel=None, receives=receives)

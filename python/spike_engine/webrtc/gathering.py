@@ -12,6 +12,9 @@ from typing import Any
 from aiortc import RTCIceGatherer, RTCPeerConnection, RTCRtpTransceiver
 from aiortc.sdp import candidate_to_sdp
 
+_late: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
+
+CLOSE_WAIT_S = 0.25  # without servers it is over by then
 AT_ONCE_S = 0.05  # host candidates alone take a few milliseconds: then the offer is complete
 
 
@@ -34,10 +37,7 @@ class Gathering:
         Raises:
             OSError, ValueError: A server's address is not usable.
         """
-        gatherers = {_gatherer_of(transceiver) for transceiver in self._pc.getTransceivers()}
-        if self._pc.sctp:
-            gatherers.add(self._pc.sctp.transport.transport.iceGatherer)
-        self._task = asyncio.ensure_future(_gather(gatherers))
+        self._task = asyncio.ensure_future(_gather(gatherers_of(self._pc)))
         done, _ = await asyncio.wait({self._task}, timeout=AT_ONCE_S)
         if done:
             self._task.result()
@@ -52,11 +52,19 @@ class Gathering:
         if self._task:
             await asyncio.shield(self._task)
 
-    async def cancel(self) -> None:
-        """Stop, whatever is under way."""
+    async def close(self) -> None:
+        """Let go of what is still searched for: it is closed when it is found, at the latest after five seconds.
+
+        The search is not cancelled: aioice would leave its sockets open, and its questions to servers under way.
+        """
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait({self._task}, timeout=CLOSE_WAIT_S)
+            if not self._task.done():
+                late = asyncio.create_task(_close_when_found(self._task, gatherers_of(self._pc)))
+                _late.add(late)
+                late.add_done_callback(_late.discard)
+            elif not self._task.cancelled():
+                self._task.exception()  # nobody waits for it any more
 
     def candidates(self) -> list[dict[str, Any]]:
         """All candidates as SmallWebRTC takes them, by section of the offer."""
@@ -75,6 +83,20 @@ class Gathering:
             parts += [f"m={transceiver.kind} 9 UDP/TLS/RTP/SAVPF 0", f"a=mid:{transceiver.mid}"]
             parts += [*(f"a=candidate:{line}" for line in _lines_of(transceiver)), "a=end-of-candidates"]
         return "\r\n".join([*parts, ""])
+
+
+def gatherers_of(pc: RTCPeerConnection) -> set[RTCIceGatherer]:
+    """Of all its transports."""
+    gatherers = {_gatherer_of(transceiver) for transceiver in pc.getTransceivers()}
+    if pc.sctp:
+        gatherers.add(pc.sctp.transport.transport.iceGatherer)
+    return gatherers
+
+
+async def _close_when_found(search: asyncio.Task[Any], gatherers: set[RTCIceGatherer]) -> None:
+    await asyncio.gather(search, return_exceptions=True)
+    for gatherer in gatherers:
+        await gatherer._connection.close()
 
 
 def _gatherer_of(transceiver: RTCRtpTransceiver) -> RTCIceGatherer:

@@ -1,0 +1,44 @@
+"""How a peer connection does its steps whole, and is closed whole, also in the middle of connecting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from aiortc import RTCPeerConnection
+
+_CONNECT = getattr(getattr(RTCPeerConnection, "_RTCPeerConnection__connect", None), "__code__", None)
+
+
+_steps: WeakKeyDictionary[RTCPeerConnection, list[asyncio.Task[None]]] = WeakKeyDictionary()
+
+
+async def step(pc: RTCPeerConnection, work: Coroutine[Any, Any, None]) -> None:
+    """Do one step of aiortc's, such as setting a description, to its end, also where the caller is cancelled.
+
+    Half done it would leave sockets open. :func:`close` waits for it.
+    """
+    task = asyncio.create_task(work)
+    _steps.setdefault(pc, []).append(task)
+    await asyncio.shield(task)
+
+
+async def close(pc: RTCPeerConnection) -> None:
+    """Close `pc` with all that is under way; may be called twice.
+
+    aiortc connects in a task that nobody waits for. Closed meanwhile, that task raises, or begins to send and receive
+    on a connection that is gone.
+    """
+    await asyncio.gather(*_steps.pop(pc, []), return_exceptions=True)
+    connecting = [task for task in asyncio.all_tasks() if _connects(task.get_coro(), pc)]
+    for task in connecting:
+        task.cancel()
+    await asyncio.gather(*connecting, return_exceptions=True)
+    await pc.close()
+
+
+def _connects(coroutine: Any, pc: RTCPeerConnection) -> bool:
+    frame = getattr(coroutine, "cr_frame", None)
+    return frame is not None and frame.f_code is _CONNECT and frame.f_locals["self"] is pc
