@@ -16,6 +16,7 @@ from test_conversation_life import FrailTransport, client_over, told, until_stat
 
 from spike_engine import ConnectionFailed, InvalidState, SpikeClient
 from spike_engine.conversation import conversation, monitor
+from spike_engine.events import TransportStats
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -150,6 +151,27 @@ async def test_the_stats_event_counts_reconnections(
         assert (await client.wait_for("stats", timeout=5)).reconnections == 0
         await client.reconnect()
         assert (await client.wait_for("stats", timeout=5)).reconnections == 1
+
+
+async def test_figures_that_cannot_be_taken_once_are_taken_again(
+    client: SpikeClient,
+    transport: FrailTransport,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(monitor, "INTERVAL_S", 0.01)
+    failures = [ValueError("no figures")] * 3
+
+    async def get_stats() -> TransportStats:
+        if failures:
+            raise failures.pop()
+        return TransportStats()
+
+    monkeypatch.setattr(transport, "get_stats", get_stats)
+    async with client:
+        await client.wait_for("stats", timeout=5)
+
+    assert caplog.text.count("ValueError: no figures") == 1
 
 
 async def test_nobody_speaks_while_there_is_no_connection(client: SpikeClient, transport: FrailTransport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,8 @@ from spike_engine.transports.base import Transport
 
 if TYPE_CHECKING:
     from spike_engine.media.remote import RemoteMedia
+
+logger = logging.getLogger(__name__)
 
 INTERVAL_S = 1.0
 FAIR_LOSS, POOR_LOSS = 0.02, 0.08
@@ -103,16 +106,24 @@ class Monitor:
         return reading.dropped - self._dropped_before.get(kind, 0) if reading else 0
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+        told = False
         while True:
-            network = await self._transport.get_stats()
-            filming = self._media.filming
-            now = _Sample(loop.time(), network, filming.pictures if filming else 0, self._remote.pictures)
-            if self._before:
-                self._take_in(self._before, now)
-                self._listener.emit(await self.stats())
-            self._before = now
+            try:
+                await self._sample()
+            except Exception:  # of a transport of the program's own: the figures stand still, the call goes on
+                if not told:
+                    logger.exception("the connection's figures cannot be taken; more of the same is not logged")
+                told = True
             await asyncio.sleep(INTERVAL_S)
+
+    async def _sample(self) -> None:
+        network, filming = await self._transport.get_stats(), self._media.filming
+        time_s = asyncio.get_running_loop().time()
+        now = _Sample(time_s, network, filming.pictures if filming else 0, self._remote.pictures)
+        before, self._before = self._before, now
+        if before:
+            self._take_in(before, now)
+            self._listener.emit(await self.stats())
 
     def _take_in(self, before: _Sample, now: _Sample) -> None:
         self._rates = now.rates_since(before)
