@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 import wave
 from pathlib import Path
@@ -97,14 +98,30 @@ def test_devices_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["audio"][0]["id"] == "3"
 
 
+def post(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers, method="POST")) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a server with")
-def test_serve_listens_until_it_is_told_to_stop() -> None:
-    command = [sys.executable, "-m", "spike_engine.cli", "serve", "--port", "0", "--json"]
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [([], 201), (["--no-open"], 401), (["--host", "0.0.0.0"], 401), (["--host", "0.0.0.0", "--open"], 201)],
+)
+def test_serve_listens_until_it_is_told_to_stop(options: list[str], status: int) -> None:
+    command = [sys.executable, "-m", "spike_engine.cli", "serve", "--port", "0", "--json", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        url = json.loads(server.stdout.readline())["url"]
-        with urllib.request.urlopen(f"{url}/health") as response:
+        printed = json.loads(server.stdout.readline())
+        page, code = printed["page"].split("#")
+        assert page.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(page) as response:
             assert response.status == 200
+        assert post(f"{page}conversations") == status
+        assert post(f"{page}conversations", Authorization=f"Bearer {code}") == 201
         server.send_signal(signal.SIGTERM)
         assert server.wait(10) == 0
 

@@ -15,6 +15,7 @@ export default async function setup({ provide }: { provide(name: string, value: 
   const options = { root, configFile: false, logLevel: 'warn' } as const;
   await build({
     ...options,
+    define: { 'process.env.NODE_ENV': '"development"' }, // where StrictMode mounts everything twice
     resolve: { alias: { '@spike/client': source('client'), '@spike/react': source('react') } },
     build: { outDir, emptyOutDir: true, minify: false, rolldownOptions: { input: ['index.html', 'spec.html'].map((name) => join(root, name)) } },
   });

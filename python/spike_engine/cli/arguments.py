@@ -61,7 +61,11 @@ def parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the embedded conversation server")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=whole(0, 65535), default=7860, help="port to listen on, 0 for any that is free")
-    serve.add_argument("--invite-only", action="store_true", help="open conversations only for who has an invitation")
+    serve.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        help="let anybody open conversations, or only who has an invitation; by default open on this machine only",
+    )
     serve.add_argument(
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help="pages of it may call; may be repeated"
     )

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import io
+import ipaddress
 import json
 import os
 import signal
@@ -188,13 +189,20 @@ async def _serve_page(options: argparse.Namespace) -> None:
         options.host,
         options.port,
         persona=partial(ModelPersona, endpoints) if endpoints else None,
-        invite_only=options.invite_only,
+        invite_only=not (_is_loopback(options.host) if options.open is None else options.open),
         allowed_origins=options.allow_origin,
     )
     async with server:
         page = server.invite()
         print(json.dumps({"url": server.url, "page": page}) if options.json else f"talk here: {page}", flush=True)  # noqa: T201
         await asyncio.Event().wait()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _until_stopped(service: Coroutine[Any, Any, Any]) -> None:

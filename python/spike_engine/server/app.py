@@ -179,7 +179,9 @@ class ConversationServer:
 
         The code stands after the ``#``, which browsers keep to themselves: no log of a server or proxy has it.
         """
-        return f"{self.url}/#{self._codes.issue()}"
+        # An address that means all of this machine's is none to open.
+        url = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        return f"{url}/#{self._codes.issue()}"
 
     async def end_conversation(self, conversation_id: str) -> None:
         """End a conversation; one that is over stays over."""
