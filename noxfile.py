@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -97,6 +98,16 @@ def soak(session: nox.Session) -> None:
     groups(session, "test")
     session.install(".")
     session.run("python", "tests/tools/soak.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Bytes of chance for everything that takes what a stranger made. A minute; `-- --minutes 60` for more."""
+    groups(session, "test")
+    with contextlib.suppress(nox.command.CommandFailed):  # there are no wheels of it for every interpreter
+        session.install("atheris")
+    session.install(".[demo]")
+    session.run("python", "tests/tools/fuzz.py", *session.posargs)
 
 
 @nox.session(name="cpp-release")
