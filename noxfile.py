@@ -110,6 +110,14 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", "tests/tools/fuzz.py", *session.posargs)
 
 
+@nox.session
+def ordeal(session: nox.Session) -> None:
+    """Servers that flood, stop, vanish and talk nonsense; handlers that raise. Five minutes, or `-- --minutes 60`."""
+    groups(session, "test")
+    session.install(".[demo]")
+    session.run("python", "tests/tools/ordeal.py", *session.posargs)
+
+
 @nox.session(name="cpp-release")
 def cpp_release(session: nox.Session) -> None:
     """The C++ tests, optimised."""

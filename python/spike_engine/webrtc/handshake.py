@@ -71,7 +71,7 @@ class Flights:
         task.add_done_callback(self._sending.discard)
 
     async def _send_again(self, data: bytes) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(Exception):  # it is ending: aiortc and OpenSSL have errors of their own
             await self._send(data)
 
 
@@ -155,5 +155,5 @@ class Doubled:
             task.add_done_callback(self._sending.discard)
 
     async def _send_again(self, data: bytes) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(Exception):  # it is ending: aiortc and OpenSSL have errors of their own
             await self._send(data)
