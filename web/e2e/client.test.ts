@@ -226,6 +226,31 @@ describe('devices', () => {
     expect(refused).toEqual({ code: 'DEVICE_NOT_FOUND', same: true, live: 'live' });
   });
 
+  it('of a phone, which opens one camera at a time, are switched as well', async () => {
+    await create({ audio: false });
+    await page.evaluate(() => {
+      const capture = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const opened: MediaStreamTrack[] = [];
+      navigator.mediaDevices.getUserMedia = async (constraints) => {
+        if (opened.some((track) => track.readyState === 'live')) throw new DOMException('busy', 'NotReadableError');
+        const stream = await capture(constraints);
+        opened.push(...stream.getTracks());
+        return stream;
+      };
+    });
+    await join_();
+    const switched = await page.evaluate(async () => {
+      const { video } = await client.getDevices();
+      await client.setVideoDevice(video.at(-1)!.id);
+      const now = client.state.localVideoTrack!;
+      const code = await client.setVideoDevice('nowhere').catch((error) => error.code);
+      const after = client.state.localVideoTrack!;
+      return { wanted: video.at(-1)!.id, now: now.getSettings().deviceId, code, after: after.getSettings().deviceId, live: after.readyState };
+    });
+    expect(switched).toEqual({ wanted: switched.wanted, now: switched.wanted, code: 'DEVICE_IN_USE', after: switched.wanted, live: 'live' });
+    expect(await events()).not.toContain('error');
+  });
+
   it('are muted: the server hears and sees nothing, and the light of the camera goes out', async () => {
     await create();
     await page.evaluate(() => {

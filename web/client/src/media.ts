@@ -93,10 +93,23 @@ export class Media {
 
   private async acquire(kind: Kind, source: string): Promise<void> {
     try {
-      const stream = await capture({ [kind]: this.constraints(kind, source) });
-      await this.use(kind, stream.getTracks()[0] ?? null);
+      await this.use(kind, await this.captured(kind, source));
     } catch (error) {
-      throw error instanceof SpikeError ? error : mediaError(kind, error);
+      const before = this.tracks[kind];
+      if (kind === 'audio' || !before || (error as SpikeError).code !== 'DEVICE_IN_USE') throw error;
+      // Phones open one camera at a time: close the one before, and open it again where the new one fails all the same.
+      stop(before);
+      const now = await this.captured(kind, source).catch(() => null);
+      await this.use(kind, now ?? (await this.captured(kind, this.sources[kind])));
+      if (!now) throw error;
+    }
+  }
+
+  private async captured(kind: Kind, source: string): Promise<MediaStreamTrack | null> {
+    try {
+      return (await capture({ [kind]: this.constraints(kind, source) })).getTracks()[0] ?? null;
+    } catch (error) {
+      throw mediaError(kind, error);
     }
   }
 
