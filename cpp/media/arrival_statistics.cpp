@@ -12,6 +12,7 @@ constexpr float late_percent_ms = 40.0f;  // what one packet in a hundred that c
 constexpr float window_s = 0.6f;          // a window of extremes, of which there are four
 constexpr float lasting_ms = 10.0f;       // delay that stays for as long as the histogram remembers
 constexpr float mended_s = 6.0f;          // for which what later packets repeat is waited for after it was needed
+constexpr float new_way_ms = 100.0f;      // by how much packets come sooner where everything is different
 constexpr float peak_ms = 10.0f;          // lateness that is one
 constexpr float first_guess_ms = 20.0f;   // jitter to expect before any was seen
 constexpr float first_guess_share = 0.01f;
@@ -31,6 +32,8 @@ ArrivalStatistics::ArrivalStatistics(int sample_rate_hz) noexcept
 
 void ArrivalStatistics::add(std::int64_t now, std::int64_t begin, std::size_t duration, bool repeated) noexcept {
     const std::int64_t lateness = now - begin;
+    // Much sooner than before: nothing was played meanwhile, or the network has another way. What was learned is over.
+    if (!empty() && lateness < earliest_ - samples_of(new_way_ms)) reset();
     const bool first = empty();
     if (first) origin_ = lateness - head_bins * bin_samples_;
     follow_extremes(lateness, first ? 0 : duration);

@@ -118,6 +118,20 @@ TEST_CASE("after a burst that was held up the delay is back within three seconds
     CHECK(call.stats().delay_ms <= 20.0);
 }
 
+TEST_CASE("a loudspeaker that stood still is not heard late for long") {
+    const auto payloads = encoded(spoken(14.0), with_fec);
+    VoiceReceiver receiver({});
+    std::vector<float> out(960);
+    for (std::size_t n = 0; n < payloads.size(); ++n) {
+        receiver.push({payloads[n], static_cast<std::uint16_t>(n), static_cast<std::uint32_t>(packet_samples * n),
+                       packet_ms * static_cast<double>(n)});
+        if (n < 300 || n >= 400) receiver.pull(out);
+        if (n == 402) CHECK(receiver.heard().stats.delay_ms > 400.0);
+    }
+    CHECK(receiver.heard().stats.delay_ms < 40.0);
+    CHECK(receiver.heard().stats.concealed_samples == 0);
+}
+
 TEST_CASE("jitter is waited for, and nothing is concealed once it is known") {
     Call call;
     std::mt19937 random(5);
