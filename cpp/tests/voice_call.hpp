@@ -8,6 +8,7 @@
 #include <numbers>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "media/opus_encoder.hpp"
@@ -71,7 +72,7 @@ struct Call {
         for (std::size_t n = 0; n < payloads.size(); ++n)
             if (const auto delay = network(n))
                 arrivals.push_back({static_cast<double>(n + 1) * packet_ms / sender_speed + *delay, n});
-        std::ranges::stable_sort(arrivals, {}, &Arrival::at);
+        std::ranges::sort(arrivals, {}, [](const Arrival& arrival) { return std::pair(arrival.at, arrival.packet); });
         std::vector<float> out(block);
         std::size_t next = 0;
         for (double now = 3.0; now < 1000.0 * seconds; now += static_cast<double>(block) / 48.0) {
