@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from spike_engine.protocols.rtvi import encode
+from spike_engine.webrtc.closing import close, step
 
 
 class Bot:
@@ -36,7 +37,7 @@ class Bot:
 
     async def __aexit__(self, *_: object) -> None:
         if self._peer:
-            await self._peer.close()
+            await close(self._peer)
         await self._server.close()
 
     @property
@@ -57,8 +58,8 @@ class Bot:
         if self._peer is None:
             self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
             self._peer.on("datachannel", self._on_channel)
-        await self._peer.setRemoteDescription(RTCSessionDescription(body["sdp"], body["type"]))
-        await self._peer.setLocalDescription(await self._peer.createAnswer())
+        await step(self._peer, self._peer.setRemoteDescription(RTCSessionDescription(body["sdp"], body["type"])))
+        await step(self._peer, self._peer.setLocalDescription(await self._peer.createAnswer()))
         sdp = self._on_answer(self._peer.localDescription.sdp)
         return web.json_response({"sdp": sdp, "type": "answer", "pc_id": "bot"})
 

@@ -215,6 +215,17 @@ def measured() -> dict[str, int]:
     }
 
 
+async def settled(first: dict[str, int]) -> dict[str, int]:
+    """What is left when sockets have had their time to close."""
+    now = measured()
+    for _ in range(20):
+        if all(now[name] <= first[name] for name in ("threads", "descriptors", "tasks")):
+            break
+        await asyncio.sleep(0.1)
+        now = measured()
+    return now
+
+
 async def suffer(minutes: float, seed: int) -> bool:
     chance, figures, faults = random.Random(seed), Counter[str](), []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(str(context)))
@@ -229,16 +240,14 @@ async def suffer(minutes: float, seed: int) -> bool:
         figures[f"rounds of {fault.__name__}"] += 1
         rounds += 1
         if rounds == WARM_UP_ROUNDS:
-            await asyncio.sleep(1)
-            first = measured()
-    await asyncio.sleep(1)
-    last = measured()
+            first = await settled(dict.fromkeys(first, 0))
+    last = await settled(first)
     for name, count in sorted(figures.items()):
         print(f"{name}: {count}")
     for name in first:
         print(f"{name}: {first[name]} after {WARM_UP_ROUNDS} rounds, {last[name]} after {rounds}")
         if last[name] > first[name] + (MOST_GROWTH_KB if name == "memory_kB" else 0):
-            faults.append(f"{name} grew")
+            faults.append(f"{name} grew: {asyncio.all_tasks()}" if name == "tasks" else f"{name} grew")
     print(*(faults or ["nothing lost, doubled or out of order; nothing left behind"]), sep="\n")
     return not faults
 
