@@ -175,7 +175,7 @@ def _clean(job: Job, options: CleaningOptions, on_progress: Callable[[float], No
 
 def _progress(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    return Progress(*columns, TimeRemainingColumn(), console=console)
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
 
 
 def _seconds(path: Path) -> float | None:
