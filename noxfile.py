@@ -183,6 +183,22 @@ def echo_quality(session: nox.Session) -> None:
 
 
 @nox.session
+def road(session: nox.Session) -> None:
+    """A voice through lossy networks beside aiortc and libwebrtc, as root on an idle machine: `-- speech.wav`."""
+    groups(session, "road-bench")
+    session.install(".")
+    session.run("python", "benchmarks/road_quality.py", *session.posargs)
+
+
+@nox.session
+def conversations(session: nox.Session) -> None:
+    """How many bots one process holds, beside aiortc; on an idle machine."""
+    groups(session, "test")
+    session.install(".")
+    session.run("python", "benchmarks/conversations.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The documentation; its examples run in the tests."""
     groups(session, "docs")

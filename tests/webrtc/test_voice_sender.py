@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 
 from spike_engine import frames
-from spike_engine.webrtc.voice_sender import VoiceSender
+from spike_engine.webrtc.voice_sender import COMPLEXITY, COMPLEXITY_OF_MANY, FEW_VOICES, VoiceSender
 
 OPUS, RED = 96, 63
 
@@ -126,3 +127,14 @@ async def test_the_end_of_a_track_is_its_end() -> None:
 
     with pytest.raises(MediaStreamError):
         await sender().next_payload(Ended())
+
+
+def test_many_voices_share_the_machine() -> None:
+    gc.collect()
+    alone = sender()
+    assert alone.complexity == COMPLEXITY
+    many = [sender() for _ in range(FEW_VOICES)]
+    assert {voice.complexity for voice in (alone, *many)} == {COMPLEXITY_OF_MANY}
+    del many
+    gc.collect()
+    assert sender().complexity == alone.complexity == COMPLEXITY

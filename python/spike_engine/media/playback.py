@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from spike_engine.errors import MediaError
 from spike_engine.lifetime import Slot
 from spike_engine.media.listener import CLOSE_LIMIT_S, MediaListener
 from spike_engine.webrtc.clock import running_clock
+
+if TYPE_CHECKING:
+    from spike_engine.webrtc.remote_voice import RemoteVoice
 
 FRAME_SAMPLES = ENGINE_RATE_HZ // 50
 _BEAT_SAMPLES = ENGINE_RATE_HZ // 100
@@ -35,6 +39,7 @@ class Playback:
     def __init__(self, listener: MediaListener) -> None:
         self._held = False
         self._listener = listener
+        self._voice: RemoteVoice | None = None
         self._gate: _core.VoiceGate | None = None
         self._on_played: Callable[[NDArray[np.float32]], None] | None = None
         self._slot: Slot[AudioSink] = Slot(CLOSE_LIMIT_S)
@@ -56,17 +61,18 @@ class Playback:
         if not self._held:
             self._write(voice)
 
-    def follow(self, receiver: _core.VoiceReceiver, on_played: Callable[[NDArray[np.float32]], None]) -> None:
-        """Play what `receiver` gives from now on, each 20 ms of it, once played, being handed to `on_played`."""
+    def follow(self, voice: RemoteVoice, on_played: Callable[[NDArray[np.float32]], None]) -> None:
+        """Play `voice` from now on, each 20 ms of it, once played, being handed to `on_played`."""
         self.unfollow()
-        self._gate, self._on_played = _core.VoiceGate(receiver, ENGINE_RATE_HZ), on_played
+        self._voice, self._on_played = voice, on_played
+        self._gate = _core.VoiceGate(voice.receiver, ENGINE_RATE_HZ)
         self._gate.held = self._held
         self._connect()
 
     def unfollow(self) -> None:
         """Pull no more."""
         self._disconnect()
-        self._gate = self._on_played = None
+        self._gate = self._voice = self._on_played = None
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """What left the loudspeaker in the time of `samples`: the echo canceller's far end."""
@@ -115,7 +121,10 @@ class Playback:
 
     def _connect(self) -> None:
         assert self._gate is not None
-        if play_from := getattr(self._sink, "play_from", None):
+        assert self._voice is not None
+        play_from = getattr(self._sink, "play_from", None)
+        self._voice.pulled_by_clock = play_from is None
+        if play_from:
             play_from(self._gate.pull)
             running_clock().listen(self._look_after, every=2)
         else:  # one that nobody hears has time
@@ -129,18 +138,15 @@ class Playback:
         if play_from := getattr(self._sink, "play_from", None):
             play_from(None)
 
-    def _feed(self, turns: int) -> None:
+    def _feed(self) -> None:
         """Pull what is due and write it."""
-        samples = FRAME_SAMPLES if isinstance(self._sink, Silence) else _BEAT_SAMPLES
-        for _ in range(turns):
-            if self._gate is None:
-                return
-            block = np.empty(samples, np.float32)
-            self._gate.pull(block)
-            self._write(block)
-            self._collect()
+        assert self._gate is not None
+        block = np.empty(FRAME_SAMPLES if isinstance(self._sink, Silence) else _BEAT_SAMPLES, np.float32)
+        self._gate.pull(block)
+        self._write(block)
+        self._collect()
 
-    def _look_after(self, _: int) -> None:
+    def _look_after(self) -> None:
         """The loudspeaker pulls by itself; one that is gone says so when something is written."""
         self._collect()
         self._write(_NOTHING)

@@ -10,12 +10,13 @@ import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from numpy.typing import NDArray
 
-from spike_engine import _core, dsp, frames
+from spike_engine import dsp, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.lifetime import cancelled
 from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.webrtc.fed_track import FedTrack
+from spike_engine.webrtc.remote_voice import RemoteVoice
 from spike_engine.webrtc.seam import voice_of
 
 # What a program that reads slowly may still catch up with: half a second of voice, and of pictures only the newest.
@@ -83,7 +84,7 @@ class RemoteMedia:
         track = self.tracks.setdefault(kind, AITrack(kind))
         track.begin()
         if voice := voice_of(incoming):
-            self._follow(voice.receiver, track)
+            self._follow(voice, track)
         else:
             self._readers[kind] = asyncio.create_task(self._read(incoming, track))
         return track
@@ -100,7 +101,7 @@ class RemoteMedia:
         for track in self.tracks.values():
             track.stop()
 
-    def _follow(self, receiver: _core.VoiceReceiver, track: AITrack) -> None:
+    def _follow(self, incoming: RemoteVoice, track: AITrack) -> None:
         """Have the voice played, and tell what was heard of it."""
         position = 0
 
@@ -109,9 +110,9 @@ class RemoteMedia:
             track.push((voice, position))
             position += len(voice)
             self._listener.on_audio("ai", voice)
-            self._listener.on_level(receiver.level)
+            self._listener.on_level(incoming.receiver.level)
 
-        self._playback.follow(receiver, on_played)
+        self._playback.follow(incoming, on_played)
 
     async def _read(self, incoming: MediaStreamTrack, track: AITrack) -> None:
         while True:

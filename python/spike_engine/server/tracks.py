@@ -96,7 +96,7 @@ class VoiceTrack(FedTrack):
         """The next 20 ms, when their time has come."""
         if not self._runs and self.readyState == "live":
             self._runs = True
-            self._beat(1)
+            self._beat()
             running_clock().listen(self._beat, every=_BEATS_A_FRAME)
         block: Samples = await super().take()
         return block
@@ -117,9 +117,8 @@ class VoiceTrack(FedTrack):
             self._runs = False
             running_clock().leave(self._beat)
 
-    def _beat(self, turns: int) -> None:
-        for _ in range(turns):
-            self.push(self._next_block())
+    def _beat(self) -> None:
+        self.push(self._next_block())
 
     def _next_block(self) -> Samples:
         speech, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]

@@ -42,11 +42,14 @@ class RemoteVoice:
     Attributes:
         receiver: Reorders, waits, decodes and conceals (``_core.VoiceReceiver``).
         ended: Whether the connection is closed.
+        pulled_by_clock: Whether the process's clock pulls: a packet that waited as long as the clock did is not late.
     """
 
     def __init__(self, otherwise: Any) -> None:
         self.receiver = _core.VoiceReceiver(ENGINE_RATE_HZ)
         self.ended = False
+        self.pulled_by_clock = True
+        self._clock = running_clock()
         self._otherwise = otherwise
         self._decoded = 0
         self._codecs: Sequence[RTCRtpCodecParameters] = ()
@@ -70,11 +73,14 @@ class RemoteVoice:
             codec.payloadType or 0: _carried(codec, self._known) for codec in codecs if codec.name.lower() == "red"
         }
 
+    def _now_ms(self) -> float:
+        return self._clock.now_ms() if self.pulled_by_clock else 1000.0 * time.monotonic()
+
     # --- what aiortc calls ------------------------------------------------------------------------------------------
 
     def add(self, packet: Any) -> tuple[bool, Any]:
         """A packet came (aiortc's jitter buffer): whether to ask for a picture, and what aiortc has to decode."""
-        arrival_ms = time.monotonic() * 1000.0
+        arrival_ms = self._now_ms()
         at = packet.sequence_number, packet.timestamp, arrival_ms
         if known := self._known.get(packet.payload_type):
             self.receiver.push(packet.payload, *at, ssrc=packet.ssrc, marker=bool(packet.marker), **known)
@@ -90,7 +96,7 @@ class RemoteVoice:
             self.end()
             return
         samples = frames.audio_to_ndarray(item, dtype="int16", channels=1)
-        at = self._decoded & 0xFFFF, item.pts & 0xFFFFFFFF, time.monotonic() * 1000.0
+        at = self._decoded & 0xFFFF, item.pts & 0xFFFFFFFF, self._now_ms()
         self._decoded += 1
         self.receiver.push(samples.astype(">i2").tobytes(), *at, codec="l16", clock_rate_hz=item.sample_rate)
 
@@ -114,7 +120,7 @@ class RemoteVoice:
     async def _next(self) -> NDArray[np.float32] | None:
         if not self._listens and not self.ended:
             self._listens = True
-            running_clock().listen(self._beat, every=_BEATS_A_FRAME)
+            self._clock.listen(self._beat, every=_BEATS_A_FRAME)
         while not self._blocks:
             if self.ended:
                 return None
@@ -126,16 +132,15 @@ class RemoteVoice:
         """The connection is closed."""
         self.ended = True
         if self._listens:
-            running_clock().leave(self._beat)
+            self._clock.leave(self._beat)
         self._wake()
 
-    def _beat(self, turns: int) -> None:
-        for _ in range(turns):
-            block = np.empty(FRAME_SAMPLES, np.float32)
-            self.receiver.pull(block)
-            if len(self._blocks) == _QUEUED_BLOCKS:  # whoever listens is too slow
-                self._position += FRAME_SAMPLES
-            self._blocks.append(block)
+    def _beat(self) -> None:
+        block = np.empty(FRAME_SAMPLES, np.float32)
+        self.receiver.pull(block)
+        if len(self._blocks) == _QUEUED_BLOCKS:  # whoever listens is too slow
+            self._position += FRAME_SAMPLES
+        self._blocks.append(block)
         self._wake()
 
     def _wake(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from fractions import Fraction
 from typing import Any
+from weakref import WeakSet
 
 import av
 import numpy as np
@@ -19,6 +20,8 @@ FRAME_SAMPLES = 960
 FIRST_BITRATE_BPS = 40_000
 LEAST_EXPECTED_LOSS = 0.05  # the first packet that is lost comes before the report that tells of it
 RED_FROM_LOSS, RED_TWICE_FROM_LOSS = 0.02, 0.12
+FEW_VOICES = 4  # so many in one process get the best of the encoder, more of them half of the time each
+COMPLEXITY, COMPLEXITY_OF_MANY = 9, 5
 RED_LEAST_BITRATE_BPS = 24_000  # where the network gives less, copies would crowd out the voice itself
 _DTX_BYTES = 2  # a packet of so few bytes need not be sent (RFC 6716 section 2.1.9)
 _TIME_BASE = Fraction(1, ENGINE_RATE_HZ)
@@ -47,6 +50,9 @@ class VoiceSender:
         """Send Opus as `payload_type` and, where the receiver takes it, redundant audio as `red`."""
         self._payload_type, self._red = payload_type, red
         self._packer = RedPacker(payload_type)
+        _speaking.add(self)
+        for voice in _speaking:
+            voice.complexity = COMPLEXITY if len(_speaking) <= FEW_VOICES else COMPLEXITY_OF_MANY
 
     @property
     def bitrate_bps(self) -> int:
@@ -119,3 +125,6 @@ class VoiceSender:
             self._resampler = av.AudioResampler("s16", "mono", ENGINE_RATE_HZ, FRAME_SAMPLES)
         data.pts = None  # the resampler would fill gaps, which the clock of the packets already tells
         return [frame.to_ndarray()[0] for frame in self._resampler.resample(data)]
+
+
+_speaking: WeakSet[VoiceSender] = WeakSet()
