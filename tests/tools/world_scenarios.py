@@ -340,7 +340,7 @@ MUTES = (
           alone=((4, 8), (18, 23)), together=((14.2, 17),)),
 )  # fmt: skip
 DEVICES = (
-    World("microphone AGC", 81, heard=automatic_gain, near_spans=TALKS, alone=((2, 5), (8.5, 10)), together=TALKS),
+    World("microphone AGC", 81, heard=automatic_gain, near_spans=TALKS, alone=((2, 5), (8.5, 10))),
     World("noise gate", 82, heard=noise_gate, near_spans=TALKS, alone=((2, 5), (8.5, 10)), together=TALKS),
     World("clipping microphone", 83, echo_db=4, heard=clipped, near_spans=TALKS, alone=((2, 5), (8.5, 10)),
           together=TALKS),
