@@ -35,11 +35,11 @@ void PacketIntake::take_one(std::uint16_t slot, const Moment& now) noexcept {
     if (codec.duration_ticks(slots_->payload(slot)) == 0) {
         ++stats_->decode_errors;
         slots_->release(slot);
-    } else if (timeline_ && follows(header, codec.format().clock_rate_hz, now)) {
+    } else if (begun_ && follows(header, codec.format().clock_rate_hz, now)) {
         accept(slot, now);
     } else if (header.redundant) {
         slots_->release(slot);
-    } else if (!timeline_) {
+    } else if (!begun_) {
         begin(header, now);
         accept(slot, now);
     } else {
@@ -48,28 +48,29 @@ void PacketIntake::take_one(std::uint16_t slot, const Moment& now) noexcept {
 }
 
 bool PacketIntake::follows(const PacketHeader& header, int clock_rate_hz, const Moment& now) const noexcept {
-    if (header.ssrc != ssrc_ || clock_rate_hz != timeline_->clock_rate_hz()) return false;
-    const std::int64_t lateness = now.played - timeline_->peek_time(header.timestamp) - arrivals_.earliest();
+    if (header.ssrc != ssrc_ || clock_rate_hz != timeline_.clock_rate_hz()) return false;
+    const std::int64_t lateness = now.played - timeline_.peek_time(header.timestamp) - arrivals_.earliest();
     if (std::abs(lateness) > longest_jump_s * sample_rate_hz_) return false;
-    return header.redundant || std::abs(timeline_->peek_sequence(header.sequence_number) - newest_) < most_dropouts;
+    return header.redundant || std::abs(timeline_.peek_sequence(header.sequence_number) - newest_) < most_dropouts;
 }
 
 void PacketIntake::doubt(std::uint16_t slot, const Moment& now) noexcept {
     const PacketHeader& header = slots_->header(slot);
     const int clock_rate_hz = decoder(header).format().clock_rate_hz;
     if (doubtful_) {
-        const PacketHeader& before = slots_->header(*doubtful_);
+        const std::uint16_t first = *doubtful_;
+        const PacketHeader& before = slots_->header(first);
         const auto steps = static_cast<std::uint16_t>(header.sequence_number - before.sequence_number);
         const auto ticks = static_cast<std::int32_t>(header.timestamp - before.timestamp);
         if (before.ssrc == header.ssrc && decoder(before).format().clock_rate_hz == clock_rate_hz && steps > 0 &&
             steps < most_misordered && ticks > 0 && ticks < longest_jump_s * clock_rate_hz) {
             begin(before, now);
-            accept(*doubtful_, now);
+            accept(first, now);
             accept(slot, now);
             doubtful_.reset();
             return;
         }
-        slots_->release(*doubtful_);
+        slots_->release(first);
         ++stats_->packets_discarded;
     }
     doubtful_ = slot;
@@ -78,14 +79,15 @@ void PacketIntake::doubt(std::uint16_t slot, const Moment& now) noexcept {
 void PacketIntake::begin(const PacketHeader& header, const Moment& now) noexcept {
     // As soon as the quickest packets came before, and behind all that is still to be played.
     std::int64_t time = arrivals_.empty() ? now.played : now.played - arrivals_.earliest();
-    if (timeline_) time = std::max(time, now.position);
+    if (begun_) time = std::max(time, now.position);
     if (!waiting_.empty()) time = std::max(time, waiting_.back().end);
     lost_before_ = stats_->packets_lost;
-    timeline_.emplace(header.sequence_number, header.timestamp, decoder(header).format().clock_rate_hz, sample_rate_hz_,
-                      time);
+    timeline_ = MediaTimeline(header.sequence_number, header.timestamp, decoder(header).format().clock_rate_hz,
+                              sample_rate_hz_, time);
     ssrc_ = header.ssrc;
     first_ = newest_ = header.sequence_number;
     received_ = 0;
+    begun_ = true;
     measured_ = false;
     seen_.fill(nothing);
     held_.fill(nothing);
@@ -93,12 +95,12 @@ void PacketIntake::begin(const PacketHeader& header, const Moment& now) noexcept
 
 void PacketIntake::accept(std::uint16_t slot, const Moment& now) noexcept {
     const PacketHeader& header = slots_->header(slot);
-    const std::int64_t sequence_number = timeline_->peek_sequence(header.sequence_number);
+    const std::int64_t sequence_number = timeline_.peek_sequence(header.sequence_number);
     if (!header.redundant && !count(header, sequence_number)) return slots_->release(slot);
     const std::int64_t begin =
-        header.redundant ? timeline_->peek_time(header.timestamp) : timeline_->time(header.timestamp);
+        header.redundant ? timeline_.peek_time(header.timestamp) : timeline_.time(header.timestamp);
     const auto ticks = static_cast<std::int64_t>(decoder(header).duration_ticks(slots_->payload(slot)));
-    keep({begin, begin + timeline_->samples(ticks), sequence_number, slot, header.redundant}, now);
+    keep({begin, begin + timeline_.samples(ticks), sequence_number, slot, header.redundant}, now);
 }
 
 // False for a packet that had come before.
@@ -108,7 +110,7 @@ bool PacketIntake::count(const PacketHeader& header, std::int64_t sequence_numbe
         return false;
     }
     seen_[static_cast<std::uint64_t>(sequence_number) % seen_.size()] = sequence_number;
-    timeline_->sequence(header.sequence_number);
+    timeline_.sequence(header.sequence_number);
     first_ = std::min(first_, sequence_number);
     newest_ = std::max(newest_, sequence_number);
     ++received_;
@@ -127,7 +129,7 @@ void PacketIntake::keep(WaitingPacket packet, const Moment& now) noexcept {
     }
     if (!packet.redundant) {
         const std::size_t ticks = decoder(slots_->header(packet.slot)).previous_ticks(slots_->payload(packet.slot));
-        const std::int64_t before = packet.begin - timeline_->samples(static_cast<std::int64_t>(ticks));
+        const std::int64_t before = packet.begin - timeline_.samples(static_cast<std::int64_t>(ticks));
         if (ticks > 0 && packet.sequence_number > first_ && !seen(packet.sequence_number - 1) && !held(before))
             arrivals_.add(now.played, before, static_cast<std::size_t>(packet.end - packet.begin), true);
     }
@@ -145,9 +147,8 @@ bool PacketIntake::held(std::int64_t begin) const noexcept { return std::ranges:
 
 void PacketIntake::measure_jitter(const PacketHeader& header) noexcept {
     if (!std::isfinite(header.arrival_ms)) return;
-    const double sent_ms = 1000.0 *
-                           static_cast<double>(timeline_->timestamp_at(timeline_->peek_time(header.timestamp))) /
-                           timeline_->clock_rate_hz();
+    const double sent_ms = 1000.0 * static_cast<double>(timeline_.timestamp_at(timeline_.peek_time(header.timestamp))) /
+                           timeline_.clock_rate_hz();
     const double transit_ms = header.arrival_ms - sent_ms;
     if (measured_) stats_->jitter_ms += (std::abs(transit_ms - transit_ms_) - stats_->jitter_ms) / 16.0;
     transit_ms_ = transit_ms;
@@ -155,14 +156,14 @@ void PacketIntake::measure_jitter(const PacketHeader& header) noexcept {
 }
 
 std::optional<std::int64_t> PacketIntake::timestamp_at(std::int64_t position) const noexcept {
-    return timeline_ ? std::optional(timeline_->timestamp_at(position)) : std::nullopt;
+    return begun_ ? std::optional(timeline_.timestamp_at(position)) : std::nullopt;
 }
 
 void PacketIntake::reset() noexcept {
     while (!waiting_.empty()) discard_front();
     if (doubtful_) slots_->release(*doubtful_);
     doubtful_.reset();
-    timeline_.reset();
+    begun_ = false;
     arrivals_.reset();
     seen_.fill(nothing);
     held_.fill(nothing);

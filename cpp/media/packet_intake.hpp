@@ -62,7 +62,8 @@ class PacketIntake {
     PacketBuffer waiting_;
     ArrivalStatistics arrivals_;
     int sample_rate_hz_;
-    std::optional<MediaTimeline> timeline_;
+    MediaTimeline timeline_;
+    bool begun_ = false;                     // there is a timeline
     std::optional<std::uint16_t> doubtful_;  // slot of the packet that waits for a second one
     std::uint32_t ssrc_ = 0;
     std::int64_t first_ = 0, newest_ = 0, received_ = 0, lost_before_ = 0;  // of this run, and in runs before

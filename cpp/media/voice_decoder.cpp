@@ -115,6 +115,7 @@ bool VoiceDecoder::begins_silence(std::span<const std::uint8_t> payload) const n
 }
 
 std::size_t VoiceDecoder::conceal(std::span<float> out) noexcept {
+    if (!opus_) return 0;
     const auto step = static_cast<std::size_t>(opus_->rate_hz()) / 100;
     if (native_.empty()) return opus_->conceal(out.first(step));
     return resample(opus_->conceal(std::span(native_).first(step)), out);
