@@ -65,26 +65,28 @@ void bind_capture(py::module_& m) {
         .def_readonly("speech_probability", &CaptureStats::speech_probability)
         .def_readonly("voice_active", &CaptureStats::voice_active)
         .def_readonly("input_level_dbfs", &CaptureStats::input_level_dbfs)
-        .def_readonly("output_level_dbfs", &CaptureStats::output_level_dbfs);
+        .def_readonly("output_level_dbfs", &CaptureStats::output_level_dbfs)
+        .def_readonly("gain_db", &CaptureStats::gain_db, "What the voice gets from the gain control, in dB.");
 
     using Stage = Framed<CapturePipeline>;
     py::class_<Stage> bound(m, "CapturePipeline");
     bound
-        .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, int far_channels,
-                         std::optional<std::shared_ptr<const Weights>> noise_weights,
+        .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, bool gain_control,
+                         int far_channels, std::optional<std::shared_ptr<const Weights>> noise_weights,
                          std::optional<std::shared_ptr<const Weights>> echo_weights) {
                  const std::size_t channels = checked_far_channels(far_channels);
                  return std::make_unique<Stage>(
                      sample_rate_hz, 1u, channels,
                      CapturePipeline::Config{.echo_cancellation = echo_cancellation,
                                              .noise_suppression = noise_suppression,
+                                             .gain_control = gain_control,
                                              .far_channels = channels,
                                              .noise_weights = noise_weights.value_or(nullptr),
                                              .echo_weights = echo_weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::kw_only(), py::arg("echo_cancellation") = true,
-             py::arg("noise_suppression") = true, py::arg("far_channels") = 1, py::arg("noise_weights") = py::none(),
-             py::arg("echo_weights") = py::none())
+             py::arg("noise_suppression") = true, py::arg("gain_control") = false, py::arg("far_channels") = 1,
+             py::arg("noise_weights") = py::none(), py::arg("echo_weights") = py::none())
         .def("process", &Stage::process_with_far<float>, py::arg("microphone").noconvert(), py::arg("far").noconvert(),
              py::arg("out").noconvert() = py::none())
         .def("process", &Stage::process_with_far<std::int16_t>, py::arg("microphone").noconvert(),

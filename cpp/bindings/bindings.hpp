@@ -8,6 +8,7 @@ namespace spike::bindings {
 void bind_base(pybind11::module_& m);
 void bind_detectors(pybind11::module_& m);
 void bind_echo_canceller(pybind11::module_& m);
+void bind_gain_control(pybind11::module_& m);
 void bind_noise_suppressor(pybind11::module_& m);
 void bind_opus_encoder(pybind11::module_& m);
 void bind_pipelines(pybind11::module_& m);

@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, m) {
     spike::bindings::bind_noise_suppressor(m);  // and the weights that the echo canceller takes
     spike::bindings::bind_echo_canceller(m);
     spike::bindings::bind_detectors(m);
+    spike::bindings::bind_gain_control(m);
     spike::bindings::bind_pipelines(m);
     spike::bindings::bind_opus_encoder(m);
     spike::bindings::bind_voice_receiver(m);

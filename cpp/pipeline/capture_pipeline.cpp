@@ -50,6 +50,7 @@ CapturePipeline::CapturePipeline(const Config& config)
     if (config.noise_suppression)
         noise_suppressor_.emplace(
             NoiseSuppressor::Config{.sample_rate_hz = config.sample_rate_hz, .weights = config.noise_weights});
+    if (config.gain_control) gain_control_.emplace(GainControl::Config{.sample_rate_hz = config.sample_rate_hz});
     late_powers_.resize(std::max<std::size_t>(1, latency_samples() / frame_));
 }
 
@@ -63,6 +64,7 @@ void CapturePipeline::reset() noexcept {
     if (echo_canceller_) echo_canceller_->reset();
     if (noise_suppressor_) noise_suppressor_->reset();
     voice_detector_.reset();
+    if (gain_control_) gain_control_->reset();
     input_meter_.reset();
     output_meter_.reset();
     std::fill(late_powers_.begin(), late_powers_.end(), 0.0f);
@@ -97,6 +99,15 @@ bool CapturePipeline::somebody_talks() noexcept {
     return state_.gate_left > 0 && state_.voice_left > 0;
 }
 
+// What is left of the loudspeaker's sound gets no gain.
+GainControl::Talker CapturePipeline::talker() const noexcept {
+    using enum GainControl::Talker;
+    const bool is_voice = voice_detector_.probability() > voice_probability;
+    if (!echo_canceller_) return is_voice ? somebody : perhaps;
+    if (state_.stats.voice_active) return is_voice ? somebody : perhaps;
+    return state_.far_frames_left > 0 ? nobody : perhaps;
+}
+
 void CapturePipeline::process(std::span<const float> microphone, std::span<const float> far,
                               std::span<float> out) noexcept {
     const DenormalsOff denormals_off;
@@ -106,14 +117,18 @@ void CapturePipeline::process(std::span<const float> microphone, std::span<const
     state_.power_heard = mean_power(work_);
     if (echo_canceller_) echo_canceller_->process(work_, far, work_);
     if (noise_suppressor_) noise_suppressor_->process(work_, work_);
-    std::copy(work_.begin(), work_.end(), out.begin());
-    voice_detector_.process(out);
-    output_meter_.process(out);
-    follow_levels(far, out);
+    voice_detector_.process(work_);
+    follow_levels(far, work_);
 
     if (echo_canceller_) static_cast<EchoStats&>(state_.stats) = echo_canceller_->stats();
     state_.stats.speech_probability = voice_detector_.probability();
     state_.stats.voice_active = somebody_talks();
+    if (gain_control_) {
+        gain_control_->process(work_, talker(), work_);
+        state_.stats.gain_db = gain_control_->gain_db();
+    }
+    std::copy(work_.begin(), work_.end(), out.begin());
+    output_meter_.process(out);
     state_.stats.input_level_dbfs = input_meter_.rms_dbfs();
     state_.stats.output_level_dbfs = output_meter_.rms_dbfs();
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dsp/echo_canceller.hpp"
+#include "dsp/gain_control.hpp"
 #include "dsp/high_pass.hpp"
 #include "dsp/level_meter.hpp"
 #include "dsp/noise_suppressor.hpp"
@@ -20,15 +21,17 @@ struct CaptureStats : EchoStats {
     bool voice_active = false;        // the near end talks; the own loudspeaker does not count
     float input_level_dbfs = LevelMeter::floor_dbfs;
     float output_level_dbfs = LevelMeter::floor_dbfs;
+    float gain_db = 0.0f;  // that the voice gets from the gain control
 };
 
-// High-pass, echo canceller, noise suppressor, voice detector and meters, in this fixed order.
+// High-pass, echo canceller, noise suppressor, voice detector, gain control and meters, in this fixed order.
 class CapturePipeline {
   public:
     struct Config {
         int sample_rate_hz = 48000;
         bool echo_cancellation = true;
         bool noise_suppression = true;
+        bool gain_control = false;
         std::size_t far_channels = 1;
         std::shared_ptr<const Weights> noise_weights = nullptr;  // none: the classical suppressor
         std::shared_ptr<const Weights> echo_weights = nullptr;   // none: spectral only
@@ -50,6 +53,7 @@ class CapturePipeline {
   private:
     void follow_levels(std::span<const float> far, std::span<const float> out) noexcept;
     bool somebody_talks() noexcept;
+    GainControl::Talker talker() const noexcept;
 
     Config config_;
     std::size_t frame_;
@@ -57,6 +61,7 @@ class CapturePipeline {
     std::optional<EchoCanceller> echo_canceller_;
     std::optional<NoiseSuppressor> noise_suppressor_;
     VoiceDetector voice_detector_;
+    std::optional<GainControl> gain_control_;
     LevelMeter input_meter_, output_meter_;
     std::vector<float> work_, late_powers_;  // a frame; the microphone's power in each of the last ones
     struct State {

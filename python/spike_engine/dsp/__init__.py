@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from spike_engine._core import CaptureStats, EchoStats, Ring, WeightsError, active_isa
 from spike_engine.dsp.echo import EchoCanceller, LinearStage
+from spike_engine.dsp.gain import GainControl
 from spike_engine.dsp.noise import NoiseSuppressor, NoiseSuppressorBank
 from spike_engine.dsp.pipelines import CapturePipeline, RenderPipeline
 from spike_engine.dsp.resampler import Resampler, resample
@@ -33,6 +34,7 @@ __all__ = [
     "CaptureStats",
     "EchoCanceller",
     "EchoStats",
+    "GainControl",
     "LinearStage",
     "NoiseSuppressor",
     "NoiseSuppressorBank",

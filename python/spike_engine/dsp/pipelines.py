@@ -16,12 +16,13 @@ from spike_engine.dsp.stage import S, Stage, contiguous, contiguous_output, proc
 class CapturePipeline(Stage):
     """Everything that happens to a microphone before it is sent, in one native call.
 
-    In this order: high-pass at 80 Hz, echo canceller, noise suppressor, voice detector, level meters.
+    In this order: high-pass at 80 Hz, echo canceller, noise suppressor, voice detector, gain control, level meters.
 
     Args:
         sample_rate_hz: 8000 to 48000; see :mod:`spike_engine.dsp`.
         echo_cancellation: Run the echo canceller.
         noise_suppression: Run the noise suppressor.
+        gain_control: Bring the voice to -23 dBFS, as :class:`GainControl` does, what is left of the echo excepted.
         far_channels: 1, or 2 for a stereo loudspeaker.
     """
 
@@ -31,6 +32,7 @@ class CapturePipeline(Stage):
         *,
         echo_cancellation: bool = True,
         noise_suppression: bool = True,
+        gain_control: bool = False,
         far_channels: int = 1,
     ) -> None:
         self.sample_rate_hz, self.far_channels = (
@@ -41,6 +43,7 @@ class CapturePipeline(Stage):
             self.sample_rate_hz,
             echo_cancellation=flag("echo_cancellation", echo_cancellation),
             noise_suppression=flag("noise_suppression", noise_suppression),
+            gain_control=flag("gain_control", gain_control),
             far_channels=self.far_channels,
             noise_weights=noise_weights_of("neural") if noise_suppression else None,
             echo_weights=echo_weights_of("neural") if echo_cancellation else None,
@@ -55,7 +58,8 @@ class CapturePipeline(Stage):
         """By-products of the last frame.
 
         Those of the echo canceller, and ``speech_probability``, ``voice_active`` (the near end talks; the own
-        loudspeaker does not count), ``input_level_dbfs`` and ``output_level_dbfs``.
+        loudspeaker does not count), ``input_level_dbfs``, ``output_level_dbfs`` and ``gain_db``, what the gain control
+        adds to the voice.
         """
         return self._core.stats
 

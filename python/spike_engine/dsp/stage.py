@@ -17,7 +17,13 @@ S = TypeVar("S", NDArray[np.float32], NDArray[np.int16])
 class Stage:
     """What the stages share that work in frames and learn."""
 
-    _core: _core.EchoCanceller | _core.NoiseSuppressor | _core.NoiseSuppressorBank | _core.CapturePipeline
+    _core: (
+        _core.EchoCanceller
+        | _core.NoiseSuppressor
+        | _core.NoiseSuppressorBank
+        | _core.GainControl
+        | _core.CapturePipeline
+    )
 
     @property
     def latency_samples(self) -> int:
