@@ -17,10 +17,12 @@
 #include "base/ring.hpp"
 #include "convert/pixels.hpp"
 #include "convert/sample_blocks.hpp"
+#include "dsp/gain_control.hpp"
 #include "dsp/noise_suppressor.hpp"
 #include "dsp/resampler.hpp"
 #include "media/opus_encoder.hpp"
 #include "pipeline/capture_pipeline.hpp"
+#include "pipeline/framer.hpp"
 #include "pipeline/render_pipeline.hpp"
 #include "tests/voice_call.hpp"
 
@@ -75,6 +77,20 @@ TEST_CASE("the capture pipeline allocates nothing while it runs") {
                   }) == 0);
         }
     }
+}
+
+TEST_CASE("gain control and a framer between two rates allocate nothing while they run") {
+    spike::GainControl gain({.sample_rate_hz = 24000});
+    spike::Framer framer(22050, 1, 2);
+    const auto near = tone(441, 0.05f), far = tone(882, 0.03f);
+    std::vector<float> out(441);
+    CHECK(allocations_of([&] {
+              for (int block = 0; block < 100; ++block)
+                  framer.run(near.data(), far.data(), near.size(), out.data(),
+                             [&](auto frame, auto, auto made) { gain.process(frame, made); });
+              framer.reset();
+              gain.reset();
+          }) == 0);
 }
 
 TEST_CASE("the capture pipeline with both networks allocates nothing while it runs") {

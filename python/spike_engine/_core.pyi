@@ -6,7 +6,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'VoiceGate', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'GainControl', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'VoiceGate', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -209,10 +209,35 @@ class VoiceDetector:
     @property
     def probability(self) -> float:
         ...
+class GainControl:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex, target_dbfs: typing.SupportsFloat | typing.SupportsIndex, max_gain_db: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.float32], out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @typing.overload
+    def process(self, samples: numpy.typing.NDArray[numpy.int16], out: numpy.typing.NDArray[numpy.int16] | None = None) -> numpy.typing.NDArray[numpy.int16]:
+        ...
+    def reset(self) -> None:
+        ...
+    @property
+    def frame_samples(self) -> int:
+        ...
+    @property
+    def gain_db(self) -> float:
+        ...
+    @property
+    def latency_samples(self) -> int:
+        ...
 class CaptureStats(EchoStats):
     """
     By-products of the capture pipeline, as of the last frame.
     """
+    @property
+    def gain_db(self) -> float:
+        """
+        What the voice gets from the gain control, in dB.
+        """
     @property
     def input_level_dbfs(self) -> float:
         ...
@@ -226,7 +251,7 @@ class CaptureStats(EchoStats):
     def voice_active(self) -> bool:
         ...
 class CapturePipeline:
-    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_weights: Weights | None = None, echo_weights: Weights | None = None) -> None:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, gain_control: bool = False, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_weights: Weights | None = None, echo_weights: Weights | None = None) -> None:
         ...
     @typing.overload
     def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:

@@ -97,6 +97,7 @@ class ClientOptions:
             :class:`~spike_engine.devices.AudioSink`, or None to leave it to the program (``get_ai_audio_track()``).
         echo_cancellation: Take the AI's voice out of the microphone.
         noise_suppression: Take noise out of the microphone.
+        auto_gain_control: Bring the voice to one loudness, -23 dBFS, whoever talks and however far away.
         video_quality: ``"low"`` 320x180 at 15, ``"medium"`` 640x360 at 24, ``"high"`` 1280x720 at 30 pictures a second.
         on_connected: Handler of ``connected``.
         on_disconnected: Handler of ``disconnected``.
@@ -128,6 +129,7 @@ class ClientOptions:
     audio_output: AudioOutput = "default"
     echo_cancellation: bool = True
     noise_suppression: bool = True
+    auto_gain_control: bool = True
     video_quality: Literal["low", "medium", "high"] | VideoQuality = VideoQuality.HIGH
     on_connected: AnyHandler | None = None
     on_disconnected: AnyHandler | None = None

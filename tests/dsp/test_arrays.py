@@ -20,6 +20,7 @@ STAGES: dict[str, Callable[[], Any]] = {
     "stereo echo canceller": lambda: dsp.EchoCanceller(RATE_HZ, far_channels=2),
     "capture pipeline": lambda: dsp.CapturePipeline(RATE_HZ),
     "noise suppressor": lambda: dsp.NoiseSuppressor(RATE_HZ),
+    "gain control": lambda: dsp.GainControl(RATE_HZ),
     "bank": lambda: dsp.NoiseSuppressorBank(2, RATE_HZ),
     "voice detector": lambda: dsp.VoiceDetector(RATE_HZ),
     "render pipeline": lambda: dsp.RenderPipeline(RATE_HZ),
@@ -121,7 +122,14 @@ def fill(name: str, stage: Any, count: int) -> None:
         stage.process(*[x] * INPUTS.get(name, 1))
 
 
-OVERLAPPING = ["echo canceller", "stereo echo canceller", "capture pipeline", "noise suppressor", "render pipeline"]
+OVERLAPPING = [
+    "gain control",
+    "echo canceller",
+    "stereo echo canceller",
+    "capture pipeline",
+    "noise suppressor",
+    "render pipeline",
+]
 
 
 @pytest.mark.parametrize("name", OVERLAPPING)

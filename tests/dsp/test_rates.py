@@ -22,6 +22,7 @@ STAGES: dict[str, Callable[[int], Any]] = {
     "stereo echo canceller": lambda rate_hz: dsp.EchoCanceller(rate_hz, far_channels=2, residual="spectral"),
     "noise suppressor": dsp.NoiseSuppressor,
     "bank": lambda rate_hz: dsp.NoiseSuppressorBank(2, rate_hz, mode="classical"),
+    "gain control": dsp.GainControl,
     "capture pipeline": dsp.CapturePipeline,
     "telephone": lambda rate_hz: dsp.CapturePipeline(rate_hz, echo_cancellation=False),
 }
@@ -32,7 +33,7 @@ def process(stage: Any, mic: np.ndarray, far: np.ndarray) -> np.ndarray:
     made: np.ndarray
     if isinstance(stage, dsp.NoiseSuppressorBank):
         made = stage.process(np.stack([mic, far]))[0]
-    elif isinstance(stage, dsp.NoiseSuppressor):
+    elif isinstance(stage, dsp.NoiseSuppressor | dsp.GainControl):
         made = stage.process(mic)
     elif isinstance(stage, dsp.EchoCanceller) and stage.far_channels == 2:
         made = stage.process(mic, np.stack([far, far], axis=1))

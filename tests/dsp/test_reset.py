@@ -21,6 +21,8 @@ STAGES: dict[str, Callable[[], Any]] = {
     "bare pipeline": lambda: dsp.CapturePipeline(RATE_HZ, echo_cancellation=False, noise_suppression=False),
     "noise suppressor, neural": lambda: dsp.NoiseSuppressor(RATE_HZ),
     "noise suppressor, classical": lambda: dsp.NoiseSuppressor(RATE_HZ, mode="classical"),
+    "gain control": lambda: dsp.GainControl(RATE_HZ),
+    "levelling pipeline": lambda: dsp.CapturePipeline(RATE_HZ, gain_control=True),
     "voice detector": lambda: dsp.VoiceDetector(RATE_HZ),
     "resampler": lambda: dsp.Resampler(RATE_HZ, 44100),
 }

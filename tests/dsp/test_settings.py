@@ -28,6 +28,7 @@ WHOLE: dict[str, tuple[Callable[[Any], Any], int]] = {
         2,
     ),
     "RenderPipeline.sample_rate_hz": (dsp.RenderPipeline, 16000),
+    "GainControl.sample_rate_hz": (dsp.GainControl, 16000),
     "VoiceDetector.sample_rate_hz": (dsp.VoiceDetector, 16000),
     "VoiceDetector.hangover_ms": (lambda value: dsp.VoiceDetector(16000, hangover_ms=value), 100),
 }
@@ -35,6 +36,8 @@ REAL: dict[str, Callable[[Any], Any]] = {
     "NoiseSuppressor.attenuation_db": lambda value: dsp.NoiseSuppressor(16000, attenuation_db=value),
     "NoiseSuppressor.attenuation_db, set": lambda value: setattr(dsp.NoiseSuppressor(16000), "attenuation_db", value),
     "NoiseSuppressorBank.attenuation_db": lambda value: dsp.NoiseSuppressorBank(2, 16000, attenuation_db=value),
+    "GainControl.target_dbfs": lambda value: dsp.GainControl(16000, target_dbfs=value),
+    "GainControl.max_gain_db": lambda value: dsp.GainControl(16000, max_gain_db=value),
     "RenderPipeline.gain": lambda value: setattr(dsp.RenderPipeline(16000), "gain", value),
     "EchoCanceller.hint_delay.delay_ms": lambda value: dsp.EchoCanceller(16000).hint_delay(value),
     "Resampler.set_ratio.ratio": lambda value: dsp.Resampler(16000, 16000).set_ratio(value),
@@ -42,6 +45,7 @@ REAL: dict[str, Callable[[Any], Any]] = {
 FLAGS: dict[str, Callable[[Any], Any]] = {
     "CapturePipeline.echo_cancellation": lambda value: dsp.CapturePipeline(16000, echo_cancellation=value),
     "CapturePipeline.noise_suppression": lambda value: dsp.CapturePipeline(16000, noise_suppression=value),
+    "CapturePipeline.gain_control": lambda value: dsp.CapturePipeline(16000, gain_control=value),
     "Resampler.planar": lambda value: dsp.Resampler(16000, 8000, planar=value),
     "Resampler.process.last": lambda value: dsp.Resampler(16000, 8000).process(np.zeros(10, np.float32), last=value),
 }

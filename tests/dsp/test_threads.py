@@ -20,6 +20,7 @@ STAGES: dict[str, Callable[[], Any]] = {
     "echo canceller": lambda: dsp.EchoCanceller(RATE_HZ, residual="spectral"),
     "capture pipeline": lambda: dsp.CapturePipeline(RATE_HZ),
     "noise suppressor": lambda: dsp.NoiseSuppressor(RATE_HZ),
+    "gain control": lambda: dsp.GainControl(RATE_HZ),
     "bank": lambda: dsp.NoiseSuppressorBank(3, RATE_HZ, mode="classical"),
     "voice detector": lambda: dsp.VoiceDetector(RATE_HZ),
     "render pipeline": lambda: dsp.RenderPipeline(RATE_HZ),
@@ -88,7 +89,7 @@ def test_reset_and_settings_wait_for_their_turn(stage: Any) -> None:
 
 def test_a_long_call_lets_other_threads_run(stage: Any) -> None:
     """The longest that another thread waits is a small part of the call: with the GIL held it would be all of it."""
-    is_quick = isinstance(stage, dsp.VoiceDetector | dsp.RenderPipeline | dsp.Resampler)
+    is_quick = isinstance(stage, dsp.VoiceDetector | dsp.RenderPipeline | dsp.Resampler | dsp.GainControl)
     x = np.zeros((1200 if is_quick else 30) * RATE_HZ, np.float32)
     inputs: tuple[Any, ...] = (x,)
     if isinstance(stage, dsp.EchoCanceller | dsp.CapturePipeline):

@@ -26,10 +26,12 @@ class CleaningOptions:
     Attributes:
         noise_suppression: Turn down what is not speech.
         attenuation_db: The most that noise is turned down by, 0 to 60; None leaves it to the suppressor.
+        gain_control: Bring speech to -23 dBFS, each channel by itself.
     """
 
     noise_suppression: bool = True
     attenuation_db: float | None = None
+    gain_control: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,8 @@ def clean_file(
     """
     source, target = Path(source), Path(target)
     options = options or CleaningOptions()
-    if not options.noise_suppression and far is None:
-        raise ValueError("without noise suppression and without a far end, there is nothing to do")
+    if not (options.noise_suppression or options.gain_control) and far is None:
+        raise ValueError("without noise suppression, gain control and a far end, there is nothing to do")
     for given, what in ((source, "the recording"), (Path(far) if far else None, "the far end")):
         if given and target.exists() and given.exists() and target.samefile(given):
             raise UnusableAudio(f"{target} is {what} itself: write somewhere else")
@@ -198,7 +200,8 @@ class _Chain:
         if options.noise_suppression:
             attenuation_db = options.attenuation_db
             self._suppressors = [dsp.NoiseSuppressor(rate_hz, attenuation_db=attenuation_db) for _ in each]
-        stages = [*self._cancellers[:1], *self._suppressors[:1]]
+        self._gains = [dsp.GainControl(rate_hz) for _ in each] if options.gain_control else []
+        stages = [*self._cancellers[:1], *self._suppressors[:1], *self._gains[:1]]
         self.latency_samples = sum(stage.latency_samples for stage in stages)
 
     def process(self, block: Block) -> Block:
@@ -209,6 +212,8 @@ class _Chain:
             channels = [c.process(x, far_end) for c, x in zip(self._cancellers, channels, strict=True)]
         if self._suppressors:
             channels = [s.process(x) for s, x in zip(self._suppressors, channels, strict=True)]
+        if self._gains:
+            channels = [g.process(x) for g, x in zip(self._gains, channels, strict=True)]
         return np.stack(channels, axis=1)
 
     @property

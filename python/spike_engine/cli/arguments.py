@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     clean.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="file, or folder for several")
     clean.add_argument("--far", type=Path, help="what the loudspeaker played meanwhile: file, or folder for several")
     clean.add_argument("--no-noise-suppression", dest="noise", action="store_false", help="only take out the echo")
+    clean.add_argument("--gain", action="store_true", help="bring speech to one loudness, -23 dBFS")
     clean.add_argument(
         "--attenuation-db", type=number(0, 60), metavar="DB", help="the most that noise is turned down by, 0-60"
     )

@@ -161,7 +161,9 @@ def _clean(options: argparse.Namespace) -> int:
         return _failed(f"spike-engine: {error}", 1)
     cleaned = batch.run(
         jobs,
-        CleaningOptions(noise_suppression=options.noise, attenuation_db=options.attenuation_db),
+        CleaningOptions(
+            noise_suppression=options.noise, attenuation_db=options.attenuation_db, gain_control=options.gain
+        ),
         Console(stderr=True, quiet=options.json),
         processes=options.processes,
         on_failure=failures.append,

@@ -41,6 +41,7 @@ class SpikeAudioFilter(BaseAudioFilter):
     Args:
         echo_cancellation: Take out what :meth:`listen_to` hears.
         noise_suppression: Turn down what is not speech.
+        gain_control: Bring the voice to -23 dBFS. Leave it off behind a browser, which has done so already.
         clock: Monotonic seconds, for tests.
     """
 
@@ -49,9 +50,14 @@ class SpikeAudioFilter(BaseAudioFilter):
         *,
         echo_cancellation: bool = True,
         noise_suppression: bool = True,
+        gain_control: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stages = {"echo_cancellation": echo_cancellation, "noise_suppression": noise_suppression}
+        self._stages = {
+            "echo_cancellation": echo_cancellation,
+            "noise_suppression": noise_suppression,
+            "gain_control": gain_control,
+        }
         self._clock = clock
         self._pipeline: dsp.CapturePipeline | None = None
         self._far_end: _FarEnd | None = None

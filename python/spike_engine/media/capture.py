@@ -44,10 +44,14 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         *,
         echo_cancellation: bool = True,
         noise_suppression: bool = True,
+        gain_control: bool = False,
     ) -> None:
         super().__init__(listener)
         self.pipeline = dsp.CapturePipeline(
-            ENGINE_RATE_HZ, echo_cancellation=echo_cancellation, noise_suppression=noise_suppression
+            ENGINE_RATE_HZ,
+            echo_cancellation=echo_cancellation,
+            noise_suppression=noise_suppression,
+            gain_control=gain_control,
         )
         self._to_engine = RateConverter()
         self._playback = playback

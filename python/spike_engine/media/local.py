@@ -141,6 +141,7 @@ def _capture(options: ClientOptions, playback: Playback, listener: MediaListener
         listener,
         echo_cancellation=options.echo_cancellation,
         noise_suppression=options.noise_suppression,
+        gain_control=options.auto_gain_control,
     )
 
 
