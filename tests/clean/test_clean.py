@@ -147,6 +147,17 @@ def test_the_echo_goes_and_the_report_shows_it(tmp_path: Path, echo: Any) -> Non
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_speech_comes_to_one_loudness(tmp_path: Path) -> None:
+    quiet = 0.02 * speech(FAR, RATE_HZ, 8.0)
+    source = write(tmp_path / "quiet.wav", np.stack([quiet, 5 * quiet], axis=1), RATE_HZ)
+    arguments = [str(source), "-o", str(tmp_path / "out.wav"), "--gain", "--no-noise-suppression"]
+
+    assert cli.main(["clean", *arguments]) == 0
+    out = read(tmp_path / "out.wav")[0][3 * RATE_HZ :]
+    assert level_db(out[:, 0]) == pytest.approx(level_db(out[:, 1]), abs=2.0)
+    assert level_db(out[:, 0]) > level_db(quiet[3 * RATE_HZ :]) + 6.0
+
+
 def test_a_far_end_of_another_rate_that_ends_early(tmp_path: Path, echo: Any) -> None:
     mic_path, _, mic = echo
     far = speech(FAR, 48000, 6.0)[: 4 * 48000]

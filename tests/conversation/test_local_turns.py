@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import AudioStreamTrack
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
-from rooms import recording
+from rooms import NEAR, recording
+from rooms import speech as recorded_speech
 from test_conversation_life import FrailTransport, until_true
 
 from spike_engine import SpikeClient, UserStartedSpeaking, dsp
@@ -176,6 +177,20 @@ async def test_noise_is_taken_out_where_the_option_says_so(suppressed: bool) -> 
     before, after = (np.sqrt(np.mean(levels[kind][100:149])) for kind in ("microphone", "processed"))
 
     assert (after < 0.3 * before) == suppressed
+
+
+@pytest.mark.parametrize("levelled", [True, False])
+async def test_a_quiet_voice_is_raised_where_the_option_says_so(levelled: bool) -> None:
+    quiet = 0.02 * recorded_speech(NEAR, 48000, 4.0)
+    microphone = UnhurriedMicrophone(quiet)
+    client = client_of(FrailTransport(), microphone, RecordingLoudspeaker(), auto_gain_control=levelled)
+    levels: dict[str, list[float]] = {"microphone": [], "processed": []}
+    client.add_audio_tap(lambda kind, block: levels[kind].append(float(np.square(block).mean())))
+    async with client:
+        await until_true(lambda: len(levels["processed"]) >= 190)
+    before, after = (np.sqrt(np.mean(levels[kind][120:190])) for kind in ("microphone", "processed"))
+
+    assert (after > 4.0 * before) == levelled
 
 
 class LeakingLoudspeaker(RecordingLoudspeaker):
