@@ -67,7 +67,8 @@ TEST_CASE("the counter sees an allocation") {
 TEST_CASE("the capture pipeline allocates nothing while it runs") {
     for (const int rate_hz : {16000, 44100, 48000}) {
         for (const std::size_t far_channels : {1u, 2u}) {
-            spike::CapturePipeline pipeline({rate_hz, true, true, far_channels});
+            spike::CapturePipeline pipeline(
+                {.sample_rate_hz = rate_hz, .gain_control = true, .far_channels = far_channels});
             const auto microphone = tone(pipeline.frame_samples(), 0.05f);
             const auto far = tone(pipeline.frame_samples() * far_channels, 0.03f);
             std::vector<float> out(pipeline.frame_samples());
