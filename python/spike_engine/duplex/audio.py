@@ -15,18 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spike_engine import dsp
-from spike_engine.devices import AudioSink, AudioSource, Silence
+from spike_engine.devices import AudioSink
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex.block import Block
 from spike_engine.duplex.player import Player
+from spike_engine.duplex.sound_loop import Kind, SoundLoop
 from spike_engine.duplex.turns import LocalTurns
-from spike_engine.errors import InvalidOption, InvalidState, MediaError
+from spike_engine.errors import InvalidOption, InvalidState
 from spike_engine.events import Event
 from spike_engine.events.emitter import EventEmitter
-from spike_engine.sources.guarded import GuardedSink, GuardedSound
-from spike_engine.sources.resolve import audio_source_of, named, sink_of
 
-FRAME_SAMPLES = ENGINE_RATE_HZ // 100
 _QUEUED_S = 5.0  # of blocks that nobody has read yet
 
 
@@ -84,10 +82,17 @@ class DuplexAudio(EventEmitter):
         )
         self._player = Player()
         self._to_engine, self._to_program = RateConverter(), RateConverter(sample_rate_hz)
-        self._captured, self._far_end = RateConverter(), RateConverter()
-        self._to_sink = RateConverter()
         self._played_lock = threading.Lock()
-        self._devices: dict[str, Any] = {"microphone": microphone, "loudspeaker": loudspeaker}
+        self._sound = SoundLoop(
+            microphone,
+            loudspeaker,
+            self._chain,
+            self._player,
+            on_frame=self._on_frame,
+            on_error=self._tell,
+            on_end=lambda: self._deliver(None),
+        )
+        self._opened = False
         self._turns = LocalTurns()
         self._even = False
         self._waiting = np.zeros(0, np.float32)
@@ -95,9 +100,6 @@ class DuplexAudio(EventEmitter):
         self._blocks: queue.Queue[Block | None] = queue.Queue()
         self._program_loop: asyncio.AbstractEventLoop | None = None
         self._arrived: asyncio.Event | None = None
-        self._sound_loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._stop: asyncio.Event | None = None
 
     # --- open and close -----------------------------------------------------------------------------------------------
 
@@ -108,9 +110,8 @@ class DuplexAudio(EventEmitter):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end()
-        if self._thread:
-            self._thread.join()
+        self._sound.stop()
+        self._sound.join()
 
     async def __aenter__(self) -> Self:
         self._program_loop, self._arrived = asyncio.get_running_loop(), asyncio.Event()
@@ -125,13 +126,18 @@ class DuplexAudio(EventEmitter):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end()
-        if self._thread:
-            await asyncio.to_thread(self._thread.join)
+        self._sound.stop()
+        await asyncio.to_thread(self._sound.join)
 
     def close(self) -> None:
         """End it, and whoever iterates; may be called from any thread and twice."""
-        self._end()
+        self._sound.stop()
+
+    def _begin(self) -> Future[None]:
+        if self._opened:
+            raise InvalidState("a DuplexAudio is opened once: make another")
+        self._opened = True
+        return self._sound.start()
 
     # --- captured -----------------------------------------------------------------------------------------------------
 
@@ -207,7 +213,7 @@ class DuplexAudio(EventEmitter):
 
     def played_ms_of(self, utterance: Hashable) -> float:
         """How much of `utterance` has been heard, as OpenAI's ``conversation.item.truncate`` asks for."""
-        late = round(getattr(self._devices["loudspeaker"], "latency_s", 0.0) * ENGINE_RATE_HZ)
+        late = round(self._sound.latency_s("loudspeaker") * ENGINE_RATE_HZ)
         return 1000.0 * self._player.heard_samples(utterance, late) / ENGINE_RATE_HZ
 
     @property
@@ -223,7 +229,7 @@ class DuplexAudio(EventEmitter):
     @property
     def latency_ms(self) -> float:
         """From the microphone to the program: the device's, the chain's and the block's."""
-        device_s = getattr(self._devices["microphone"], "latency_s", 0.0)
+        device_s = self._sound.latency_s("microphone")
         block_s = self.block_samples / self.sample_rate_hz
         return 1000.0 * (device_s + self._chain.latency_samples / ENGINE_RATE_HZ + block_s)
 
@@ -241,116 +247,15 @@ class DuplexAudio(EventEmitter):
         """Play on another loudspeaker, from the next sample on. As `set_microphone`."""
         return self._switch("loudspeaker", loudspeaker)
 
-    def _switch(self, kind: str, device: Any) -> Any:
-        if self._sound_loop is None:
+    def _switch(self, kind: Kind, device: Any) -> Any:
+        if not self._sound.is_running:
             raise InvalidState("there is no device to switch: use it inside 'with' or 'async with'")
-        switching = asyncio.run_coroutine_threadsafe(self._replace(kind, device), self._sound_loop)
+        switching = self._sound.replace(kind, device)
         return asyncio.wrap_future(switching) if self._program_loop else switching.result()
 
-    # --- the thread of the sound --------------------------------------------------------------------------------------
+    # --- what the sound's thread tells --------------------------------------------------------------------------------
 
-    def _begin(self) -> Future[None]:
-        if self._thread:
-            raise InvalidState("a DuplexAudio is opened once: make another")
-        ready: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="duplex audio", daemon=True)
-        self._thread.start()
-        return ready
-
-    def _end(self) -> None:
-        loop, stop = self._sound_loop, self._stop
-        if loop and stop:
-            try:
-                loop.call_soon_threadsafe(stop.set)
-            except RuntimeError:  # it has ended already
-                self._sound_loop = None
-
-    def _run(self, ready: Future[None]) -> None:
-        asyncio.run(self._serve(ready))
-
-    async def _serve(self, ready: Future[None]) -> None:
-        self._sound_loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        given, self._devices = self._devices, {}
-        try:
-            for kind, device in given.items():
-                self._devices[kind] = await self._opened(kind, device)
-            self._connect()
-        except BaseException as error:
-            await self._close_devices()
-            ready.set_exception(error)
-            return
-        ready.set_result(None)
-        capturing = asyncio.create_task(self._capture())
-        await self._stop.wait()
-        capturing.cancel()
-        await asyncio.gather(capturing, return_exceptions=True)
-        await self._close_devices()
-        self._deliver(None)
-
-    async def _close_devices(self) -> None:
-        await asyncio.gather(*(device.close() for device in self._devices.values()), return_exceptions=True)
-
-    async def _opened(self, kind: str, given: Any) -> Any:
-        """A device by its id, or the program's own object, which may fail in any way; started, and running."""
-        device: Any
-        if kind == "microphone":
-            device = audio_source_of(given)
-            guard: Any = GuardedSound
-        else:
-            device, guard = sink_of(given), GuardedSink
-        if not isinstance(given, str):
-            device = guard(device, named(kind, given), self._tell)
-        await device.start()
-        if ready := getattr(device, "ready", None):
-            await ready()
-        return device
-
-    async def _replace(self, kind: str, device: Any) -> None:
-        opened = await self._opened(kind, device)
-        before, self._devices[kind] = self._devices[kind], opened
-        if kind == "loudspeaker":
-            self._connect()
-        await before.close()
-
-    def _connect(self) -> None:
-        self._to_sink = RateConverter(self._devices["loudspeaker"].sample_rate_hz)
-        if play_from := getattr(self._devices["loudspeaker"], "play_from", None):
-            play_from(self._player.pull)
-
-    async def _capture(self) -> None:
-        while True:
-            microphone: AudioSource = self._devices["microphone"]
-            try:
-                captured = await microphone.read(microphone.sample_rate_hz // 100)
-            except MediaError as error:
-                if microphone is self._devices["microphone"]:
-                    await self._give_up("microphone", error)
-                continue
-            await self._play_on()
-            self._process(captured, microphone)
-
-    async def _play_on(self) -> None:
-        """Keep the loudspeaker supplied; one that does not pull by itself is written to."""
-        self._player.top_up()
-        loudspeaker: AudioSink = self._devices["loudspeaker"]
-        block = np.zeros(0, np.float32)
-        if not hasattr(loudspeaker, "play_from"):
-            block = np.empty(FRAME_SAMPLES, np.float32)
-            self._player.pull(block)
-        try:
-            loudspeaker.write(self._to_sink(block, ENGINE_RATE_HZ))
-        except MediaError as error:
-            await self._give_up("loudspeaker", error)
-
-    async def _give_up(self, kind: str, error: MediaError) -> None:
-        gone, self._devices[kind] = self._devices[kind], Silence()
-        self._tell(error)
-        await gone.close()
-
-    def _process(self, captured: NDArray[np.float32], microphone: AudioSource) -> None:
-        sink_hz = self._devices["loudspeaker"].sample_rate_hz
-        played = self._far_end(self._devices["loudspeaker"].played(sink_hz // 100), sink_hz)
-        cleaned = self._chain.process(self._captured(captured, microphone.sample_rate_hz), played)
+    def _on_frame(self, cleaned: NDArray[np.float32]) -> None:
         self._even = not self._even
         if self._even:  # turns are told in steps of 20 ms
             for event in self._turns.on_voice(self._chain.stats.voice_active):
