@@ -51,8 +51,8 @@ void Placement::push(std::span<const float> microphone, std::span<const float> f
 
 Placement::Reading Placement::advance() noexcept {
     const double step = drift_tracker_.delay_step(), moved = step * block_;
-    const auto most = static_cast<double>(config_.block_samples * config_.max_delay_ms / 10);
-    state_.begin = std::clamp(state_.begin + moved, 0.0, most);
+    const std::size_t most = config_.block_samples * config_.max_delay_ms / 10;
+    state_.begin = std::clamp(state_.begin + moved, 0.0, static_cast<double>(most));
     delay_finder_.drift(moved);
     if (is_placed()) state_.placed_for += moved;
     return {state_.begin, step};
