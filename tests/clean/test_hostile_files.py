@@ -252,7 +252,9 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="needs Linux, and another user to become")
 def test_a_folder_without_leave_is_named(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from spike_engine.clean import UnusableAudio, clean_file; os.setuid(65534)\n"
+        "import os, sys; from spike_engine.clean import UnusableAudio, clean_file\n"
+        "clean_file(sys.argv[1], sys.argv[3])  # loads what only the first user may read\n"
+        "os.setuid(65534)\n"
         "try: clean_file(sys.argv[1], sys.argv[2])\n"
         "except UnusableAudio as error: print(error)"
     )
@@ -262,8 +264,10 @@ def test_a_folder_without_leave_is_named(tmp_path: Path) -> None:
         if not path.stat().st_mode & 0o001:
             path.chmod(path.stat().st_mode | 0o011)
     source = write(tmp_path / "in.wav")
+    paths = (source, folder / "out.wav", tmp_path / "before.wav")
+    uncovered = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(
-        [sys.executable, "-c", program, source, folder / "out.wav"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *paths], capture_output=True, text=True, check=False, env=uncovered
     )
 
     assert "out.wav cannot be written: permission denied" in done.stdout, done.stderr

@@ -198,6 +198,7 @@ async def test_what_is_published_to_janus_is_played_from_it(
         video_quality="low",
         echo_cancellation=False,
         noise_suppression=False,
+        auto_gain_control=False,  # a tone is to arrive as loud as it was
     )
     speaking = asyncio.ensure_future(client.wait_for("ai-speaking", timeout=30))
     await asyncio.sleep(0)
