@@ -135,10 +135,10 @@ def test_a_token_goes_in_the_clear_to_nobody_else_unless_the_program_says_so(url
     assert ClientOptions(conversation_url=url, token="t", allow_insecure=True)
 
 
-def test_a_token_that_goes_unencrypted_over_a_private_network_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_that_is_held_back_on_a_private_network_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
     ClientOptions(conversation_url="http://192.168.1.7:7860/c", token="secret")
 
-    assert "192.168.1.7 unencrypted" in caplog.text
+    assert "192.168.1.7 is asked without the token" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -111,8 +111,9 @@ class ClientOptions:
         ice_servers: STUN and TURN servers: addresses, mappings as browsers take them, or :class:`IceServer`. Those
             that the conversation's server names come on top.
         ice_transport_policy: ``"all"``, or ``"relay"`` to send nothing but through a TURN server.
-        allow_insecure: Send the token over plain ``http://`` to any machine, so that everybody on the way can read
-            it. ``http://`` to this machine is always allowed; to an address of a private network it is, with a warning.
+        allow_insecure: Send the token over plain ``http://`` to other machines, so that everybody on the way can read
+            it. Without it, such an address is refused; one of a private network, such as ``http://192.168.1.7``, is
+            asked without the token, and a warning says so. ``http://`` to this machine is always allowed.
         ca_file: A file of certificates (PEM) whose owners are trusted besides the system's, for ``https://`` servers
             with a certificate of your own. Every server's certificate is verified.
 
@@ -169,15 +170,16 @@ class ClientOptions:
         if self.transport not in (None, *TRANSPORTS) and not callable(self.transport):
             accepted = ", ".join(repr(name) for name in TRANSPORTS)
             raise InvalidOption(f"transport must be None, {accepted} or a callable, not {self.transport!r}")
-        if not self.allow_insecure and is_on_the_local_network(self.conversation_url):
-            logger.warning(
-                "the token goes to %s unencrypted: use https:// beyond networks that you trust",
-                urlsplit(self.conversation_url).hostname,
-            )
         if not self.allow_insecure and is_in_the_clear(self.conversation_url):
-            raise InvalidOption(
-                f"conversation_url {self.conversation_url!r} would send the token in the clear: "
-                "it must begin with https://, or allow_insecure must be True"
+            if not is_on_the_local_network(self.conversation_url):
+                raise InvalidOption(
+                    f"conversation_url {self.conversation_url!r} would send the token in the clear: "
+                    "it must begin with https://, or allow_insecure must be True"
+                )
+            logger.warning(
+                "%s is asked without the token, which http:// would show to everybody on the way: "
+                "use https://, or allow_insecure=True",
+                urlsplit(self.conversation_url).hostname,
             )
         _ = trusted(self.ca_file)
 

@@ -14,7 +14,7 @@ import pytest
 from host import Host
 
 from spike_engine import SpikeClient
-from spike_engine.server import ConversationServer, safety
+from spike_engine.server import ConversationServer, Invitation, safety
 from spike_engine.server.peer import MAX_MESSAGES_PER_S
 from spike_engine.server.safety import Pace
 
@@ -25,6 +25,17 @@ async def status_of(url: str, method: str = "POST", **options: Any) -> int:
     async with aiohttp.ClientSession() as http, http.request(method, url, **options) as response:
         await response.read()
         return response.status
+
+
+def silent_client(invitation: Invitation) -> SpikeClient:
+    return SpikeClient(
+        conversation_url=invitation.conversation_url,
+        token=invitation.token,
+        video=False,
+        audio=False,
+        audio_output=None,
+        join_timeout_s=20.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,14 +147,7 @@ CANDIDATES = [
 async def test_candidates_of_any_shape_and_number_end_no_call(candidates: Any) -> None:
     async with ConversationServer(persona=Host) as server:
         invitation = server.create_conversation()
-        client = SpikeClient(
-            conversation_url=invitation.conversation_url,
-            token=invitation.token,
-            video=False,
-            audio=False,
-            audio_output=None,
-            join_timeout_s=20.0,
-        )
+        client = silent_client(invitation)
         async with client:
             peer_id = client._transport._peer_id  # type: ignore[union-attr]
             url = f"{invitation.conversation_url}/api/offer"
@@ -165,14 +169,7 @@ async def test_a_flood_of_messages_ends_no_call_and_no_token_is_logged(caplog: p
     caplog.set_level(logging.DEBUG)
     async with ConversationServer(persona=Host) as server:
         invitation = server.create_conversation()
-        client = SpikeClient(
-            conversation_url=invitation.conversation_url,
-            token=invitation.token,
-            video=False,
-            audio=False,
-            audio_output=None,
-            join_timeout_s=20.0,
-        )
+        client = silent_client(invitation)
         refused: list[Any] = []
         client.on("error", refused.append)
         async with client:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +19,7 @@ from aiohttp import web
 from endpoints import Listener
 
 from spike_engine import ConnectionFailed, InvalidOption, SpikeClient, SpikeError, TokenExpired
+from spike_engine.addresses.web import is_on_the_local_network
 from spike_engine.options import ClientOptions
 from spike_engine.transports.base import LocalTracks
 from spike_engine.transports.http import Http
@@ -33,7 +36,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """Answers by `handler` and keeps what it was asked: method, path with query, token, content."""
 
-    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.asked: list[tuple[str, str, str | None, str]] = []
         self._handler = handler
         self._tls = tls
@@ -49,9 +53,10 @@ class Server:
         app.router.add_route("*", "/{rest:.*}", answer)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        await web.TCPSite(self._runner, self._host, 0, ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
-        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = f"{'https' if self._tls else 'http'}://{host}:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -71,6 +76,17 @@ async def redirecting(status: int, location: str) -> AsyncIterator[Server]:
 
     async with Server(answer) as server:
         yield server
+
+
+def own_private_address() -> str:
+    """An address of this machine in a private network; asking for the way there sends nothing."""
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((elsewhere, 9))
+            host: str = asking.getsockname()[0]
+            if is_on_the_local_network(f"http://[{host}]" if ":" in host else f"http://{host}"):
+                return host
+    pytest.skip("this machine is in no private network")
 
 
 def http_to(server: Server) -> Http:
@@ -118,6 +134,24 @@ async def test_another_origin_that_wants_the_token_is_named() -> None:
             await http_to(server).request("POST", f"{server.url}/from", data="v=0")
 
         assert other.url in failure.value.message
+
+
+async def test_a_server_of_the_local_network_is_asked_without_the_token_over_plain_http() -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=401)
+
+    async with Server(refuse, host=own_private_address()) as server:
+        for transport in TRANSPORTS:
+            connection = transport(ClientOptions(conversation_url=f"{server.url}/whip", token=SECRET))
+            with pytest.raises(ConnectionFailed, match="allow_insecure=True"):
+                await connection.connect(LocalTracks(), Listener())
+        assert len(server.asked) == len(TRANSPORTS)
+        assert SECRET not in str(server.asked)
+
+        told = SmallWebRTCTransport(ClientOptions(conversation_url=server.url, token=SECRET, allow_insecure=True))
+        with pytest.raises(TokenExpired):
+            await told.connect(LocalTracks(), Listener())
+        assert server.asked[-1][2] == f"Bearer {SECRET}"
 
 
 @pytest.mark.parametrize(

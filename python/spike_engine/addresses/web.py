@@ -69,18 +69,17 @@ def proxy_for(url: str) -> str | None:
 def is_in_the_clear(url: str) -> bool:
     """Whether strangers on the way can read what is sent to `url`.
 
-    A program or a proxy on this machine is no such way; how the proxy goes on is its affair. An address of a private
-    network (RFC 1918, RFC 4193) is not reached through strangers either: see `is_on_the_local_network`.
+    A program or a proxy on this machine is no such way; how the proxy goes on is its affair.
     """
     parts = urlsplit(url)
-    if parts.scheme == "https" or _is_here(parts) or is_on_the_local_network(url):
+    if parts.scheme == "https" or _is_here(parts):
         return False
     proxy = proxy_for(url)
     return proxy is None or not _is_here(urlsplit(proxy))
 
 
 def is_on_the_local_network(url: str) -> bool:
-    """Whether `url` names a machine of a private network by its address; names may lead anywhere."""
+    """Whether `url` names a machine of a private network (RFC 1918, RFC 4193) by its address; names lead anywhere."""
     try:
         address = ipaddress.ip_address(urlsplit(url).hostname or "")
     except ValueError:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from spike_engine.addresses.text import printable
-from spike_engine.addresses.web import checked, is_in_the_clear, origin, proxy_for
+from spike_engine.addresses.web import checked, is_in_the_clear, is_on_the_local_network, origin, proxy_for
 from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidOption, SpikeError, TokenExpired
 from spike_engine.options import ClientOptions, trusted
 from spike_engine.protocols.strict_json import parse
@@ -60,6 +60,20 @@ class Http:
         named = options.conversation_url, *named
         return cls(options.token, *named, allow_insecure=options.allow_insecure, ca_file=options.ca_file)
 
+    def token_for(self, url: str) -> str:
+        """The token, or nothing where `url` may not have it.
+
+        Raises:
+            InvalidOption: It would travel in the clear beyond the local network.
+        """
+        if not self._is_named(url):
+            return ""
+        if not self._token or self._allow_insecure or not is_in_the_clear(url):
+            return self._token
+        if is_on_the_local_network(url):
+            return ""
+        raise InvalidOption(f"{url} would get the token in the clear: use https://, or allow_insecure=True")
+
     async def request(
         self,
         method: str,
@@ -87,8 +101,8 @@ class Http:
             answer = await self._once(method, url, headers=headers, json=json, data=data)
             if answer.status in accept:
                 return answer
-            if answer.status == 401 and not self._may_have_token(url):
-                raise ConnectionFailed(f"{url} wants a token, and got none: nobody named that server", can_retry=False)
+            if answer.status == 401 and self._token and not self.token_for(url):
+                raise ConnectionFailed(f"{url} wants a token, and got none: {self._why_not(url)}", can_retry=False)
             if not 300 <= answer.status < 400:
                 raise error_of_status(answer.status, answer.content)
             url = self._target(answer, holds_token=json is not None)
@@ -108,7 +122,7 @@ class Http:
             raise ConnectionFailed(f"{said}: {error}", can_retry=False) from error
         if urlsplit(answer.url).scheme == "https" and urlsplit(url).scheme == "http":
             raise ConnectionFailed(f"{said} and leads from https:// to {url}, in the clear", can_retry=False)
-        if holds_token and not self._may_have_token(url):
+        if holds_token and not self._is_named(url):
             raise ConnectionFailed(
                 f"{said} and leads to another server, {url}, which the token is not for: "
                 "join that address if you trust it",
@@ -126,10 +140,8 @@ class Http:
         data: str | None,
     ) -> Answer:
         sent = {"Accept-Encoding": "identity", **(headers or {})}  # packed, a small answer could become a huge one
-        if self._may_have_token(url) and self._token:
-            if is_in_the_clear(url) and not self._allow_insecure:
-                raise InvalidOption(f"{url} would get the token in the clear: use https://, or allow_insecure=True")
-            sent["Authorization"] = f"Bearer {self._token}"
+        if token := self.token_for(url):
+            sent["Authorization"] = f"Bearer {token}"
         try:
             async with (
                 aiohttp.ClientSession(auto_decompress=False) as http,
@@ -150,7 +162,12 @@ class Http:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ConnectionFailed(f"{url} could not be reached: {error or type(error).__name__}") from error
 
-    def _may_have_token(self, url: str) -> bool:
+    def _why_not(self, url: str) -> str:
+        if self._is_named(url):
+            return "http:// would show it to everybody on the way; use https://, or allow_insecure=True"
+        return "nobody named that server"
+
+    def _is_named(self, url: str) -> bool:
         scheme, host, port = origin(url)
         on_the_same_host = (scheme, port) == ("https", 443) and ("http", host, 80) in self._origins
         return (scheme, host, port) in self._origins or on_the_same_host
