@@ -78,3 +78,53 @@ async def test_a_device_that_hangs_while_it_is_closed_holds_up_no_other(
 
     assert camera.closed == 1
     assert "has not come to an end within 0.05 s" in caplog.text
+
+
+class Endless:
+    """An async iterator of sound, as a program may have one."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    async def __anext__(self) -> np.ndarray:
+        await asyncio.sleep(0.02)
+        return np.full(960, 0.5, np.float32)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("microphone", [ArrayMicrophone, Endless])
+async def test_what_is_set_a_second_time_stays_in_use(microphone: Any) -> None:
+    log = MediaLog()
+    sound, camera, loudspeaker = microphone(), ColourCamera(), RecordingLoudspeaker()
+    media = media_of(log, audio_source=ArrayMicrophone(), video_source=camera, audio_output=loudspeaker)
+    await media.open()
+    await asyncio.gather(media.set_audio_source(sound), media.set_audio_source(sound))
+    await media.set_audio_source(sound)
+    await media.set_video_source(camera)
+    await media.set_audio_output(loudspeaker)
+    closed = [device.closed for device in (sound, camera, loudspeaker)]
+    await media.close()
+
+    assert closed == [0, 0, 0]
+    assert not log.errors
+    assert [device.closed for device in (sound, camera, loudspeaker)] == [1, 1, 1]
+
+
+async def test_what_has_failed_can_be_set_again() -> None:
+    log = MediaLog()
+    sound = ArrayMicrophone()
+    read, sound.read = sound.read, lambda _: asyncio.sleep(0, None)  # type: ignore[method-assign]
+    media = media_of(log, audio_source=sound)
+    await media.open()
+    async with asyncio.timeout(5):
+        while not log.errors:
+            await asyncio.sleep(0)
+    sound.read = read  # type: ignore[method-assign]
+    await media.set_audio_source(sound)
+    assert media.capture
+    assert not media.capture.device.failed  # type: ignore[union-attr]
+    await media.close()
+
+    assert len(log.errors) == 1

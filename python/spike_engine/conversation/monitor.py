@@ -85,8 +85,8 @@ class Monitor:
             audio_bps=rung.audio_bps if self._media.capture else 0,
             audio_frames_dropped=self._dropped("audio"),
             video_frames_dropped=self._dropped("video"),
-            loudspeaker_lost_ms=getattr(self._media.playback.sink, "lost_ms", 0.0),
-            loudspeaker_idle_ms=getattr(self._media.playback.sink, "idle_ms", 0.0),
+            loudspeaker_lost_ms=getattr(self._media.playback.device, "lost_ms", 0.0),
+            loudspeaker_idle_ms=getattr(self._media.playback.device, "idle_ms", 0.0),
         )
         if self._media.capture is None:
             return stats
@@ -98,7 +98,7 @@ class Monitor:
             speech_probability=audio.speech_probability,
             input_level_dbfs=audio.input_level_dbfs,
             output_level_dbfs=audio.output_level_dbfs,
-            microphone_lost_ms=getattr(self._media.capture.source, "lost_ms", 0.0),
+            microphone_lost_ms=getattr(self._media.capture.device, "lost_ms", 0.0),
         )
 
     def _dropped(self, kind: str) -> int:

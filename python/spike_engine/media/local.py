@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from spike_engine import devices
 from spike_engine.devices import AudioSink, AudioSource, VideoSource
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from spike_engine.media.capture import Capture
     from spike_engine.media.filming import Filming
     from spike_engine.media.reading import Reading
+
+User: TypeAlias = "Playback | Reading[Any, Any]"
 
 
 class LocalMedia:
@@ -40,6 +47,8 @@ class LocalMedia:
         self.readings: dict[str, Reading[Any, Any]] = {kind: reading for kind, reading in there.items() if reading}
         self._options = options
         self._listener = listener
+        self._turns: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._given: dict[object, object] = {}  # what each of them uses, as the program gave it
 
     async def open(self) -> None:
         """Open what the options ask for, side by side; what cannot be opened is told, and something stands in for it.
@@ -48,14 +57,14 @@ class LocalMedia:
             InvalidOption: A source is none.
         """
         options = self._options
-        found: list[tuple[Any, Playback | Reading[Any, Any]]] = []
+        found: list[tuple[User, Any, Any]] = []
         if options.audio_output is not None:
-            found.append((self._loudspeaker_of(options.audio_output), self.playback))
+            found.append((self.playback, options.audio_output, self._loudspeaker_of(options.audio_output)))
         if self.capture:
-            found.append((self._microphone_of(options.audio_source), self.capture))
+            found.append((self.capture, options.audio_source, self._microphone_of(options.audio_source)))
         if self.filming:
-            found.append((self._camera_of(options.video_source), self.filming))
-        await asyncio.gather(*(self._open(device, user) for device, user in found))
+            found.append((self.filming, options.video_source, self._camera_of(options.video_source)))
+        await asyncio.gather(*(self._open(*each) for each in found))
 
     async def close(self) -> None:
         """Close every device; may be called twice."""
@@ -76,25 +85,43 @@ class LocalMedia:
     async def set_audio_source(self, source: AudioInput) -> None:
         """Capture from `source` from now on. On a :class:`MediaError` nothing changes."""
         if self.capture:
-            await self.capture.replace(await _started(self._microphone_of(source)))
+            await self._switch(self.capture, source, self._microphone_of)
 
     async def set_video_source(self, source: VideoInput) -> None:
         """Send the pictures of `source` from now on. On a :class:`MediaError` nothing changes."""
         if self.filming:
-            await self.filming.replace(await _started(self._camera_of(source)))
+            await self._switch(self.filming, source, self._camera_of)
 
     async def set_audio_output(self, sink: AudioSink | str | None) -> None:
         """Play on `sink` from now on. On a :class:`MediaError` nothing changes."""
-        await self.playback.replace(await _started(Silence() if sink is None else self._loudspeaker_of(sink)))
+        await self._switch(self.playback, sink, self._loudspeaker_of)
 
-    async def _open(self, device: Any, user: Playback | Reading[Any, Any]) -> None:
-        """Have `user` use `device` or, where it cannot be opened, what stands in for it."""
-        try:
-            await _started(device, runs=False)
-        except MediaError as error:
-            self._listener.on_error(error)
-            device = user.stand_in()
-        await user.replace(device)
+    async def _open(self, user: User, given: object, device: Any) -> None:
+        """Have `user` use `device`, made of `given`, or what stands in for it where it cannot be opened."""
+        async with self._turns[user]:
+            try:
+                await _started(device, runs=False)
+            except MediaError as error:
+                self._listener.on_error(error)
+                device = user.stand_in()
+            else:
+                self._given[user] = given
+            await user.replace(device)
+
+    async def _switch(self, user: User, given: Any, device_of: Callable[[Any], Any]) -> None:
+        """Have `user` use what `device_of` makes of `given`, one wish after the other.
+
+        An object that is in use already is left as it is, since opening it again would close it as the one before;
+        one that has failed is closed first.
+        """
+        async with self._turns[user]:
+            again = given is self._given.get(user) and not isinstance(given, str | Path | np.ndarray | None)
+            if again and (device := user.device):
+                if not getattr(device, "failed", False):
+                    return
+                await device.close()
+            await user.replace(await _started(device_of(given)))
+            self._given[user] = given
 
     # A device of the engine says by itself what is wrong with it; what the program brings is guarded.
 
@@ -103,6 +130,8 @@ class LocalMedia:
         return found if isinstance(source, str) else GuardedSound(found, named("audio_source", source), tell)
 
     def _loudspeaker_of(self, sink: Any) -> AudioSink:
+        if sink is None:
+            return Silence()
         found, tell = sink_of(sink), self._listener.on_error
         return found if isinstance(sink, str) else GuardedSink(found, named("audio_output", sink), tell)
 

@@ -80,7 +80,7 @@ class Playback:
         return self._to_engine(self._sink.played(samples * rate_hz // ENGINE_RATE_HZ), rate_hz)
 
     @property
-    def sink(self) -> AudioSink:
+    def device(self) -> AudioSink:
         """What is played on."""
         return self._sink
 

@@ -42,7 +42,7 @@ class Reading(Generic[Source, Track]):
         return self._dropped + sum(track.dropped for track in self._tracks)
 
     @property
-    def source(self) -> Source | None:
+    def device(self) -> Source | None:
         """What is read; None before the first."""
         return self._slot.current.source if self._slot.current else None
 

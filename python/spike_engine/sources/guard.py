@@ -26,13 +26,16 @@ class Guarded:
         inner: The program's object.
         called: What to call it in messages.
         on_error: Takes the error of an object that fails while it is used.
+
+    Attributes:
+        failed: It is used no more.
     """
 
     def __init__(self, inner: Any, called: str, on_error: Report) -> None:
         self._inner = inner
         self._called = called
         self._on_error = on_error
-        self._failed = False
+        self.failed = False
         self._lifetime = Lifetime()
         self._lifetime.add(self._close)
 
@@ -61,7 +64,7 @@ class Guarded:
 
     def _fail(self, error: MediaError) -> None:
         """Tell of `error`, and use the object no more."""
-        self._failed = True
+        self.failed = True
         self._lifetime.drop(self._close)
         self._tell(error)
 

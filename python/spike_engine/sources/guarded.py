@@ -52,7 +52,7 @@ class _GuardedSource(Guarded, Generic[T]):
 
     async def _next(self, patience_s: float, check: Callable[[Any], T], *arguments: Any) -> T | None:
         """What the source gives next, checked; None where it has failed or is late."""
-        if self._failed:
+        if self.failed:
             return None
         if self._lifetime.over:
             raise DeviceNotFound(f"{self._called} is closed")
@@ -116,7 +116,7 @@ class GuardedSound(_GuardedSource[NDArray[np.float32]]):
         if (block := await self._next(block_s, check, samples)) is not None:
             await self._hold_back(block_s)
             return block
-        return await self._silence.read(samples) if self._failed else np.zeros(samples, np.float32)
+        return await self._silence.read(samples) if self.failed else np.zeros(samples, np.float32)
 
     async def _hold_back(self, block_s: float) -> None:
         """Keep a source in step with the clock that at its beginning gives sound faster than it can be captured."""
@@ -152,7 +152,7 @@ class GuardedPictures(_GuardedSource[NDArray[np.uint8]]):
             self._last = picture
             await self._pace.wait(1 / _MOST_FPS)
             return picture
-        return await self._black.read() if self._failed else self._last
+        return await self._black.read() if self.failed else self._last
 
 
 class GuardedSink(Guarded):
@@ -187,7 +187,7 @@ class GuardedSink(Guarded):
         self._call("flush")
 
     def _call(self, method: str, *arguments: Any, check: Callable[[Any], Any] = lambda result: result) -> Any:
-        if self._failed or self._lifetime.over:
+        if self.failed or self._lifetime.over:
             return None
         try:
             result = getattr(self._inner, method)(*arguments)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +22,7 @@ from spike_engine import frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
 from spike_engine.events import DisconnectReason
+from spike_engine.lifetime import Lifetime, cancelled
 from spike_engine.options import ClientOptions
 from spike_engine.protocols.rtvi import RTVIProtocol
 from spike_engine.protocols.strict_json import object_of
@@ -76,9 +77,9 @@ class DailyTransport:
 
     async def close(self) -> None:
         """See :meth:`Transport.close`."""
-        room, self._room = self._room, None
-        if room:
+        if room := self._room:
             await room.leave()
+            self._room = None if self._room is room else self._room
 
 
 class _Room(daily.EventHandler):
@@ -93,13 +94,14 @@ class _Room(daily.EventHandler):
         self._media = media
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._tracks: list[_ParticipantTrack] = []
-        self._left = False
+        self._hears = self._ended = False
         self._name = uuid.uuid4().hex[:8]
+        self._lifetime = Lifetime(LEAVE_TIMEOUT_S)
         self.call = daily.CallClient(event_handler=self)
+        self._lifetime.add(self._release)
 
     async def join(self) -> None:
+        self._lifetime.add(self._hang_up)
         inputs: dict[str, Any] = {"camera": False, "microphone": False}
         if self._media.audio:
             microphone = daily.Daily.create_microphone_device(
@@ -129,17 +131,14 @@ class _Room(daily.EventHandler):
 
     async def leave(self) -> None:
         """Leave the room and free everything. Never raises."""
-        self._left = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for track in self._tracks:
-            track.stop()
+        await self._lifetime.close()
+
+    async def _hang_up(self) -> None:
         gone: asyncio.Future[Any] = self._loop.create_future()
         self.call.leave(completion=lambda error: self._on_loop(_settle, gone, error))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await gone
+        await gone
+
+    async def _release(self) -> None:
         await asyncio.to_thread(self.call.release)
 
     # --- what Daily reports, on its threads ---------------------------------------------------------------------------
@@ -162,8 +161,8 @@ class _Room(daily.EventHandler):
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def _fail(self, error: SpikeError) -> None:
-        if not self._left:
-            self._left = True
+        if not self._ended and not self._lifetime.over:
+            self._ended = True
             ended = isinstance(error, ConversationEnded)
             self._listener.on_closed(DisconnectReason.ENDED if ended else DisconnectReason.NETWORK, error)
 
@@ -171,10 +170,10 @@ class _Room(daily.EventHandler):
 
     def _receive(self, participant: dict[str, Any]) -> None:
         """Hear and see the first participant who comes: the AI."""
-        if self._tracks or self._left:
+        if self._hears or self._ended or self._lifetime.over:
             return
-        voice = _ParticipantTrack("audio")
-        self._tracks.append(voice)
+        self._hears = True
+        voice = self._track("audio")
         self.call.set_audio_renderer(
             participant["id"],
             lambda _id, data, _source: self._on_loop(voice.push, _sound_of(data)),
@@ -182,8 +181,7 @@ class _Room(daily.EventHandler):
         )
         self._listener.on_track(voice)
         if self._media.wants_video:
-            picture = _ParticipantTrack("video")
-            self._tracks.append(picture)
+            picture = self._track("video")
             self.call.set_video_renderer(
                 participant["id"],
                 lambda _id, frame, _source: self._on_loop(picture.push, _picture_of(frame)),
@@ -204,8 +202,18 @@ class _Room(daily.EventHandler):
                 picture = frames.to_ndarray(frame, "rgb24", width=size[0], height=size[1])
                 camera.write_frame(picture.tobytes())
 
-    def _spawn(self, work: Any) -> None:
-        self._tasks.append(asyncio.create_task(work))
+    def _track(self, kind: str) -> _ParticipantTrack:
+        track = _ParticipantTrack(kind)
+
+        async def stop() -> None:
+            track.stop()
+
+        self._lifetime.add(stop)
+        return track
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._lifetime.add(lambda: cancelled(task))
 
 
 class _ParticipantTrack(FedTrack):
