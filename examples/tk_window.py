@@ -36,7 +36,7 @@ class Window:
         self.leaving = asyncio.ensure_future(self.client.leave())
 
     async def show_pictures(self) -> None:
-        async for rgb in self.client.ai_pictures("rgb24", width=320, height=180):
+        async for rgb in self.client.ai_pictures("rgb24", width=320, height=180, in_step=True):
             portable = b"P6 320 180 255 " + rgb.tobytes()
             self.shown = tk.PhotoImage(master=self.root, data=portable, format="PPM")  # Tk keeps no reference
             self.picture["image"] = self.shown

@@ -89,11 +89,6 @@ std::optional<std::int64_t> playout_timestamp(const VoiceReceiver& self) {
     return heard.begun ? std::optional(heard.playout_timestamp) : std::nullopt;
 }
 
-bool is_active(ReceiverState state) {
-    return state != ReceiverState::silence && state != ReceiverState::concealed &&
-           state != ReceiverState::comfort_noise;
-}
-
 }  // namespace
 
 void bind_voice_receiver(py::module_& m) {
@@ -114,6 +109,11 @@ void bind_voice_receiver(py::module_& m) {
         .def("reset", &VoiceReceiver::reset, "From the next pull on as if nothing had ever come.")
         .def_property_readonly("playout_timestamp", &playout_timestamp,
                                "RTP timestamp, unwrapped, of the next sample; None before the first packet.")
+        .def_property_readonly("playing_timestamp", &VoiceReceiver::playing_timestamp,
+                               "RTP timestamp, unwrapped, of what plays now, had it begun when it was pulled; None "
+                               "before the first packet and while what plays was not sent.")
+        .def_property("min_delay_ms", &VoiceReceiver::min_delay_ms, &VoiceReceiver::set_min_delay_ms,
+                      "How long everything is held back at least, in ms, from the next pull on.")
         .def_property_readonly("level", [](const VoiceReceiver& self) { return self.heard().level; })
         .def_property_readonly("level_dbfs", [](const VoiceReceiver& self) { return self.heard().level_dbfs; })
         .def_property_readonly(
@@ -121,7 +121,7 @@ void bind_voice_receiver(py::module_& m) {
             "'silence', 'normal', 'fec', 'concealed', 'comfort-noise', 'accelerated' or 'expanded': of what was "
             "pulled last.")
         .def_property_readonly(
-            "active", [](const VoiceReceiver& self) { return is_active(self.heard().state); },
+            "active", [](const VoiceReceiver& self) { return was_sent(self.heard().state); },
             "What was pulled last was sent as it is, neither concealment nor noise.")
         .def_property_readonly("stats", [](const VoiceReceiver& self) { return self.heard().stats; });
 }

@@ -1,6 +1,7 @@
 // Decides what is heard next: a packet, what replaces one, or one a little shorter or longer.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -37,6 +38,7 @@ class Playout {
     std::int64_t next_position() const noexcept { return position_ - static_cast<std::int64_t>(line_.waiting()); }
     std::int64_t delay() const noexcept { return produced_ - position_; }
     std::int64_t target() const noexcept;  // the delay that there should be
+    void keep_back(std::int64_t min_delay) noexcept { config_.min_delay = std::min(min_delay, config_.max_delay); }
     bool begun() const noexcept { return begun_; }
     ReceiverState state() const noexcept { return state_; }
 

@@ -27,4 +27,10 @@ struct ReceiverStats {
 
 enum class ReceiverState : std::uint8_t { silence, normal, fec, concealed, comfort_noise, accelerated, expanded };
 
+// Neither concealment nor noise.
+constexpr bool was_sent(ReceiverState state) noexcept {
+    return state != ReceiverState::silence && state != ReceiverState::concealed &&
+           state != ReceiverState::comfort_noise;
+}
+
 }  // namespace spike

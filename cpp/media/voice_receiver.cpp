@@ -27,6 +27,7 @@ std::int64_t samples_of(double milliseconds, int rate_hz) {
 
 VoiceReceiver::VoiceReceiver(const Config& config)
     : config_(checked(config)),
+      min_delay_ms_(config.min_delay_ms),
       intake_(config.sample_rate_hz, slots_, decoders_, stats_),
       playout_({config.sample_rate_hz, samples_of(config.min_delay_ms, config.sample_rate_hz),
                 samples_of(config.max_delay_ms, config.sample_rate_hz)},
@@ -72,12 +73,28 @@ void VoiceReceiver::pull(std::span<float> out) noexcept {
     const DenormalsOff denormals_off;
     const std::uint32_t generation = generation_.load(std::memory_order_acquire);
     if (generation != pulled_generation_) begin_anew(generation);
+    playout_.keep_back(samples_of(min_delay_ms(), config_.sample_rate_hz));
     intake_.take(generation, playout_.played(), playout_.position());
     const std::size_t most = static_cast<std::size_t>(config_.sample_rate_hz) / 100;
     for (auto left = out; !left.empty(); left = left.subspan(std::min(most, left.size())))
         playout_.give(left.first(std::min(most, left.size())));
     meter_.process(out);
-    publish();
+    publish(out.size());
+}
+
+void VoiceReceiver::set_min_delay_ms(double delay_ms) {
+    if (!(delay_ms >= 0.0 && delay_ms <= config_.max_delay_ms))
+        throw std::invalid_argument("min_delay_ms must be 0 to " + std::to_string(config_.max_delay_ms) + ", not " +
+                                    std::to_string(delay_ms));
+    min_delay_ms_.store(delay_ms, std::memory_order_relaxed);
+}
+
+std::optional<double> VoiceReceiver::playing_timestamp() const noexcept {
+    const VoiceHeard heard = heard_.load();
+    if (!heard.begun || heard.pulled_ms <= 0.0f || !was_sent(heard.state)) return std::nullopt;
+    const std::chrono::duration<double, std::milli> since = std::chrono::steady_clock::now() - heard.pulled_at;
+    const auto ticks = static_cast<double>(heard.playout_timestamp - heard.pulled_timestamp);
+    return static_cast<double>(heard.pulled_timestamp) + ticks * std::min(1.0, since.count() / heard.pulled_ms);
 }
 
 void VoiceReceiver::begin_anew(std::uint32_t generation) noexcept {
@@ -89,15 +106,24 @@ void VoiceReceiver::begin_anew(std::uint32_t generation) noexcept {
     refused_.store(0, std::memory_order_relaxed);
 }
 
-void VoiceReceiver::publish() noexcept {
+void VoiceReceiver::publish(std::size_t pulled) noexcept {
     const double ms = 1000.0 / config_.sample_rate_hz;
-    VoiceHeard heard{stats_, playout_.state(), playout_.begun(), 0, meter_.level(), meter_.rms_dbfs()};
+    VoiceHeard heard;
+    heard.stats = stats_;
+    heard.state = playout_.state();
+    heard.begun = playout_.begun();
+    heard.level = meter_.level();
+    heard.level_dbfs = meter_.rms_dbfs();
+    heard.pulled_at = std::chrono::steady_clock::now();
+    heard.pulled_ms = static_cast<float>(ms * static_cast<double>(pulled));
     heard.stats.packets_discarded += refused_.load(std::memory_order_relaxed);
     if (playout_.begun()) {
         const std::int64_t earliest = intake_.arrivals().earliest();
         heard.stats.delay_ms = ms * static_cast<double>(playout_.delay() - earliest);
         heard.stats.target_delay_ms = ms * static_cast<double>(playout_.target() - earliest);
-        heard.playout_timestamp = intake_.timestamp_at(playout_.next_position()).value_or(0);
+        const std::int64_t next = playout_.next_position();
+        heard.playout_timestamp = intake_.timestamp_at(next).value_or(0);
+        heard.pulled_timestamp = intake_.timestamp_at(next - static_cast<std::int64_t>(pulled)).value_or(0);
     }
     heard_.store(heard);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,9 @@ struct VoiceHeard {
     ReceiverState state = ReceiverState::silence;
     bool begun = false;
     std::int64_t playout_timestamp = 0;  // of the next sample, where `begun`
+    std::int64_t pulled_timestamp = 0;   // of the first sample that was pulled last
+    std::chrono::steady_clock::time_point pulled_at{};
+    float pulled_ms = 0.0f;
     float level = 0.0f, level_dbfs = LevelMeter::floor_dbfs;
 };
 
@@ -66,6 +70,15 @@ class VoiceReceiver {
     // Fills `out`: silence before the first packet.
     void pull(std::span<float> out) noexcept;
 
+    // Plays nothing sooner than so long after it could, so that something that comes later is not behind. From the next
+    // pull on, for any thread to say. Throws std::invalid_argument for what is not in 0 to the longest delay.
+    void set_min_delay_ms(double delay_ms);
+    double min_delay_ms() const noexcept { return min_delay_ms_.load(std::memory_order_relaxed); }
+
+    // RTP timestamp of what is playing now, if what was pulled last began to play when it was pulled. Nothing before
+    // the first packet, and while what plays was not sent.
+    std::optional<double> playing_timestamp() const noexcept;
+
     VoiceHeard heard() const noexcept { return heard_.load(); }
 
     // From the next pull on as if nothing had ever come; what was pushed before is forgotten.
@@ -75,7 +88,7 @@ class VoiceReceiver {
     std::optional<std::uint8_t> decoder_for(const VoiceFormat& format);
     void store(const VoicePacket& packet, std::uint8_t decoder, bool redundant) noexcept;
     void begin_anew(std::uint32_t generation) noexcept;
-    void publish() noexcept;
+    void publish(std::size_t pulled) noexcept;
 
     Config config_;
     DecoderBank decoders_;
@@ -83,6 +96,7 @@ class VoiceReceiver {
     PacketSlots slots_;
     std::atomic<std::uint32_t> generation_{0};
     std::atomic<std::int64_t> refused_{0};  // by push()
+    std::atomic<double> min_delay_ms_;
     ReceiverStats stats_;
     PacketIntake intake_;
     Playout playout_;

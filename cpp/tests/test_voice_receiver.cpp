@@ -371,3 +371,40 @@ TEST_CASE("one thread pushes while another pulls") {
     receiver.pull(out);
     CHECK(receiver.heard().stats.packets_received <= 500);
 }
+
+TEST_CASE("what is held back plays so much later, and sooner again without that") {
+    Call call;
+    double before = 0.0, held = 0.0;
+    call.after_pull = [&](double now_ms) {
+        if (now_ms < 4000.0)
+            before = call.stats().delay_ms;
+        else if (now_ms < 12000.0)
+            held = call.stats().delay_ms;
+        call.receiver.set_min_delay_ms(now_ms >= 4000.0 && now_ms < 12000.0 ? 80.0 : 0.0);
+    };
+    call.run(encoded(spoken(20.0), with_fec), perfect(), 19.9);
+    CHECK(before < 25.0);
+    CHECK(held == doctest::Approx(80.0).epsilon(0.15));
+    CHECK(call.stats().delay_ms < 25.0);
+    CHECK(call.stats().concealed_samples == 0);
+    CHECK_THROWS_AS(call.receiver.set_min_delay_ms(-1.0), std::invalid_argument);
+    CHECK_THROWS_AS(call.receiver.set_min_delay_ms(3000.0), std::invalid_argument);
+}
+
+TEST_CASE("what plays now is told by its timestamp, and nothing is told of what was not sent") {
+    Call call;
+    CHECK_FALSE(call.receiver.playing_timestamp().has_value());
+    bool told = false;
+    call.after_pull = [&](double now_ms) {
+        const auto playing = call.receiver.playing_timestamp();
+        if (now_ms > 1000.0 && now_ms < 1900.0) {
+            REQUIRE(playing);
+            const auto next = static_cast<double>(call.receiver.heard().playout_timestamp);
+            CHECK(*playing <= next);
+            CHECK(*playing >= next - static_cast<double>(call.block));
+        }
+        told = playing.has_value();
+    };
+    call.run(encoded(spoken(2.0), with_fec), perfect(), 3.0);
+    CHECK_FALSE(told);
+}

@@ -470,6 +470,19 @@ class VoiceReceiver:
     def level_dbfs(self) -> float:
         ...
     @property
+    def min_delay_ms(self) -> float:
+        """
+        How long everything is held back at least, in ms, from the next pull on.
+        """
+    @min_delay_ms.setter
+    def min_delay_ms(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def playing_timestamp(self) -> float | None:
+        """
+        RTP timestamp, unwrapped, of what plays now, had it begun when it was pulled; None before the first packet and while what plays was not sent.
+        """
+    @property
     def playout_timestamp(self) -> int | None:
         """
         RTP timestamp, unwrapped, of the next sample; None before the first packet.

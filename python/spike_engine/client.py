@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -277,18 +278,24 @@ class SpikeClient(EventEmitter):
         *,
         width: int | None = None,
         height: int | None = None,
+        in_step: bool = False,
     ) -> AsyncIterator[NDArray[np.uint8]]:
         """The AI's pictures as arrays, always the newest, until the conversation ends.
 
-        Takes its frames from the same track as ``get_ai_video_track()``: read one of the two.
+        Without `in_step` it takes its frames from the same track as ``get_ai_video_track()``: read one of the two.
 
         Args:
             format: As for :func:`spike_engine.frames.to_ndarray`.
             width: To scale to; by default the picture's own.
             height: The same.
+            in_step: Wait with each picture, at most a second, until its sound is heard, so that lips and voice go
+                together. Where pictures come after their sound, the voice is held back by up to 0.2 s. Nothing waits
+                where the sender does not report when it took both (RFC 3550 section 6.4.1) or where no voice plays.
         """
-        async for frame in frames_of(self.get_ai_video_track()):
-            yield frames.to_ndarray(frame, format, width=width, height=height)
+        track = self.get_ai_video_track()
+        async with aclosing(track.in_step() if in_step and track else frames_of(track)) as pictures:
+            async for frame in pictures:
+                yield frames.to_ndarray(frame, format, width=width, height=height)
 
     def get_ai_video_track(self) -> Any:
         """The AI's picture as an aiortc track, or None while there is none."""

@@ -55,7 +55,7 @@ async def _watch(client: SpikeClient, view: _View) -> None:
     async for state in client.observe():
         if state.ai_video_track:
             break
-    async for picture in client.ai_pictures("rgb24"):
+    async for picture in client.ai_pictures("rgb24", in_step=True):
         view.picture = picture
 
 

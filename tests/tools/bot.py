@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from spike_engine.protocols.rtvi import encode
+from spike_engine.webrtc import improve
 from spike_engine.webrtc.closing import close, step
 
 
@@ -18,12 +19,22 @@ class Bot:
 
     Args:
         on_answer: Changes the SDP of an answer before it is sent.
+        tracks: What it sends.
+        improved: Whether its connection is.
     """
 
-    def __init__(self, on_answer: Callable[[str], str] = lambda sdp: sdp) -> None:
+    def __init__(
+        self,
+        on_answer: Callable[[str], str] = lambda sdp: sdp,
+        *,
+        tracks: Sequence[MediaStreamTrack] = (),
+        improved: bool = False,
+    ) -> None:
         self.heard: list[str | bytes] = []
         self.offers = 0
         self._on_answer = on_answer
+        self._tracks = tracks
+        self._improved = improved
         self._peer: RTCPeerConnection | None = None
         self._channel: Any = None
         app = web.Application()
@@ -58,7 +69,11 @@ class Bot:
         if self._peer is None:
             self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
             self._peer.on("datachannel", self._on_channel)
+            if self._improved:
+                improve(self._peer)
         await step(self._peer, self._peer.setRemoteDescription(RTCSessionDescription(body["sdp"], body["type"])))
+        for track in self._tracks if self.offers == 1 else ():
+            self._peer.addTrack(track)
         await step(self._peer, self._peer.setLocalDescription(await self._peer.createAnswer()))
         sdp = self._on_answer(self._peer.localDescription.sdp)
         return web.json_response({"sdp": sdp, "type": "answer", "pc_id": "bot"})

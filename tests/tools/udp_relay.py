@@ -24,6 +24,11 @@ MEDIA = re.compile(r"^m=(audio|video) \d+ \S+((?: \d+)+)", re.MULTILINE)  # with
 ANY_CANDIDATE = re.compile(r"a=candidate:[^\r\n]*\r?\n")
 
 
+def is_sender_report(data: bytes) -> bool:
+    """RFC 3550 section 6.4.1: SRTCP (RFC 3711) leaves the first eight bytes as they are."""
+    return len(data) > 8 and 128 <= data[0] < 192 and data[1] == 200
+
+
 class Link(asyncio.DatagramProtocol):
     """One direction: what arrives here leaves through the other link, later, or never."""
 
@@ -41,7 +46,7 @@ class Link(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
         if self.name == "front":
             self.target = source  # the client, wherever it is now
-        delay_s = self.relay.delay_of(self, len(data))
+        delay_s = self.relay.delay_of(self, data)
         self.relay.count(self, data, passes=delay_s is not None)
         if delay_s is None or self.other is None:
             return
@@ -59,8 +64,9 @@ class Link(asyncio.DatagramProtocol):
 class BadNetwork:
     """Relays one conversation.
 
-    `delay_s` (each way), `jitter_s` (up to so much more for each packet), `loss`, `reorder`, `rate_bps` and `cut` may
-    change at any time.
+    `delay_s` (each way), `jitter_s` (up to so much more for each packet), `loss`, `reorder`, `rate_bps`, `cut`,
+    `held_up_s` (more delay for "audio" or "video") and `hides_reports` (no sender report gets through) may change at
+    any time.
 
     Attributes:
         sent: How many packets of "audio" and of "video" the client has sent.
@@ -76,6 +82,8 @@ class BadNetwork:
         self.reorder = 0.0
         self.rate_bps: float | None = None
         self.cut = False
+        self.held_up_s: dict[str, float] = {}
+        self.hides_reports = False
         self.url = ""
         self.token = ""
         self.offers = 0
@@ -107,11 +115,12 @@ class BadNetwork:
         self._close_links()
         await self._server.close()
 
-    def delay_of(self, link: Link, size: int) -> float | None:
+    def delay_of(self, link: Link, data: bytes) -> float | None:
         """When a packet that comes in on `link` leaves, in seconds from now; None: never."""
-        if self.cut or self._random.random() < self.loss:
+        size = len(data)
+        if self.cut or self._random.random() < self.loss or (self.hides_reports and is_sender_report(data)):
             return None
-        delay_s = self.delay_s + self.jitter_s * self._random.random()
+        delay_s = self.delay_s + self.jitter_s * self._random.random() + self.held_up_s.get(self.kind_of(data) or "", 0)
         if self._random.random() < self.reorder:
             delay_s += 0.03
         if self.rate_bps and link is self._front:  # the way up is the narrow one
@@ -124,11 +133,15 @@ class BadNetwork:
         return delay_s
 
     def count(self, link: Link, data: bytes, *, passes: bool) -> None:
-        """Take note of a packet of the client's media (RFC 3550; RFC 7983 tells it from STUN and DTLS)."""
-        kind = self._kinds.get(data[1] & 0x7F) if len(data) > 12 and 128 <= data[0] < 192 else None
+        """Take note of a packet of the client's media."""
+        kind = self.kind_of(data)
         if kind and link is self._front:
             self.sent[kind] += 1
             self.dropped[kind] += not passes
+
+    def kind_of(self, data: bytes) -> str | None:
+        """ "audio" or "video" of a packet of media (RFC 3550; RFC 7983 tells it from STUN and DTLS)."""
+        return self._kinds.get(data[1] & 0x7F) if len(data) > 12 and 128 <= data[0] < 192 else None
 
     def lose_address(self) -> None:
         """What a home router does when it comes back: what is sent to the address of before goes nowhere."""

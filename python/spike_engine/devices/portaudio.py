@@ -82,6 +82,11 @@ class Stream:
             Stream._all.discard(self)
             self._end()
 
+    @property
+    def latency_s(self) -> float:
+        """Between the callback and the outside, as the system says it."""
+        return float(self._stream.latency) if self._stream else 0.0
+
     def is_moved(self) -> bool:
         """Whether its own device is gone. Blocks for some milliseconds."""
         there = pulse_devices(self._direction) if self.may_be_moved else None

@@ -150,6 +150,11 @@ class Loudspeaker:
         self._flush.set()
 
     @property
+    def latency_s(self) -> float:
+        """From a block's making to its sound, as the system says it."""
+        return self._stream.latency_s if self._stream else 0.0
+
+    @property
     def lost_ms(self) -> float:
         """What was written and did not fit, since the start."""
         return 1000 * self._queued.overruns / ENGINE_RATE_HZ

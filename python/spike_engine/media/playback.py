@@ -80,6 +80,11 @@ class Playback:
         return self._to_engine(self._sink.played(samples * rate_hz // ENGINE_RATE_HZ), rate_hz)
 
     @property
+    def latency_s(self) -> float:
+        """From what is pulled or written to what is heard, as the loudspeaker says it; 0 where it says nothing."""
+        return float(getattr(self._sink, "latency_s", 0.0))
+
+    @property
     def device(self) -> AudioSink:
         """What is played on."""
         return self._sink

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from fractions import Fraction
 from typing import Any
 
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from spike_engine import dsp, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.lifetime import cancelled
+from spike_engine.media.lip_sync import LipSync, PicturesInStep
 from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.webrtc.fed_track import FedTrack
 from spike_engine.webrtc.remote_voice import RemoteVoice
-from spike_engine.webrtc.seam import voice_of
+from spike_engine.webrtc.seam import pictures_of, voice_of
 
 # What a program that reads slowly may still catch up with: half a second of voice, and of pictures only the newest.
 _QUEUED_FRAMES = {"audio": 25, "video": 1}
@@ -29,8 +31,10 @@ class AITrack(FedTrack):
     While there is no connection, ``recv`` waits. Timestamps go on from one connection to the next.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, lip_sync: LipSync) -> None:
         super().__init__(kind, _QUEUED_FRAMES[kind])
+        self._lip_sync = lip_sync
+        self._in_step: list[PicturesInStep] = []
         self._offset = Fraction(0)
         self._end = Fraction(0)
         self._joined = True
@@ -38,6 +42,32 @@ class AITrack(FedTrack):
     def begin(self) -> None:
         """A new connection brings frames from now on, whose time starts anew."""
         self._joined = True
+
+    def show(self, frame: Any, sent_at_s: float | None) -> None:
+        """A picture has come, which was taken at `sent_at_s` on the sender's clock."""
+        for pictures in self._in_step:
+            pictures.push(frame, sent_at_s)
+        self.push(frame)
+
+    async def in_step(self) -> AsyncGenerator[Any, None]:
+        """Pictures, each handed over when its sound is heard, until the track ends."""
+        pictures = PicturesInStep(self._lip_sync)
+        self._in_step.append(pictures)
+        try:
+            if self.readyState != "live":
+                return
+            async for frame in pictures.frames():
+                yield frame
+        finally:
+            self._in_step.remove(pictures)
+            if not self._in_step:
+                self._lip_sync.let_go()
+
+    def stop(self) -> None:
+        """End the track; who waits for a frame waits no more."""
+        super().stop()
+        for pictures in self._in_step:
+            pictures.end()
 
     def prepare(self, item: Any) -> Any:
         """The frame, or a frame around samples and their position, at its time in the conversation."""
@@ -71,6 +101,7 @@ class RemoteMedia:
         self.tracks: dict[str, AITrack] = {}
         self.pictures = 0
         self._playback = playback
+        self._lip_sync = LipSync(playback)
         self._pipeline = dsp.RenderPipeline(ENGINE_RATE_HZ)
         self._to_engine = RateConverter()
         self._listener = listener
@@ -81,7 +112,7 @@ class RemoteMedia:
         kind = incoming.kind
         if before := self._readers.get(kind):
             before.cancel()
-        track = self.tracks.setdefault(kind, AITrack(kind))
+        track = self.tracks.setdefault(kind, AITrack(kind, self._lip_sync))
         track.begin()
         if voice := voice_of(incoming):
             self._follow(voice, track)
@@ -92,6 +123,7 @@ class RemoteMedia:
     async def detach(self) -> None:
         """Stop receiving; the program's tracks wait for the next connection."""
         self._playback.unfollow()
+        self._lip_sync.follow(None)
         readers, self._readers = self._readers, {}
         await cancelled(*readers.values())
 
@@ -113,8 +145,10 @@ class RemoteMedia:
             self._listener.on_level(incoming.receiver.level)
 
         self._playback.follow(incoming, on_played)
+        self._lip_sync.follow(incoming)
 
     async def _read(self, incoming: MediaStreamTrack, track: AITrack) -> None:
+        pictures = pictures_of(incoming)
         while True:
             try:
                 frame: Any = await incoming.recv()
@@ -122,9 +156,10 @@ class RemoteMedia:
                 return
             if track.kind == "audio":
                 self._play(frame)
+                track.push(frame)
             else:
                 self.pictures += 1
-            track.push(frame)
+                track.show(frame, pictures.sent_at_s(frame) if pictures else None)
 
     def _play(self, frame: Any) -> None:
         samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ async def once(*things: Any) -> AsyncIterator[Any]:
         yield thing
 
 
-async def frames_of(track: Any) -> AsyncIterator[Any]:
+async def frames_of(track: Any) -> AsyncGenerator[Any, None]:
     """What ``recv`` of an aiortc track gives, until the track ends; nothing where there is none."""
     while track and track.readyState == "live":
         try:

@@ -52,6 +52,7 @@ class Improvement:
         self.senders: dict[Any, VoiceSender] = {}
         self._pc = pc
         self._steadied: set[Any] = set()
+        self._timed: set[Any] = set()  # what sends pictures
         self._doubled: set[Any] = set()
         self._create_offer, self._create_answer = pc.createOffer, pc.createAnswer
         self._set_local, self._set_remote = pc.setLocalDescription, pc.setRemoteDescription
@@ -92,6 +93,8 @@ class Improvement:
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
                 self._take_voice(transceiver)
+            else:
+                self._take_pictures(transceiver)
         if sctp := self._pc.sctp:
             transports.add(sctp.transport)
             if sctp not in self._steadied:
@@ -114,3 +117,10 @@ class Improvement:
             seam.hear(transceiver.receiver, lambda: self._red)
         if transceiver.sender not in self.senders:
             self.senders[transceiver.sender] = seam.speak(transceiver.sender, lambda: self._red)
+
+    def _take_pictures(self, transceiver: Any) -> None:
+        if transceiver.receiver.track:
+            seam.see(transceiver.receiver)
+        if transceiver.sender not in self._timed:
+            self._timed.add(transceiver.sender)
+            seam.tell_time(transceiver.sender)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spike_engine import _core, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.webrtc.clock import running_clock
+from spike_engine.webrtc.sender_reports import SenderClock
 
 FRAME_SAMPLES = 960
 CODECS = {"opus": "opus", "pcmu": "pcmu", "pcma": "pcma", "l16": "l16"}  # by the names of SDP
@@ -41,17 +42,20 @@ class RemoteVoice:
 
     Attributes:
         receiver: Reorders, waits, decodes and conceals (``_core.VoiceReceiver``).
+        reports: The sender's.
         ended: Whether the connection is closed.
         pulled_by_clock: Whether the process's clock pulls: a packet that waited as long as the clock did is not late.
     """
 
     def __init__(self, otherwise: Any) -> None:
         self.receiver = _core.VoiceReceiver(ENGINE_RATE_HZ)
+        self.reports = SenderClock()
         self.ended = False
         self.pulled_by_clock = True
         self._clock = running_clock()
         self._otherwise = otherwise
         self._decoded = 0
+        self._source: tuple[int, int] | None = None  # who speaks, and the clock rate of the codec
         self._codecs: Sequence[RTCRtpCodecParameters] = ()
         self._known: dict[int, dict[str, Any]] = {}
         self._red: dict[int, dict[str, Any] | None] = {}
@@ -83,8 +87,10 @@ class RemoteVoice:
         arrival_ms = self._now_ms()
         at = packet.sequence_number, packet.timestamp, arrival_ms
         if known := self._known.get(packet.payload_type):
+            self._source = packet.ssrc, known["clock_rate_hz"]
             self.receiver.push(packet.payload, *at, ssrc=packet.ssrc, marker=bool(packet.marker), **known)
         elif carried := self._red.get(packet.payload_type):
+            self._source = packet.ssrc, carried["clock_rate_hz"]
             self.receiver.push_red(packet.payload, *at, ssrc=packet.ssrc, marker=bool(packet.marker), **carried)
         elif packet.payload_type not in self._red:
             return self._otherwise.add(packet)  # type: ignore[no-any-return]
@@ -109,6 +115,14 @@ class RemoteVoice:
         frame.pts, frame.time_base = self._position, _TIME_BASE
         self._position += FRAME_SAMPLES
         return frame
+
+    def playing_sent_at_s(self) -> float | None:
+        """When what plays now was spoken, on the sender's clock; None where it was not sent, or nothing tells."""
+        timestamp = self.receiver.playing_timestamp
+        if timestamp is None or self._source is None:
+            return None
+        ssrc, clock_rate_hz = self._source
+        return self.reports.time_s(ssrc, timestamp, clock_rate_hz)
 
     # --- who listens ------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import aiortc
 from aiortc import RTCRtpCodecParameters, RTCRtpReceiver, RTCRtpSender, RTCSctpTransport
@@ -20,13 +21,18 @@ from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import RtcpRrPacket, RtcpSrPacket
 
+from spike_engine.webrtc.remote_pictures import RemotePictures
 from spike_engine.webrtc.remote_voice import RemoteVoice
+from spike_engine.webrtc.sender_reports import CaptureClock, SenderClock
 from spike_engine.webrtc.voice_sender import VoiceSender
 
 logger = logging.getLogger(__name__)
 
 KNOWN_VERSIONS = ("1.14", "1.15", "1.16")
 _JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+_LAST_REPORT = "_RTCRtpSender__lsr"
+
+_pictures: WeakKeyDictionary[Any, RemotePictures] = WeakKeyDictionary()
 
 
 def unknown() -> str | None:
@@ -35,11 +41,13 @@ def unknown() -> str | None:
         return f"aiortc {aiortc.__version__} is none of {', '.join(KNOWN_VERSIONS)}"
     expected: list[tuple[Any, str, list[str]]] = [
         (JitterBuffer, "add", ["self", "packet"]),
+        (JitterBuffer, "_remove_frame", ["self", "sequence_number"]),
         (RTCRtpReceiver, "receive", ["self", "parameters"]),
         (RTCRtpReceiver, "_handle_rtcp_packet", ["self", "packet"]),
         (RTCRtpSender, "send", ["self", "parameters"]),
         (RTCRtpSender, "_next_encoded_frame", ["self", "codec"]),
         (RTCRtpSender, "_handle_rtcp_packet", ["self", "packet"]),
+        (RTCRtpSender, "_send_rtcp", ["self", "packets"]),
         (RTCEncodedFrame, "__init__", ["self", "payloads", "timestamp", "audio_level"]),
         (RTCSctpTransport, "_update_rto", ["self", "R"]),
     ]
@@ -76,7 +84,59 @@ def hear(receiver: Any, red: Callable[[], int | None]) -> RemoteVoice | None:
         await receive(parameters)
 
     receiver.receive = receive_voice
+    _read_reports(receiver, voice.reports)
     return voice
+
+
+def see(receiver: Any) -> RemotePictures | None:
+    """Have `receiver`, which has a track of pictures and has not begun, hand each on as soon as it is whole."""
+    if receiver.track in _pictures:
+        return _pictures[receiver.track]
+    if not hasattr(receiver, _JITTER_BUFFER):
+        logger.warning("this aiortc's receiver keeps its packets elsewhere: pictures come one picture late")
+        return None
+    pictures = _pictures[receiver.track] = RemotePictures()
+    setattr(receiver, _JITTER_BUFFER, pictures)
+    _read_reports(receiver, pictures.reports)
+    return pictures
+
+
+def pictures_of(track: Any) -> RemotePictures | None:
+    """What receives a remote track of pictures of a connection that was improved; None for any other."""
+    return _pictures.get(track)
+
+
+def _read_reports(receiver: Any, reports: SenderClock) -> None:
+    handle = receiver._handle_rtcp_packet
+
+    async def handle_rtcp_packet(packet: Any) -> None:
+        if isinstance(packet, RtcpSrPacket):
+            reports.report(packet.ssrc, packet.sender_info.ntp_timestamp, packet.sender_info.rtp_timestamp)
+        await handle(packet)
+
+    receiver._handle_rtcp_packet = handle_rtcp_packet
+
+
+def tell_time(sender: Any) -> None:
+    """Have the reports of `sender`, which has not begun, tell when what it sends was sampled."""
+    clock = CaptureClock()
+    next_encoded, send_rtcp = sender._next_encoded_frame, sender._send_rtcp
+
+    async def next_encoded_frame(codec: RTCRtpCodecParameters) -> RTCEncodedFrame | None:
+        frame: RTCEncodedFrame | None = await next_encoded(codec)
+        if frame:
+            clock.sent(frame.timestamp, codec.clockRate)
+        return frame
+
+    async def send_rtcp_in_time(packets: list[Any]) -> None:
+        report = packets[0]
+        if isinstance(report, RtcpSrPacket):
+            if not clock.correct(report):
+                return
+            setattr(sender, _LAST_REPORT, (report.sender_info.ntp_timestamp >> 16) & 0xFFFFFFFF)
+        await send_rtcp(packets)
+
+    sender._next_encoded_frame, sender._send_rtcp = next_encoded_frame, send_rtcp_in_time
 
 
 def voice_of(track: Any) -> RemoteVoice | None:
@@ -96,13 +156,19 @@ def speak(sender: Any, red: Callable[[], int | None]) -> VoiceSender:
     """
     voice = VoiceSender()
     send = sender.send
+    begun = False
 
     async def send_voice(parameters: RTCRtpSendParameters) -> None:
+        nonlocal begun
         codec = parameters.codecs[0]
         if codec.name.lower() == "opus" and str(codec.parameters.get("stereo", "0")) != "1":
             parameters.codecs = [copy.copy(codec), *parameters.codecs[1:]]  # its payload type changes below
             voice.negotiated(codec.payloadType or 0, red=red())
-            _send_from(sender, voice)
+            if not begun:
+                _send_from(sender, voice)
+        if not begun:
+            tell_time(sender)
+        begun = True  # aiortc calls this after each negotiation
         await send(parameters)
 
     sender.send = send_voice
