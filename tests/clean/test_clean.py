@@ -286,6 +286,24 @@ def test_one_file_goes_where_it_is_told(folder: Path, capsys: pytest.CaptureFixt
     assert "times real time" in capsys.readouterr().out
 
 
+def test_a_name_with_a_slash_at_its_end_is_a_folders(folder: Path) -> None:
+    (folder / "far").mkdir()
+    write(folder / "far" / "a.wav", speech(FAR, RATE_HZ, 1.0), RATE_HZ)
+    one, far, pictures = folder / "in" / "a.wav", folder / "far", f"{folder}/pictures.v2/"
+
+    assert run(one, "-o", f"{folder}/out.v2/", "--far", far, "--report", pictures) == 0
+    assert (folder / "out.v2" / "a.wav").exists()
+    assert (folder / "pictures.v2" / "a.png").exists()
+
+
+def test_a_folder_is_cleaned_again_without_what_was_made_of_it(folder: Path) -> None:
+    for _ in range(2):
+        assert run(folder / "in", folder / "in" / "a.wav", "-o", folder / "in" / "cleaned", "--processes", 1) == 0
+    made = [path.relative_to(folder / "in" / "cleaned").as_posix() for path in (folder / "in" / "cleaned").rglob("*.*")]
+
+    assert sorted(made) == ["a.wav", "deeper/b.wav"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -297,7 +315,14 @@ def test_one_file_goes_where_it_is_told(folder: Path, capsys: pytest.CaptureFixt
         (["in", "missing", "-o", "out"], "missing is not there"),
         (["in", "-o", "out", "--far", "in/a.wav"], "--far must be a folder"),
         (["in", "-o", "out", "--far", "in/deeper"], "holds no far end for a.wav"),
-        (["in", "in", "-o", "out"], "two recordings would be written"),
+        (["in", "other", "-o", "out"], "other/a.wav would be written to out/a.wav, as in/a.wav is"),
+        (["in/a.wav", "-o", "-"], "standard input and output"),
+        (["-", "-o", "out.wav"], "standard input and output"),
+        (["in/a.wav", "-o", "out.v2"], "must end in .wav"),
+        (["in/a.wav", "-o", ".wav"], "must be a folder, or end in .wav"),
+        (["in/a.wav", "-o", "plain"], "must be a folder, or end in .wav"),
+        (["in/a.wav", "-o", "out.wav", "--far", "in/a.wav"], "is the recording itself"),
+        (["in/a.wav", "-o", "out.wav", "--far", "in/deeper"], "holds no far end for a.wav"),
         (["empty", "-o", "out"], "there is no recording in it"),
         (["in/a.wav", "-o", "out.wav", "--no-noise-suppression"], "nothing to do"),
     ],
@@ -310,6 +335,9 @@ def test_what_cannot_be_done_is_said(
     message: str,
 ) -> None:
     (folder / "empty").mkdir()
+    (folder / "plain").touch()
+    (folder / "other").mkdir()
+    (folder / "other" / "a.wav").write_bytes((folder / "in" / "deeper" / "b.mp3").read_bytes())
     monkeypatch.chdir(folder)
 
     assert run(*arguments) == 1

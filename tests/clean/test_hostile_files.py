@@ -300,3 +300,54 @@ def test_a_recording_that_breaks_off_is_cleaned_as_far_as_it_goes(tmp_path: Path
     (tmp_path / "in.wav").write_bytes(content[: len(content) // 2 + 1])
 
     assert clean_file(tmp_path / "in.wav", tmp_path / "out.wav").seconds == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.wav")
+    for read_it, error in (
+        (lambda path: clean_file(path, tmp_path / "out.wav"), UnusableAudio),
+        (lambda path: open_file(path, "audio"), DeviceNotFound),
+    ):
+        for path in (tmp_path / "in.wav", Path(os.devnull)):
+            with pytest.raises(error, match="a pipe or a device"):
+                read_it(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+
+
+def test_a_name_of_the_greatest_length(tmp_path: Path) -> None:
+    long = "x" * 251
+    clean_file(write(tmp_path / f"{long}.wav"), tmp_path / f"{long[1:]}y.wav")
+
+    assert len(read(tmp_path / f"{long[1:]}y.wav")) == RATE_HZ
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need leave on Windows")
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    link, elsewhere = tmp_path / "link.wav", tmp_path / "elsewhere.wav"
+    link.symlink_to("elsewhere.wav")
+    clean_file(write(tmp_path / "in.wav"), link)
+
+    assert link.is_symlink()
+    assert len(read(elsewhere)) == RATE_HZ
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "files"), [(signal.SIGINT, 3), (signal.SIGTERM, 1), (signal.SIGHUP, 1)])
+def test_a_signal_ends_it_with_nothing_half_written(tmp_path: Path, number: int, files: int) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    for index in range(files):
+        write(tmp_path / "in" / f"{index}.wav", np.zeros(RATE_HZ * 3600, np.float32))
+    command = [sys.executable, "-m", "spike_engine.cli", "clean", tmp_path / "in", "-o", tmp_path / "out"]
+    ignored = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job of a shell would hand on that it is
+    process = subprocess.Popen([*command, "--processes", "2"], stderr=subprocess.PIPE, start_new_session=True)
+    signal.signal(signal.SIGINT, ignored)
+    while not list((tmp_path / "out").iterdir()):
+        assert process.poll() is None
+    os.killpg(process.pid, number)  # as a terminal does
+    _, said = process.communicate(timeout=30)
+
+    assert process.returncode == 128 + number
+    assert not list((tmp_path / "out").iterdir())
+    assert b"Traceback" not in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import frames
-from spike_engine.addresses.files import NO_OTHER_FILES, file_address
+from spike_engine.addresses.files import NO_OTHER_FILES, file_address, input_address
 
 Block = NDArray[np.float32]  # shape (n, channels), in [-1, 1]; recordings of floats may go beyond
 
@@ -46,7 +48,7 @@ class AudioReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._container: Any = av.open(file_address(path), options=NO_OTHER_FILES)
+            self._container: Any = av.open(input_address(path), options=NO_OTHER_FILES)
         except BROKEN as error:
             raise UnusableAudio(f"{path} cannot be read: {_reason(error)}") from error
         if not self._container.streams.audio:
@@ -119,10 +121,13 @@ class AudioWriter:
             raise UnusableAudio(
                 f"{path} cannot be written: {suffix} has at most {most} channels, not {source.channels}"
             )
-        self.path, self._layout, self._source_rate_hz = path, source.layout, source.rate_hz
+        self._layout, self._source_rate_hz = source.layout, source.rate_hz
         self.rate_hz = _rate_of(codec, source.rate_hz)
         self._clips = codec != "pcm_f32le"
-        self._unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
+        if path.is_symlink():  # what it leads to is written, and it stays
+            path = Path(os.path.realpath(path))
+        self._unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished{path.suffix}")
+        self.path = path
         self._position = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -105,9 +106,11 @@ def clean_file(
     options = options or CleaningOptions()
     if not (options.noise_suppression or options.gain_control) and far is None:
         raise ValueError("without noise suppression, gain control and a far end, there is nothing to do")
-    for given, what in ((source, "the recording"), (Path(far) if far else None, "the far end")):
-        if given and target.exists() and given.exists() and target.samefile(given):
+    for given, what in ((source, "the recording"), (far, "the far end")):
+        if given and _are_one(target, given):
             raise UnusableAudio(f"{target} is {what} itself: write somewhere else")
+    if far and _are_one(source, far):
+        raise UnusableAudio(f"{far} is the recording itself, and not what the loudspeaker played meanwhile")
     began = time.perf_counter()
     with ExitStack() as files:
         reader = files.enter_context(AudioReader(source))
@@ -141,6 +144,13 @@ def clean_file(
         delay_ms=round(stats.delay_ms, 1) if stats else None,
         times_real_time=round(seconds / max(time.perf_counter() - began, 1e-9), 1),
     )
+
+
+def _are_one(path: Path | str, other: Path | str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except (OSError, ValueError):  # one of them is not there, or has no possible name
+        return False
 
 
 def _draw(portrait: Portrait, report: Path, source: Path) -> None:

@@ -36,14 +36,14 @@ def parser() -> argparse.ArgumentParser:
 
     clean = commands.add_parser("clean", help="take the noise, or the echo and the noise, out of recordings")
     clean.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="recordings, or folders of them")
-    clean.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="file, or folder for several")
+    clean.add_argument("-o", "--output", required=True, metavar="OUT", help="file, or folder for several")
     clean.add_argument("--far", type=Path, help="what the loudspeaker played meanwhile: file, or folder for several")
     clean.add_argument("--no-noise-suppression", dest="noise", action="store_false", help="only take out the echo")
     clean.add_argument("--gain", action="store_true", help="bring speech to one loudness, -23 dBFS")
     clean.add_argument(
         "--attenuation-db", type=number(0, 60), metavar="DB", help="the most that noise is turned down by, 0-60"
     )
-    clean.add_argument("--report", type=Path, metavar="PICTURE", help="draw what happened: file, or folder for several")
+    clean.add_argument("--report", metavar="PICTURE", help="draw what happened: file, or folder for several")
     clean.add_argument(
         "--processes", type=whole(1, 1024), help="how many recordings at a time; as many as processors by default"
     )

@@ -11,7 +11,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+import threading
+from collections.abc import Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(argv)
     try:
-        code = int(_RUN[options.command](options))
-        sys.stdout.flush()
+        with _ended_like_ctrl_c():
+            code = int(_RUN[options.command](options))
+            sys.stdout.flush()
         return code
     except ImportError as error:
         return _failed(str(error), 2)
@@ -46,6 +48,25 @@ def main(argv: list[str] | None = None) -> int:
             raise
         kind = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
         return _failed(f"spike-engine: {kind}{error}", 1)
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block by an exception, as SIGINT does, so that nothing half-written is left."""
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    here = threading.current_thread() is threading.main_thread()
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")] if here else []
+    ours = [number for number in numbers if number and signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
+    for number in ours:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _failed(message: str, code: int) -> int:
@@ -149,14 +170,14 @@ def _clean(options: argparse.Namespace) -> int:
 
     from rich.console import Console  # noqa: PLC0415
 
-    from spike_engine.clean import CleaningOptions, UnusableAudio, batch  # noqa: PLC0415
+    from spike_engine.clean import CleaningOptions, UnusableAudio, batch, planning  # noqa: PLC0415
     from spike_engine.extras import require  # noqa: PLC0415
 
     if options.report:
         require("matplotlib", "the picture of --report")
     failures: list[Exception] = []
     try:
-        jobs = batch.plan(options.inputs, options.output, far=options.far, report=options.report)
+        jobs = planning.plan(options.inputs, options.output, far=options.far, report=options.report)
     except UnusableAudio as error:
         return _failed(f"spike-engine: {error}", 1)
     cleaned = batch.run(

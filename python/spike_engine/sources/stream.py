@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from spike_engine.addresses.files import NO_OTHER_FILES, file_address
+from spike_engine.addresses.files import NO_OTHER_FILES, input_address
 from spike_engine.devices.decoding import frames_in
 from spike_engine.errors import DeviceNotFound
 
@@ -99,7 +99,7 @@ def open_file(path: Path, kind: str, *, closes: bool = False) -> Any:
     import av  # noqa: PLC0415 (only a program that uses a file pays for it)
 
     try:
-        container = av.open(file_address(path), options=NO_OTHER_FILES)
+        container = av.open(input_address(path), options=NO_OTHER_FILES)
     except (OSError, ValueError, av.FFmpegError) as error:
         raise DeviceNotFound(f"{path} cannot be read: {error}") from error
     streams = getattr(container.streams, kind)
