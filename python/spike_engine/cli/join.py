@@ -28,6 +28,7 @@ from spike_engine.events import (
     UserTranscript,
     name_of,
 )
+from spike_engine.frames import convert_samples
 
 
 class Recording:
@@ -56,7 +57,7 @@ class Recording:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(ENGINE_RATE_HZ)
-        self._files[kind].writeframes((np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes())
+        self._files[kind].writeframes(convert_samples(samples, "int16").tobytes())
 
     def keep(self, event: Event) -> None:
         """Note an event."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.clean.audio_file import AudioReader, Block, UnusableAudio
+from spike_engine.frames import convert_samples
 
 # The columns that engines and corpora call their sound, in the order in which they are looked for, and their rates.
 COLUMNS = ("audio", "amplitude", "array", "samples", "waveform", "bytes", "path", "file")
@@ -150,11 +151,10 @@ def _of_array(value: Any, rate_hz: int | None) -> Clip:
 
 def wave_bytes(samples: Block, rate_hz: int) -> bytes:
     """A .wav of 16 bits of `samples`, shape ``(n, channels)``."""
-    whole = np.clip(np.round(samples * 32768.0), -32768, 32767).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(samples.shape[1])
         file.setsampwidth(2)
         file.setframerate(rate_hz)
-        file.writeframes(whole.tobytes())
+        file.writeframes(convert_samples(samples, "int16").tobytes())
     return buffer.getvalue()

@@ -13,6 +13,7 @@ from spike_engine.demo.acoustics import Samples
 from spike_engine.demo.recorder import Recorder
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.events import AISpeaking
+from spike_engine.frames import convert_samples
 
 _INK = "#1c2733"
 _USER, _AI, _THINKING, _CUT = "#c2468a", "#1f8fa3", "#e0a72e", "#d03b2f"
@@ -168,4 +169,4 @@ def _write_wave(path: Path, samples: Samples) -> None:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(ENGINE_RATE_HZ)
-        file.writeframes(np.clip(samples * 32767, -32768, 32767).astype("<i2").tobytes())
+        file.writeframes(convert_samples(samples, "int16").tobytes())

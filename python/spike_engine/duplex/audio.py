@@ -24,6 +24,7 @@ from spike_engine.duplex.turns import LocalTurns
 from spike_engine.errors import InvalidOption, InvalidState
 from spike_engine.events import Event
 from spike_engine.events.emitter import EventEmitter
+from spike_engine.frames import convert_samples
 
 _QUEUED_S = 5.0  # of blocks that nobody has read yet
 
@@ -181,7 +182,7 @@ class DuplexAudio(EventEmitter):
         given = np.frombuffer(pcm, self.dtype) if isinstance(pcm, bytes | bytearray | memoryview) else np.asarray(pcm)
         if given.ndim != 1 or given.dtype != np.dtype(self.dtype):
             raise InvalidOption(f"play() takes {self.dtype} of shape (n,), not {given.dtype} {given.shape}")
-        samples = given.astype(np.float32) / 32768 if self.dtype == "int16" else given
+        samples = convert_samples(given)
         with self._played_lock:
             return self._player.play(self._to_engine(np.ascontiguousarray(samples), self.sample_rate_hz), utterance)
 
@@ -267,9 +268,8 @@ class DuplexAudio(EventEmitter):
 
     def _block_of(self, samples: NDArray[np.float32]) -> Block:
         pending_s = len(self._waiting) / self.sample_rate_hz
-        out = np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16) if self.dtype == "int16" else samples
         return Block.of(
-            out.copy(),
+            convert_samples(samples, self.dtype),
             level=float(np.sqrt(np.mean(np.square(samples)))),
             voice_active=self._chain.stats.voice_active,
             captured_at=time.monotonic() - pending_s - self.latency_ms / 1000,

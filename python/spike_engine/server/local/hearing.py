@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.extras import require
+from spike_engine.frames import convert_samples
 from spike_engine.server.local.child import Child
 from spike_engine.server.persona import HEARING_RATE_HZ, Samples
 
@@ -67,5 +68,5 @@ class Recogniser:
 
 
 def _pcm(samples: Samples) -> bytes:
-    pcm: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16)
+    pcm: NDArray[np.int16] = convert_samples(samples, "int16")
     return pcm.tobytes()

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from spike_engine.extras import MissingExtra, is_installed
+from spike_engine.frames import convert_samples
 from spike_engine.server.local.child import Child, ChildFailed
 from spike_engine.server.persona import Samples, Speech, Word
 
@@ -108,4 +109,5 @@ def open_voice() -> Voice:
 
 
 def _float(pcm: bytes) -> Samples:
-    return (np.frombuffer(pcm, np.int16) / 32768).astype(np.float32)
+    samples: Samples = convert_samples(np.frombuffer(pcm, np.int16))
+    return samples

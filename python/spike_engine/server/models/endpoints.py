@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from spike_engine.frames import convert_samples
 from spike_engine.server.persona import HEARING_RATE_HZ, Samples, Speech
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -163,8 +164,8 @@ def _speech(content: bytes) -> Speech:
     if width != 2:
         raise EndpointFailed(f"/audio/speech answered {8 * width}-bit sound; 16 bits are understood")
     whole = len(pcm) // (2 * channels) * 2 * channels
-    samples = np.frombuffer(pcm[:whole], np.int16).reshape(-1, channels).mean(axis=1) / 32768
-    return Speech(samples.astype(np.float32), rate_hz)
+    samples = np.frombuffer(pcm[:whole], np.int16).reshape(-1, channels)
+    return Speech(convert_samples(samples, channels=1).ravel(), rate_hz)
 
 
 def _wav(sound: Samples) -> bytes:
@@ -173,5 +174,5 @@ def _wav(sound: Samples) -> bytes:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(HEARING_RATE_HZ)
-        file.writeframes(np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16).tobytes())
+        file.writeframes(convert_samples(sound, "int16").tobytes())
     return content.getvalue()
