@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from training.shared.prepare import HELD_OUT_ROOMS, Recording, convolved, faded, recordings
+from training.echo.devices import LOUDSPEAKERS, MICROPHONES, coloured, distorted, through_mask
+from training.shared.prepare import HELD_OUT_ROOMS, MEASURED_SHARE, Recording, convolved, faded, recordings
 
 from spike_engine import dsp
 
@@ -37,12 +37,19 @@ def linear_stage(microphone: Samples, far: Samples) -> tuple[Samples, Samples, S
 @cache
 def responses(file: Path) -> Samples:
     """A room's, to a near talker and to a loudspeaker, without the simulation's own delay."""
-    return soxr.resample(np.load(file)["rir"].T.astype(np.float32), 48000, RATE_HZ).T[:, 10:]
+    if file.suffix == ".npz":
+        return soxr.resample(np.load(file)["rir"].T.astype(np.float32), 48000, RATE_HZ).T[:, 10:]
+    measured, rate_hz = soundfile.read(file, dtype="float32", always_2d=True)
+    response = soxr.resample(measured[:, 0], rate_hz, RATE_HZ)[: RATE_HZ // 2]
+    response = response[max(0, int(np.argmax(np.abs(response))) - 8) :]
+    return np.tile(response / (np.abs(response).max() + 1e-9), (2, 1)).astype(np.float32)
 
 
 def weight(recording: Recording) -> float:
     """How often a recording is drawn: by its length, many voices before many words, clean ones before others."""
     length_s, source = min(recording.seconds, 12.0), recording.package.split("-")[0]
+    if recording.speaker and recording.kind == "speech":
+        return 2.0 * length_s  # many people, at microphones of their own
     if recording.kind != "speech":
         return length_s
     return length_s * {"tuxpaint": 0.3, "asterisk": 2.5}.get(source, 1.0) * (0.2 if recording.snr_db < 25 else 1.0)
@@ -57,24 +64,31 @@ class Corpus:
             pool = [r for r in recordings(corpora, kind) if r.seconds > 0.4]
             if kind == "speech":
                 pool = [r for r in pool if (r.package in HELD_OUT_VOICES) == held_out]
+            if held_out:
+                pool += [r for r in recordings(corpora, kind, validation=True) if r.seconds > 0.4]
             weights = np.array([weight(r) for r in pool])
             self._pools[kind] = pool, weights / weights.sum()
         files = sorted(rooms.glob("*.npz"))
         self._rooms = [file for i, file in enumerate(files) if (i % HELD_OUT_ROOMS == 0) == held_out]
+        self._measured = [r.path for r in recordings(corpora, "rir", validation=held_out)]
 
     def room(self, random: Random) -> Samples:
+        if self._measured and random.random() < MEASURED_SHARE:
+            talker, loudspeaker = (self._measured[random.integers(len(self._measured))] for _ in range(2))
+            count = min(responses(talker).shape[1], responses(loudspeaker).shape[1])
+            return np.stack([responses(talker)[0, :count], responses(loudspeaker)[0, :count]])
         return responses(self._rooms[random.integers(len(self._rooms))])
 
     def draw(self, random: Random, kind: str, samples: int, *, pause_s: float = 0.0) -> Samples:
-        """Recordings one after another; voices of one package."""
+        """Recordings one after another; of one voice, or where none is named of one package."""
         pool, weights = self._pools[kind]
-        package, drawn = None, np.zeros(0, np.float32)
+        voice, drawn = None, np.zeros(0, np.float32)
         while len(drawn) < samples:
             for _ in range(30):
                 chosen = pool[random.choice(len(pool), p=weights)]
-                if kind != "speech" or package in {None, chosen.package}:
+                if kind != "speech" or voice in {None, (chosen.package, chosen.speaker)}:
                     break
-            package = package or chosen.package
+            voice = voice or (chosen.package, chosen.speaker)
             silence = np.zeros(int(random.exponential(pause_s) * RATE_HZ), np.float32)
             drawn = np.concatenate([drawn, self._piece(random, chosen, samples - len(drawn)), silence])
         return drawn[:samples]
@@ -100,17 +114,6 @@ def active_level(x: Samples) -> np.float32:
     return np.float32(np.sqrt(power[power >= 0.01 * power.max()].mean() + 1e-12))
 
 
-def coloured(random: Random, x: Samples) -> Samples:
-    """Through two peaking equalisers at most: what loudspeaker and microphone do to the spectrum."""
-    for _ in range(random.integers(0, 3)):
-        at = 2 * np.pi * np.exp(random.uniform(np.log(80), np.log(7000))) / RATE_HZ
-        a, width = 10 ** (random.uniform(-9, 9) / 40), np.sin(at) / (2 * random.uniform(0.4, 1.5))
-        numerator = [1 + width * a, -2 * np.cos(at), 1 - width * a]
-        denominator = [1 + width / a, -2 * np.cos(at), 1 - width / a]
-        x = scipy.signal.lfilter(numerator, denominator, x).astype(np.float32)
-    return x
-
-
 def drifted(x: Samples, ppm: float) -> Samples:
     """Read by a clock that is `ppm` faster: windowed-sinc interpolation of 32 points."""
     moments = np.arange(len(x)) * (1 + ppm * 1e-6)
@@ -121,26 +124,6 @@ def drifted(x: Samples, ppm: float) -> Samples:
         distance = moments - whole - tap
         out += padded[whole + tap + 16] * np.sinc(distance) * np.cos(np.pi * distance / 34) ** 2
     return out.astype(np.float32)
-
-
-def distorted(random: Random, x: Samples) -> Samples:
-    """By a loudspeaker: soft and lopsided, hard, or a cubic; one in four distorts the bass more than the rest."""
-    peak, kind = np.abs(x).max() + 1e-9, random.random()
-    if random.random() < 0.25:
-        bass = scipy.signal.sosfilt(scipy.signal.butter(2, random.uniform(200, 1200), fs=RATE_HZ, output="sos"), x)
-        return (x - bass + distorted_evenly(random, bass.astype(np.float32), kind, peak)).astype(np.float32)
-    return distorted_evenly(random, x, kind, peak)
-
-
-def distorted_evenly(random: Random, x: Samples, kind: float, peak: np.float32) -> Samples:
-    if kind < 0.6:
-        drive, bias = np.exp(random.uniform(np.log(0.7), np.log(10))), random.uniform(-0.2, 0.2)
-        return ((np.tanh(drive * x / peak + bias) - np.tanh(bias)) * peak / drive).astype(np.float32)
-    if kind < 0.8:
-        most = peak * random.uniform(0.08, 0.7)
-        return np.clip(x, -most, most).astype(np.float32)
-    u = x / peak
-    return (peak * (u + random.uniform(-0.3, 0.3) * u**2 - random.uniform(0, 0.4) * u**3)).astype(np.float32)
 
 
 def steady_noise(random: Random) -> Samples:
@@ -172,13 +155,28 @@ def delayed(x: Samples, ms: float) -> Samples:
     return np.concatenate([np.zeros(int(ms * RATE_HZ / 1000), np.float32), x])[:SAMPLES]
 
 
+def moving(random: Random, played: Samples, response: Samples) -> Samples:
+    """In a room in which something moves: the reflections come nearer and go away, at some speed, and change."""
+    knots = int(random.integers(2, 12))
+    places = [np.clip(knots * np.arange(SAMPLES) / SAMPLES - at, -1, 1) for at in range(knots + 1)]
+    heard = np.zeros(SAMPLES, np.float32)
+    for place in places:
+        stretched = soxr.resample(response, RATE_HZ, RATE_HZ * float(np.exp(random.normal(0, 0.01))))
+        changed = stretched * np.exp(random.normal(0, 0.3, len(stretched)))
+        heard += (1 - np.abs(place)).astype(np.float32) * convolved(played, changed.astype(np.float32))[0]
+    return heard
+
+
 def echo_of(random: Random, corpus: Corpus, far: Samples, room: Samples) -> Samples:
     """What the microphone hears of it: distorted, late, in a room that may change, by another clock."""
     played = distorted(random, far) if random.random() < 0.4 else far
+    if random.random() < 0.35:
+        played = LOUDSPEAKERS[random.integers(len(LOUDSPEAKERS))](random, played)
     least_ms, most_ms = random.choice([(0, 0), (0, 300), (300, 800)], p=[0.1, 0.675, 0.225])
     delay_ms = random.uniform(least_ms, most_ms)
-    echo = delayed(convolved(played, room[1])[0], delay_ms)
     kind = random.random()
+    still = convolved(played, room[1])[0] if kind < 0.8 else moving(random, played, room[1])
+    echo = delayed(still, delay_ms)
     changes = 1 if kind < 0.12 else random.integers(1, 4) if kind < 0.22 else 0
     for _ in range(changes):  # another room, or another delay in the same: then the devices' buffers have jumped
         moved = kind < 0.1
@@ -190,11 +188,13 @@ def echo_of(random: Random, corpus: Corpus, far: Samples, room: Samples) -> Samp
     echo = coloured(random, echo)
     if random.random() < 0.2:
         echo = drifted(echo, random.uniform(-1, 1) * (1100 if random.random() < 0.5 else 200))
+    if random.random() < 0.1:  # hardly any: headphones, a loudspeaker in another room
+        return echo * gain(random, -70, -42) / (active_level(echo) + 1e-9)
     return echo * gain(random, -42, -16) / (active_level(echo) + 1e-9)
 
 
 def near_end(random: Random, corpus: Corpus, room: Samples, level: np.float32, *, alone: bool) -> Samples:
-    begin = int(random.uniform(0, 4) * RATE_HZ) if random.random() < 0.7 and not alone else 0
+    begin = int(random.uniform(0, 4) * RATE_HZ) if random.random() < 0.6 and not alone else 0
     most = SAMPLES if alone or random.random() < 0.6 else int(random.uniform(0.5, 4) * RATE_HZ)
     length = min(SAMPLES - begin, most)
     voice = corpus.draw(random, "speech", length, pause_s=random.choice([0.1, 0.4, 1.0]))
@@ -210,10 +210,13 @@ def clip(random: Random, corpus: Corpus) -> NDArray[np.int16]:
     near_only, far_only = kind < 0.1, 0.1 <= kind < 0.3
     far = silence if near_only and random.random() < 0.7 else far_end(random, corpus)  # headphones, or nothing
     echo = echo_of(random, corpus, far, room) if far.any() and not near_only else silence
-    level = active_level(echo) if echo.any() else gain(random, -42, -16)
+    level = max(active_level(echo), gain(random, -42, -30)) if echo.any() else gain(random, -42, -16)
     near = silence if far_only else near_end(random, corpus, room, level, alone=near_only)
     noise = steady_noise(random) if random.random() < 0.6 else corpus.draw(random, "noise", SAMPLES, pause_s=0.2)
     noise *= max(active_level(near), active_level(echo)) * gain(random, -55, -12) / (active_level(noise) + 1e-9)
+    if random.random() < 0.3:  # the device has a processing of its own
+        mask = MICROPHONES[random.integers(len(MICROPHONES))](random, near + noise + echo, echo)
+        near, noise, echo = (through_mask(x, mask) for x in (near, noise, echo))
     target, microphone = near + noise, near + noise + echo
     scale = np.float32(min(1.0, 0.98 / (np.abs(microphone).max() + 1e-9)))
     microphone, target, near = microphone * scale, target * scale, near * scale
