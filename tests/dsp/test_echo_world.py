@@ -118,7 +118,8 @@ def test_a_mute_leaves_no_trace_in_the_pipeline(rate_hz: int) -> None:
     [
         ("noise gate", 40), ("sample slips", 25), ("a device that moves", 32), ("music", 50), ("a song", 35),
         ("a film", 40), ("hiss and long silence", 50), ("Bluetooth, 400 ms", 40), ("RT60 1 s", 32), ("rattles", 32),
-        ("quiet smart speaker", 35),
+        ("quiet smart speaker", 35), ("a canceller in the device", 14), ("a hand over the microphone", 45),
+        ("a lid that is shut", 45),
     ],
 )  # fmt: skip
 def test_the_echo_of_the_world_goes(name: str, least_db: float) -> None:
@@ -128,8 +129,27 @@ def test_the_echo_of_the_world_goes(name: str, least_db: float) -> None:
     assert min(result.down_db(span) for span in world.alone) >= least_db
 
 
+def test_a_telephones_hybrid_is_a_path_like_another() -> None:
+    world = WORLDS["a telephone's hybrid"]
+    result = made(world, 8000)
+
+    assert min(result.down_db(span) for span in world.alone) >= 33
+    for span in world.together:
+        near = result.heard.part(result.heard.near, span)
+        assert gain_db(result.heard.part(result.out, span), near) >= -3.0
+
+
 @pytest.mark.parametrize(
-    "name", ["cold start, user louder", "two people", "a child", "a device that moves", "a film", "rattles"]
+    "name",
+    [
+        "cold start, user louder",
+        "two people",
+        "a child",
+        "a device that moves",
+        "a film",
+        "rattles",
+        "a lid that is shut",
+    ],
 )
 def test_who_talks_over_the_echo_of_the_world_is_kept_and_noticed(name: str) -> None:
     world = WORLDS[name]

@@ -6,20 +6,36 @@ that rattle. `test_echo_world.py` runs a part of them with thresholds, `benchmar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from echo_scenarios import ECHO_DBFS, SPEECH_DBFS, at_level, delayed, drifted, music, room, soft_clipped, talk
+from echo_scenarios import ECHO_DBFS, SPEECH_DBFS, at_level, delayed, drifted, music, room, talk
 from rooms import Samples
 from scipy.signal import butter, fftconvolve, sosfilt
-
-from spike_engine import dsp
+from world_changes import (
+    Change,
+    Span,
+    automatic_gain,
+    bending_bass,
+    child,
+    clipped,
+    covered,
+    limited,
+    mostly_cancelled,
+    mu_law,
+    noise_gate,
+    rattling,
+    restarted,
+    slips,
+    stuck,
+    telephone,
+    turned_down,
+    two_people,
+    whispered,
+)
 
 NOISE_DBFS = -65.0
-Span = tuple[float, float]  # seconds
-Change = Callable[[Samples, int], Samples]  # of samples at a rate
 
 
 @dataclass(frozen=True)
@@ -31,7 +47,8 @@ class World:
         rooms: Seeds of rooms, which the path goes through in turn, evenly over the time.
         echo_spans: When there is an echo, where it is not always.
         near_spans: When the near end talks.
-        played: What the loudspeaker makes of the far end. heard: what the microphone and its driver make of the sum.
+        played: What the loudspeaker makes of the far end. left: what a canceller in the device leaves of the echo.
+        heard: What the microphone and its driver make of the sum.
         alone, together: When the far end is heard alone and both are, to be measured.
     """
 
@@ -51,6 +68,7 @@ class World:
     drift_ppm: float = 0.0
     stereo: bool = False
     played: Change | None = None
+    left: Change | None = None
     spoken: Change | None = None
     heard: Change | None = None
     moving_talker: bool = False
@@ -142,6 +160,7 @@ def echo_of(world: World, far: Samples, rate_hz: int) -> Samples:
     echo = sum(through_rooms(x, world, rate_hz, source) for source, x in enumerate(played))
     echo = at_level(delayed(np.asarray(echo, np.float32), world.delay_ms, rate_hz), SPEECH_DBFS + world.echo_db)
     echo = drifted(echo, world.drift_ppm) if world.drift_ppm else echo
+    echo = world.left(echo, rate_hz) if world.left else echo
     return echo * spans_of(count, rate_hz, world.echo_spans)
 
 
@@ -174,143 +193,6 @@ def build(world: World, rate_hz: int = 16000) -> Heard:
     microphone = (echo + near + noise).astype(np.float32)
     microphone = world.heard(microphone, rate_hz) if world.heard else microphone
     return Heard(world, rate_hz, far, near, echo, np.clip(microphone, -1.0, 1.0).astype(np.float32))
-
-
-# What devices do to a microphone.
-
-
-def turned_down(span: Span, gain: float) -> Change:
-    def change(samples: Samples, rate_hz: int) -> Samples:
-        out = samples.copy()
-        out[int(span[0] * rate_hz) : int(span[1] * rate_hz)] *= np.float32(gain)
-        return out
-
-    return change
-
-
-def stuck(span: Span) -> Change:
-    """A driver that gives the same 10 ms again and again."""
-
-    def change(samples: Samples, rate_hz: int) -> Samples:
-        out, begin, end = samples.copy(), int(span[0] * rate_hz), int(span[1] * rate_hz)
-        out[begin:end] = np.resize(samples[begin - rate_hz // 100 : begin], end - begin)
-        return out
-
-    return change
-
-
-def restarted(at_s: float, later_ms: float) -> Change:
-    """Half a second of nothing, and then everything comes later than before."""
-
-    def change(samples: Samples, rate_hz: int) -> Samples:
-        at, off, later = (int(x * rate_hz) for x in (at_s, 0.5, later_ms / 1000))
-        gap = np.zeros(off, np.float32)
-        return np.concatenate([samples[:at], gap, samples[at + off - later :]])[: len(samples)]
-
-    return change
-
-
-def slips(every_s: float, most_samples: int) -> Change:
-    """A driver that loses or repeats a few samples now and then."""
-
-    def change(samples: Samples, rate_hz: int) -> Samples:
-        random, parts, step = np.random.default_rng(7), [], int(every_s * rate_hz)
-        for at in range(0, len(samples), step):
-            slip = int(random.integers(-most_samples, most_samples + 1)) if at else 0
-            parts.append(samples[max(0, at + slip) : at + step])
-        whole = np.concatenate(parts)
-        return np.concatenate([whole, np.zeros(max(0, len(samples) - len(whole)), np.float32)])[: len(samples)]
-
-    return change
-
-
-def levels_of(samples: Samples, rate_hz: int, smoothing_s: float) -> Samples:
-    """The power in each sample's past, in dB of full scale."""
-    keep = np.exp(-1 / (smoothing_s * 100))
-    frames = samples[: len(samples) // (rate_hz // 100) * (rate_hz // 100)].reshape(-1, rate_hz // 100)
-    power, levels = 1e-9, []
-    for now in np.mean(frames**2, axis=1):
-        power = max(now, keep * power) if now > power else keep * power + (1 - keep) * now
-        levels.append(10 * np.log10(power + 1e-12))
-    times = (np.arange(len(levels)) + 1) * (rate_hz // 100)
-    return np.interp(np.arange(len(samples)), times, levels).astype(np.float32)
-
-
-def automatic_gain(samples: Samples, rate_hz: int) -> Samples:
-    """A microphone that brings what it hears to -24 dB of full scale, by 12 dB at most."""
-    gain_db = np.clip(-24.0 - levels_of(samples, rate_hz, 1.0), -12.0, 12.0)
-    return (samples * 10 ** (gain_db / 20)).astype(np.float32)
-
-
-def noise_gate(samples: Samples, rate_hz: int) -> Samples:
-    """A microphone that gives nothing but zeros where it hears little."""
-    return np.where(levels_of(samples, rate_hz, 0.1) > -52.0, samples, 0.0).astype(np.float32)
-
-
-def clipped(samples: Samples, rate_hz: int) -> Samples:
-    del rate_hz
-    return np.clip(4.0 * samples, -0.25, 0.25).astype(np.float32)
-
-
-# What loudspeakers do, and the way to them.
-
-
-def telephone(samples: Samples, rate_hz: int) -> Samples:
-    """A hands-free headset's narrow band, and its codec's eight bits of mu-law."""
-    low = sosfilt(butter(6, [250, 3400], "bandpass", fs=rate_hz, output="sos"), samples)
-    compressed = np.sign(low) * np.log1p(255 * np.abs(low)) / np.log(256)
-    return (np.sign(compressed) * np.expm1(np.log(256) * np.abs(np.round(compressed * 128) / 128)) / 255).astype(
-        np.float32
-    )
-
-
-def bending_bass(samples: Samples, rate_hz: int) -> Samples:
-    """A small membrane: what it does below 300 Hz bends all that it plays."""
-    bass = sosfilt(butter(2, 300, fs=rate_hz, output="sos"), samples)
-    excursion = bass / (np.abs(bass).max() + 1e-9)
-    return (samples * (1 - 0.5 * excursion**2) + 0.3 * np.abs(bass).max() * excursion**3).astype(np.float32)
-
-
-def rattling(samples: Samples, rate_hz: int) -> Samples:
-    """Something loose beside the loudspeaker: loud sounds make it buzz."""
-    loud = sosfilt(butter(1, 30, fs=rate_hz, output="sos"), np.abs(samples))
-    buzz = np.random.default_rng(3).standard_normal(len(samples)) * np.maximum(loud - 0.6 * loud.max(), 0.0)
-    return (samples + 0.5 * sosfilt(butter(2, [500, 2500], "bandpass", fs=rate_hz, output="sos"), buzz)).astype(
-        np.float32
-    )
-
-
-def limited(samples: Samples, rate_hz: int) -> Samples:
-    del rate_hz
-    return soft_clipped(samples)
-
-
-# Who talks.
-
-
-def whispered(samples: Samples, rate_hz: int) -> Samples:
-    """The same envelope of the spectrum, with noise in place of the voice."""
-    size = rate_hz // 50
-    random = np.random.default_rng(9)
-    window = np.hanning(2 * size + 1)[:-1]
-    out = np.zeros(len(samples) + 2 * size)
-    for at in range(0, len(samples) - 2 * size, size):
-        spectrum = np.abs(np.fft.rfft(window * samples[at : at + 2 * size]))
-        smooth = np.convolve(spectrum, np.ones(13) / 13, mode="same")
-        phases = np.exp(2j * np.pi * random.random(len(smooth)))
-        out[at : at + 2 * size] += np.fft.irfft(smooth * phases)
-    high = sosfilt(butter(1, 500, "highpass", fs=rate_hz, output="sos"), out[: len(samples)])
-    return high.astype(np.float32)
-
-
-def child(samples: Samples, rate_hz: int) -> Samples:
-    """A third higher and quicker."""
-    return np.resize(dsp.resample(samples, 4 * rate_hz, 3 * rate_hz), len(samples))
-
-
-def two_people(samples: Samples, rate_hz: int) -> Samples:
-    other = talk("russian", rate_hz, len(samples) / rate_hz, 77)
-    return (samples + np.where(np.abs(samples) > 0, 0.7 * other, 0.0)).astype(np.float32)
 
 
 TALKS = ((5.0, 8.0), (10.0, 12.0))
@@ -346,6 +228,12 @@ DEVICES = (
           together=TALKS),
     World("sample slips", 84, 20.0, heard=slips(2.5, 12), alone=((4, 19),)),
     World("drift 1000", 85, 16.0, drift_ppm=1000, delay_ms=150, alone=((3, 15),)),
+    World("a canceller in the device", 87, left=mostly_cancelled, near_spans=TALKS, alone=((2, 5), (8.5, 10)),
+          together=TALKS),
+    World("a hand over the microphone", 88, 20.0, heard=covered((8, 12)), near_spans=((5, 7), (13, 16)),
+          alone=((2, 5), (9, 12), (17, 19)), together=((5, 7), (13, 16))),
+    World("a lid that is shut", 89, 20.0, rooms=(141, 141, 142, 142), near_spans=((13, 16),),
+          alone=((3, 6), (16.5, 19)), together=((13, 16),)),
     World("drift -1000, live room", 86, 16.0, drift_ppm=-1000, rt60_s=0.6, alone=((3, 15),)),
 )  # fmt: skip
 DOUBLE = (
@@ -379,6 +267,8 @@ PATHS = (
           10)), together=TALKS),
     World("Bluetooth, 400 ms", 122, delay_ms=400, played=telephone, alone=((2, 11),)),
     World("Bluetooth, 600 ms", 123, delay_ms=600, near_spans=TALKS, alone=((2, 5), (8.5, 10)), together=TALKS),
+    World("a telephone's hybrid", 127, played=mu_law, heard=mu_law, echo_db=-8, delay_ms=30, rt60_s=0.03,
+          near_spans=TALKS, alone=((2, 5), (8.5, 10)), together=TALKS),
     World("RT60 1 s", 124, rt60_s=1.0, near_spans=TALKS, alone=((2, 5), (8.5, 10)), together=TALKS),
     World("bass that bends", 125, echo_db=4, played=bending_bass, near_spans=TALKS, alone=((2, 5), (8.5, 10)),
           together=TALKS),
