@@ -239,6 +239,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     corpus = Corpus(options.corpus, options.rooms, held_out=options.held_out)
     for shard in range(options.shards):
+        if (options.out / f"{shard:04d}.npy").exists():  # stopped, and started again
+            continue
         random = np.random.default_rng([options.seed, shard, options.held_out])
         clips = np.stack([clip(random, corpus) for _ in range(CLIPS)])
         being_written = options.out / f"{shard:04d}.tmp.npy"  # training may go on meanwhile
