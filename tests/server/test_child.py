@@ -7,13 +7,14 @@ import os
 import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from spike_engine.server import MissingExtra
 from spike_engine.server.local import voice
-from spike_engine.server.local.child import CHILDREN, Child, ChildFailed
+from spike_engine.server.local.child import CHILDREN, Child, ChildFailed, Reply
 from spike_engine.server.local.hearing import Recogniser, VoiceDetector
 from spike_engine.server.local.voice import EspeakCommand, EspeakWorker, open_voice
 from spike_engine.server.turns import Utterance
@@ -272,6 +273,27 @@ async def test_an_utterance_that_is_given_up_does_not_disturb_the_next(
 
     texts = [text async for text in recogniser.transcribe(utterance_of(recording("hello")))]
     assert texts[-1] == "hello"
+
+
+async def test_what_was_said_before_a_pause_is_finished_before_the_turn_ends(
+    recogniser: Recogniser, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    ask = Child.ask
+
+    async def noted(child: Child, request: dict[str, Any], payload: bytes = b"") -> Reply:
+        steps.append(request["step"])
+        return await ask(child, request, payload)
+
+    monkeypatch.setattr(Child, "ask", noted)
+    sentence = np.concatenate([recording("hello"), np.zeros(4800, np.int16), recording("please-try-again")])
+
+    texts = [text async for text in recogniser.transcribe(utterance_of(sentence))]
+
+    assert texts[-1] == "hello please try again"
+    assert [step for step in steps if step != "audio"] == ["begin", "end", "begin", "end"]
+    assert steps[-1] == "end"  # in the silence at the end, and nothing more to do when that ends the turn
+    assert texts[-2:] == [texts[-1]] * 2
 
 
 async def test_silence_is_no_word(recogniser: Recogniser) -> None:

@@ -113,9 +113,26 @@ async def test_the_user_interrupts(server: ConversationServer, recording: Record
         await caller.until_true(lambda: loudest(caller, last_s=0.04) < 300, timeout=0.5)
         await caller.until("bot-llm-started")
 
-    assert in_order(kinds, ["bot-output", "bot-interrupted", "bot-stopped-speaking", "user-started-speaking"])
+    assert in_order(kinds, ["bot-output", "bot-paused", "bot-interrupted", "user-started-speaking"])
+    assert "bot-resumed" not in kinds
     assert said == (progress["accumulated_text"], True)
     assert progress["remaining_text"]
+
+
+async def test_a_sound_that_is_no_turn_makes_the_ai_pause_and_go_on(
+    server: ConversationServer, recording: Recording
+) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        caller.send("send-text", {"content": "a long story that goes on and on and on for ever and ever and a day"})
+        await caller.until("bot-started-speaking", count=1)
+        caller.microphone.say(recording("hello")[:4000])  # "he"
+        await caller.until("bot-resumed")
+        await caller.until("bot-stopped-speaking", count=2)
+
+    kinds = caller.kinds
+    assert "user-started-speaking" not in kinds
+    assert in_order(kinds, ["bot-paused", "bot-resumed", "bot-output", "bot-stopped-speaking"])
+    assert not Host.all[0].spoken[-1][1]
 
 
 async def test_the_client_interrupts(server: ConversationServer) -> None:

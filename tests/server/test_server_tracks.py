@@ -88,20 +88,35 @@ async def test_a_cut_fades_within_5_ms() -> None:
     assert voice.play(tone(0.02)) == voice.position_samples  # what comes next begins at once
 
 
-async def test_a_soft_voice_is_quieter_from_the_next_packet_on_and_comes_back() -> None:
+async def test_a_voice_that_is_held_is_silent_from_the_next_packet_on_and_goes_on_where_it_was() -> None:
     voice = VoiceTrack()
-    voice.play(tone(1.0))
-    loudness = []
-    for index in range(12):  # the clock may be a packet or two ahead of who reads
-        voice.soft = 3 <= index < 8
-        block = samples_of(await voice.recv())
-        loudness.append(round(float(np.abs(block[FADE_SAMPLES:]).max()), 1))
-        assert np.abs(np.diff(block)).max() < 0.05  # no click
+    speech = tone(0.2)
+    voice.play(speech)
+    blocks = []
+    for index in range(20):  # the clock may be a packet or two ahead of who reads
+        voice.held = 3 <= index < 8
+        blocks.append(samples_of(await voice.recv()))
     voice.stop()
 
-    assert loudness[:3] == [0.5] * 3
-    assert loudness[5:8] == [0.1] * 3
-    assert loudness[10:] == [0.5] * 2
+    sound = np.concatenate(blocks)
+    silent = [index for index, block in enumerate(blocks) if not block.any()]
+    assert {5, 6, 7} <= set(silent)
+    assert np.abs(np.diff(sound)).max() < 0.05  # no click
+    heard = np.concatenate([block for index, block in enumerate(blocks) if index not in silent])
+    assert np.count_nonzero(np.abs(heard) > 1e-3) > 0.97 * np.count_nonzero(np.abs(speech) > 1e-3)
+
+
+async def test_a_voice_that_is_cut_while_it_is_held_stays_silent() -> None:
+    voice = VoiceTrack()
+    voice.play(tone(1.0))
+    await voice.recv()
+    voice.held = True
+    for _ in range(4):
+        await voice.recv()
+    voice.cut()
+    voice.held = False
+    assert not np.concatenate([samples_of(await voice.recv()) for _ in range(4)]).any()
+    voice.stop()
 
 
 async def test_a_pacer_skips_what_a_stall_has_missed() -> None:

@@ -68,6 +68,14 @@ def test_what_may_be_a_turn_is_suspected_soon() -> None:
     assert not cough.suspects
 
 
+def test_a_doubt_does_not_last() -> None:
+    detector = TurnDetector(loudness, TurnConfig())
+    list(detector.process(windows((0.9, 3), (0.45, 3))))
+    assert detector.suspects
+    list(detector.process(windows((0.45, 1))))
+    assert not detector.suspects
+
+
 def test_coughs_do_not_add_up() -> None:
     assert detect(np.tile(windows((0.9, 3), (0, 5)), 20)) == []
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Sound } from './sound';
 
 const FLAGS = [
   '--headless=new',
   '--no-sandbox',
   '--disable-gpu',
-  '--use-fake-device-for-media-stream=device-count=2',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -24,19 +24,23 @@ interface Opening {
   /** Whether the user allows the microphone and the camera. */
   allow?: boolean;
   flags?: string[];
+  /** A sound server whose devices take the place of the false ones. */
+  sound?: Sound;
 }
 
 /** Chromium with a fresh profile; each context in it is as clean as another. */
-export function openBrowser({ voice, autoplay = true, allow = true, flags = [] }: Opening = {}): Promise<Browser> {
+export function openBrowser({ voice, autoplay = true, allow = true, flags = [], sound }: Opening = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM ?? '',
     args: [
       ...FLAGS,
       ...flags,
+      ...(sound ? [] : ['--use-fake-device-for-media-stream=device-count=2']),
       allow ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts',
       ...(autoplay ? ['--autoplay-policy=no-user-gesture-required'] : []),
       ...(voice ? [`--use-file-for-fake-audio-capture=${voice}`] : []),
     ],
+    env: { ...process.env, ...(sound ? { PULSE_SERVER: sound.server } : {}) },
     ignoreDefaultArgs: ['--mute-audio', '--headless', ...(autoplay ? [] : ['--autoplay-policy=user-gesture-required'])],
   });
 }

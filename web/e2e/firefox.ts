@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
+import { openSound, type Sound } from './sound';
 
 export const FIREFOX = [process.env['SPIKE_FIREFOX'], '/usr/bin/firefox-esr', '/usr/bin/firefox'].find((path) => path && existsSync(path));
-
-// Without a sound card Firefox's audio stands still.
-const PULSEAUDIO = ['/usr/bin/pulseaudio'].find((path) => existsSync(path));
 
 const PREFERENCES = {
   'media.navigator.streams.fake': true,
@@ -41,7 +39,7 @@ export class Firefox {
 
   private constructor(
     private readonly process: ChildProcess,
-    private readonly sound: ChildProcess | null,
+    private readonly sound: Sound | null,
     private readonly profile: string,
     private readonly socket: WebSocket,
   ) {
@@ -55,10 +53,8 @@ export class Firefox {
     const profile = mkdtempSync(join(tmpdir(), 'spike-firefox-'));
     const lines = Object.entries(PREFERENCES).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
     writeFileSync(join(profile, 'user.js'), lines.join('\n'));
-    const socketPath = join(profile, 'pulse');
-    const sound = PULSEAUDIO ? spawn(PULSEAUDIO, ['-n', '--exit-idle-time=-1', `--load=module-native-protocol-unix socket=${socketPath}`, '--load=module-null-sink'], { stdio: 'ignore' }) : null;
-    while (sound && !existsSync(socketPath)) await new Promise((resolve) => setTimeout(resolve, 50));
-    const env = { ...process.env, PULSE_SERVER: `unix:${socketPath}` };
+    const sound = await openSound(); // without a sound card Firefox's audio stands still
+    const env = { ...process.env, PULSE_SERVER: sound?.server ?? '' };
     const browser = spawn(FIREFOX ?? '', ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port', '0'], {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -95,7 +91,7 @@ export class Firefox {
     await this.send('browser.close', {}).catch(() => undefined);
     this.process.kill();
     await over;
-    this.sound?.kill();
+    this.sound?.close();
     rmSync(this.profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 

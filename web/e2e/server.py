@@ -51,6 +51,19 @@ class Host(HummingPersona):
         self.said_texts.append((text, interrupted))
 
 
+class Rambler(FrontDesk):
+    """The front desk, which has much to say about everything: there is always something to interrupt."""
+
+    async def think(self, heard: str) -> AsyncIterator[str]:
+        async for sentence in super().think("weasels"):
+            yield sentence
+        for _ in range(20):
+            yield "And that is not all there is to say about weasels, as you will hear."
+
+
+PERSONAS = {"host": Host, "front-desk": FrontDesk, "rambler": Rambler}
+
+
 class Orders:
     """What a test may ask for; each method is one order."""
 
@@ -105,7 +118,7 @@ async def main(persona: str, port: int, origin: str, *, invite_only: bool) -> No
     personas: list[Any] = []
 
     def create() -> Any:
-        personas.append(FrontDesk() if persona == "front-desk" else Host())
+        personas.append(PERSONAS[persona]())
         return personas[-1]
 
     async with ConversationServer(

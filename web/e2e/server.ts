@@ -28,7 +28,7 @@ export class Server {
     process.stderr.on('data', (data: Buffer) => console.error(String(data)));
   }
 
-  static start(persona: 'host' | 'front-desk' = 'host', port = 0, origin = new URL(inject('pages')).origin, inviteOnly = false): Promise<Server> {
+  static start(persona: 'host' | 'front-desk' | 'rambler' = 'host', port = 0, origin = new URL(inject('pages')).origin, inviteOnly = false): Promise<Server> {
     return Server.run('server.py', persona, String(port), origin, ...(inviteOnly ? ['invite-only'] : []));
   }
 

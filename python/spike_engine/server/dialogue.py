@@ -74,8 +74,14 @@ class Dialogue:
                     case SpeechEnded() if utterance:
                         self._send("user-stopped-speaking")
                         utterance.end()
-            if self._voice:
-                self._voice.soft = detector.suspects
+            self._hold(detector.suspects)
+
+    def _hold(self, held: bool) -> None:
+        """Pause the voice, and tell the client, which has yet to play what was sent before; or let it go on."""
+        if self._voice and self._voice.held != held:
+            self._voice.held = held
+            if self._answer and self._answer.speaking:
+                self._send("bot-paused" if held else "bot-resumed")
 
     async def watch(self, track: MediaStreamTrack) -> None:
         """Show the user to a persona that sees, until `track` ends."""

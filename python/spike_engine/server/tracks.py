@@ -22,7 +22,6 @@ from spike_engine.webrtc.seam import voice_of
 
 FRAME_SAMPLES = 960  # 20 ms, the usual Opus packet
 FADE_SAMPLES = 240  # 5 ms: short enough to stop at once, long enough not to click
-SOFT_GAIN = 0.2  # 14 dB down: heard to give way, and not lost where it was a cough
 VIDEO_CLOCK_HZ = 90_000
 LATE_S = 0.2
 GLANCE_WIDTH, GLANCE_HEIGHT = 160, 90
@@ -61,14 +60,14 @@ class VoiceTrack(FedTrack):
     Positions count the samples of speech since the track began, so that a word can be reported when it is really sent.
 
     Attributes:
-        soft: Speak softly from the next packet on.
+        held: Hold the voice back from the next packet on. When this ends, it goes on where it was.
     """
 
     def __init__(self) -> None:
         super().__init__("audio", _MOST_FRAMES_LATE)
         self.level = 0.0
-        self.soft = False
-        self._gain = 1.0
+        self.held = False
+        self._was_held = False
         self.position_samples = 0
         self._pending: Samples = np.zeros(0, np.float32)
         self._runs = False
@@ -83,8 +82,7 @@ class VoiceTrack(FedTrack):
 
     def cut(self) -> None:
         """Drop what is queued: the voice fades within 5 ms of the next packet."""
-        tail = self._pending[:FADE_SAMPLES]
-        self._pending = tail * np.linspace(1, 0, len(tail), dtype=np.float32)
+        self._pending = _faded(self._pending[: 0 if self._was_held else FADE_SAMPLES], 1, 0)
 
     async def sent(self, position_samples: float) -> None:
         """Wait until the speech up to `position_samples` has left."""
@@ -121,22 +119,18 @@ class VoiceTrack(FedTrack):
         self.push(self._next_block())
 
     def _next_block(self) -> Samples:
-        speech, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]
+        was_held, self._was_held = self._was_held, self.held
+        count = FRAME_SAMPLES if not self.held else 0 if was_held else FADE_SAMPLES
+        speech, self._pending = self._pending[:count], self._pending[count:]
         if not len(speech):
             self.level = 0.0
             return _SILENCE
         self.level = math.sqrt(np.dot(speech, speech) / FRAME_SAMPLES)
         self.position_samples += len(speech)
         self._sent.set()
-        return self._at_gain(np.pad(speech, (0, FRAME_SAMPLES - len(speech))))
-
-    def _at_gain(self, block: Samples) -> Samples:
-        before, self._gain = self._gain, SOFT_GAIN if self.soft else 1.0
-        if before == self._gain == 1.0:
-            return block
-        gain = np.full(FRAME_SAMPLES, self._gain, np.float32)
-        gain[:FADE_SAMPLES] = np.linspace(before, self._gain, FADE_SAMPLES)
-        return block * gain
+        if was_held != self.held:
+            speech = _faded(speech, not was_held, not self.held)
+        return np.pad(speech, (0, FRAME_SAMPLES - len(speech)))
 
 
 class AvatarTrack(MediaStreamTrack):
@@ -158,6 +152,12 @@ class AvatarTrack(MediaStreamTrack):
         frame.pts = tick * self._ticks_per_frame
         frame.time_base = Fraction(1, VIDEO_CLOCK_HZ)
         return frame
+
+
+def _faded(speech: Samples, start: float, end: float) -> Samples:
+    """`speech` with a gain that goes from `start` to `end` within its first 5 ms."""
+    gain = np.linspace(start, end, min(FADE_SAMPLES, len(speech)), dtype=np.float32)
+    return np.concatenate([speech[: len(gain)] * gain, speech[len(gain) :]])
 
 
 def at_opus_rate(samples: Samples, from_hz: int) -> Samples:

@@ -23,7 +23,7 @@ class TurnConfig:
     Attributes:
         threshold: Voice probability from which a window counts as speech.
         release: Probability below which it counts as silence; between the two nothing changes.
-        suspect_ms: So much speech may be the beginning of one: the AI goes on, but softly.
+        suspect_ms: So much speech may be the beginning of one: the AI pauses until that is sure.
         min_speech_ms: So much speech makes a turn. Shorter sounds, such as an echo that slipped through, do not.
         end_silence_ms: So much silence ends it.
         pre_roll_ms: Sound from before the first speech that belongs to the turn, so that no consonant is lost.
@@ -94,11 +94,13 @@ class TurnDetector:
         self._speaking = False
         self._speech_ms = 0
         self._silence_ms = 0
+        self._doubt_ms = 0
 
     @property
     def suspects(self) -> bool:
         """Whether the user may have begun to speak, and it is too early to tell."""
-        return not self._speaking and self._speech_ms >= self._config.suspect_ms
+        lasts = self._doubt_ms <= self._config.min_speech_ms / 2
+        return not self._speaking and lasts and self._speech_ms >= self._config.suspect_ms
 
     def process(self, samples: Samples) -> Iterator[TurnEvent]:
         """Yield what happened in `samples`, of any length."""
@@ -122,6 +124,7 @@ class TurnDetector:
             yield SpeechStarted(np.concatenate(self._recent))
 
     def _count(self, probability: float) -> None:
+        self._doubt_ms = 0 if probability >= self._config.threshold else self._doubt_ms + WINDOW_MS
         if probability >= self._config.threshold:
             self._speech_ms += WINDOW_MS
             self._silence_ms = 0

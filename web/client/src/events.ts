@@ -74,6 +74,8 @@ export interface EventMap {
   'ai-thinking': [];
   'ai-speaking': [event: AISpeaking];
   'ai-idle': [event: { interrupted: boolean }];
+  /** The AI falls silent because the user may have begun to speak (true), and goes on because it was nothing (false). */
+  'ai-paused': [paused: boolean];
   'user-started-speaking': [];
   'user-stopped-speaking': [];
   'user-transcript': [event: UserTranscript];

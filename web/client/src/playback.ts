@@ -6,6 +6,7 @@ export class Playback {
   private readonly element = document.createElement('audio');
   private meter: Meter | null = null;
   private held = false;
+  private releasing: ReturnType<typeof setTimeout> | undefined;
   private output: string | null;
 
   constructor(
@@ -35,8 +36,10 @@ export class Playback {
     return this.held ? 0 : (this.meter?.level ?? 0);
   }
 
-  /** Silent, although the AI still speaks: the user does, and the server has not made up its mind yet. */
-  hold(held: boolean): void {
+  /** Keep back what still arrives of the AI's voice, for `limitMs` or until it may be heard again. */
+  hold(held: boolean, limitMs?: number): void {
+    clearTimeout(this.releasing);
+    if (held && limitMs) this.releasing = setTimeout(() => this.hold(false), limitMs);
     this.held = held;
     this.mute();
   }

@@ -80,6 +80,9 @@ export class RTVI implements Wire {
       case 'bot-stopped-speaking':
       case 'bot-interrupted':
         return this.idle(type === 'bot-interrupted');
+      case 'bot-paused':
+      case 'bot-resumed':
+        return [['ai-paused', type === 'bot-paused']];
       case 'user-started-speaking':
         this.lastUserWords = '';
         return [['user-started-speaking']];

@@ -10,6 +10,7 @@ import type { Wire } from './wire';
 
 // How often a speaking AI's level is told: enough for a moving meter.
 const LEVEL_INTERVAL_MS = 100;
+const ON_ITS_WAY_MS = 500; // what a server sent before it stopped has arrived by then
 
 interface Parts {
   transport: Transport;
@@ -124,11 +125,15 @@ export class Session implements PeerListener {
         if (event[1].code !== 'CONVERSATION_ENDED') break;
         return this.onClosed('ended', event[1]);
       case 'ai-speaking':
+        if (!this.speaking) playback.hold(false);
         this.speaking = { ...event[1], audioLevel: playback.level };
         return emit('ai-speaking', this.speaking);
       case 'ai-idle':
         this.speaking = null;
-        playback.hold(false);
+        playback.hold(event[1].interrupted, ON_ITS_WAY_MS);
+        break;
+      case 'ai-paused':
+        playback.hold(event[1]);
         break;
       case 'user-started-speaking':
         // Do not talk over the user with what is still on its way.

@@ -48,6 +48,13 @@ describe('RTVI', () => {
     ]);
   });
 
+  it('tells that the AI pauses, and goes on', () => {
+    expect(rtvi(new RTVI(), ['bot-paused'], ['bot-resumed'])).toEqual([
+      ['ai-paused', true],
+      ['ai-paused', false],
+    ]);
+  });
+
   it('starts a new transcript with the next turn, and leaves out words that come late', () => {
     const wire = new RTVI();
     rtvi(wire, ['bot-started-speaking'], ['bot-output', output(1, 'One.')], ['bot-interrupted']);

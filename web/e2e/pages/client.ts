@@ -1,10 +1,11 @@
 import { Meter, SpikeClient, type EventName } from '@spike/client';
+import { listen } from './ear';
 
 /** What the tests use in the page: the client's classes, and every event with its time. */
 const record: { at: number; name: string; args: unknown[] }[] = [];
 
 const NAMES: EventName[] = [
-  'connected', 'disconnected', 'reconnecting', 'ai-thinking', 'ai-speaking', 'ai-idle', 'user-started-speaking',
+  'connected', 'disconnected', 'reconnecting', 'ai-thinking', 'ai-speaking', 'ai-idle', 'ai-paused', 'user-started-speaking',
   'user-stopped-speaking', 'user-transcript', 'perception', 'message', 'function-call', 'playback-blocked', 'stats',
   'network-quality', 'devices-changed', 'error',
 ];
@@ -19,7 +20,7 @@ function recorded(client: SpikeClient): SpikeClient {
   return client;
 }
 
-Object.assign(globalThis, { SpikeClient, Meter, record, recorded });
+Object.assign(globalThis, { SpikeClient, Meter, record, recorded, listen });
 
 // A page that joins while it loads: nobody has clicked yet.
 const { autojoin } = globalThis as { autojoin?: ConstructorParameters<typeof SpikeClient>[0] };

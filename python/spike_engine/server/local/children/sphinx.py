@@ -26,6 +26,7 @@ class Worker:
         self._decoder.set_cmn(CEPSTRAL_MEANS)
         self._free_text = self._decoder.current_search()
         self._hints: Sequence[str] = ()
+        self._expects_hint = False
         self._heard = bytearray()
         self._means_before = ""
         self._hearing = False
@@ -48,6 +49,7 @@ class Worker:
     def _begin(self, hints: Sequence[str]) -> None:
         if self._hearing:  # the last utterance was given up
             self._decoder.end_utt()
+        self._expects_hint = bool(hints)
         if hints and hints != self._hints:
             self._hints = hints
             grammar = f"#JSGF V1.0; grammar hints; public <hint> = {' | '.join(hints)};"
@@ -71,7 +73,7 @@ class Worker:
         return self._fitting_hint(score) or (str(best.hypstr) if best else text)
 
     def _fitting_hint(self, free_text_score: float) -> str:
-        if not self._hints:
+        if not self._expects_hint:
             return ""
         means_after = self._decoder.get_cmn(False)
         self._decoder.set_cmn(self._means_before)
