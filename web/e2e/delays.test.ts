@@ -8,7 +8,7 @@ import type { Loudness } from './pages/ear';
 import { Server } from './server';
 
 // What a user waits for, by the clock of the page: a recorded sentence is said again and again to an AI that rambles.
-const TURNS = Number(process.env['SPIKE_TURNS'] ?? 4);
+const TURNS = Number(process.env['SPIKE_TURNS'] ?? 3);
 const LIMIT_MS = 30_000 + TURNS * 15_000;
 const BEGUN = 0.003; // the user's first sound: the recording has digital silence around it
 const LOUD = 0.01; // and the last one

@@ -9,7 +9,7 @@ import { Server } from './server';
 import { openSound, type Sound } from './sound';
 
 const sound = await openSound();
-const SPOKEN_MS = 12_000;
+const SPOKEN_MS = 8_000;
 
 describe.skipIf(!sound)('a loudspeaker right before the microphone', () => {
   let server: Server;
