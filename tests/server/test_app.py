@@ -184,7 +184,7 @@ async def test_a_conversation_that_nobody_joins_ends() -> None:
 async def test_only_so_many_ended_conversations_are_remembered(
     server: ConversationServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spike_engine.server.app.ENDED_REMEMBERED", 1)
+    monkeypatch.setattr("spike_engine.server.workers.pool.ENDED_REMEMBERED", 1)
     first, second = server.create_conversation(), server.create_conversation()
     for invitation in (first, second):
         await server.end_conversation(invitation.conversation_id)

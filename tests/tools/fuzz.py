@@ -185,7 +185,7 @@ def server() -> Callable[[bytes], None]:
         if not started:
             started.append(ConversationServer(persona=Host, secret=SECRET, idle_timeout_s=1.0))
             await started[0].start()
-        conversation = next(iter(started[0]._conversations), "none").encode()
+        conversation = next(iter(started[0]._pool.ids), "none").encode()
         token = started[0].tokens.issue(conversation.decode()).text.encode()
         await ask(started[0].url, data.replace(b"CONVERSATION", conversation).replace(b"TOKEN", token))
 

@@ -59,6 +59,13 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--seconds", type=number(0, 3600), default=4.0, help="how long to listen; 0: not at all")
     doctor.add_argument("--json", action="store_true", help="print JSON")
 
+    _add_serve(commands)
+    devices = commands.add_parser("devices", help="list microphones, loudspeakers and cameras")
+    devices.add_argument("--json", action="store_true", help="print JSON")
+    return command
+
+
+def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="run the embedded conversation server")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=whole(0, 65535), default=7860, help="port to listen on, 0 for any that is free")
@@ -70,11 +77,22 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help="pages of it may call; may be repeated"
     )
+    serve.add_argument(
+        "--workers", type=whole(1, 256), default=1, metavar="N", help="processes that share the conversations"
+    )
+    serve.add_argument(
+        "--max-conversations", type=whole(1, 100_000), metavar="N", help="at once, in all; by default 16 a worker"
+    )
+    serve.add_argument(
+        "--drain-timeout",
+        type=number(0, 86_400),
+        default=600.0,
+        metavar="S",
+        help="how long calls may go on after SIGTERM, 600 s by default; a second SIGTERM ends them",
+    )
+    serve.add_argument("--public-url", metavar="URL", help="where clients find the server, behind a proxy")
+    serve.add_argument("--udp-ports", type=port_range, metavar="FIRST-LAST", help="the ports that media may use")
     serve.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
-
-    devices = commands.add_parser("devices", help="list microphones, loudspeakers and cameras")
-    devices.add_argument("--json", action="store_true", help="print JSON")
-    return command
 
 
 def _add_join(commands: Any) -> None:
@@ -112,6 +130,14 @@ class Parser(argparse.ArgumentParser):
 def whole(least: int, most: int) -> Callable[[str], int]:
     """The type of an argument that is a whole number from `least` to `most`."""
     return lambda text: _within(text, int, least, most, f"a whole number from {least} to {most}")
+
+
+def port_range(text: str) -> tuple[int, int]:
+    """The type of an argument such as ``40000-40999``."""
+    first, _, last = text.partition("-")
+    if first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 65535:
+        return int(first), int(last)
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} must be two ports, such as 40000-40999")
 
 
 def number(least: float, most: float = math.inf) -> Callable[[str], float]:

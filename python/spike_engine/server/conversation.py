@@ -18,6 +18,7 @@ from spike_engine.server.peer import Peer
 from spike_engine.server.persona import Persona
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.picture.face import paint_face
+from spike_engine.server.workers.tally import CallTimes, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +37,23 @@ class Conversation:
 
     It outlives its connection, so that a client that lost the network can come back, and ends when nobody has been
     there for `idle_timeout_s`.
+
+    Attributes:
+        was_joined: A client has been connected to it.
     """
 
     def __init__(
-        self, conversation_id: str, persona: Persona, *, idle_timeout_s: float, on_end: Callable[[Conversation], None]
+        self,
+        conversation_id: str,
+        persona: Persona,
+        *,
+        idle_timeout_s: float,
+        on_end: Callable[[Conversation], None],
+        tally: Tally,
     ) -> None:
         self.id = conversation_id
+        self.was_joined = False
+        self._times = CallTimes(tally)
         self._persona = persona
         self._idle_timeout_s = idle_timeout_s
         self._on_end = on_end
@@ -79,6 +91,7 @@ class Conversation:
                 answer = await self._peer.answer(sdp, sdp_type)
                 self._take_tracks(self._peer)
                 return answer
+            self._times.offered()
             peer = Peer(uuid.uuid4().hex, self._avatar, self)
             try:
                 answer = await peer.answer(sdp, sdp_type)
@@ -88,6 +101,17 @@ class Conversation:
             await self._release_peer()
             self._use(peer)
             return answer
+
+    async def packets(self) -> tuple[str, int, int] | None:
+        """The connection in use, and how many media packets of the client it received and missed."""
+        peer = self._peer
+        return (peer.id, *await peer.packets()) if peer else None
+
+    def drain(self) -> None:
+        """End as soon as nobody is connected, which may be now."""
+        self._idle_timeout_s = 0.0
+        if not self._peer:
+            self._spawn(self.end())
 
     async def add_candidates(self, peer_id: str, candidates: Sequence[dict[str, Any]]) -> bool:
         """Hand trickled candidates on; False where `peer_id` is not the connection in use."""
@@ -131,6 +155,7 @@ class Conversation:
 
     def _use(self, peer: Peer) -> None:
         self._peer = peer
+        self.was_joined = True
         self._idle.cancel()
         if self._persona_start is None:
             self._persona_start = self._spawn(self._start_persona())
@@ -157,6 +182,7 @@ class Conversation:
             return
         if peer is self._peer:
             about = {"library": "spike_engine.server"}
+            self._times.sent("bot-ready")
             peer.send(encode("bot-ready", {"version": PROTOCOL_VERSION, "about": about}, message_id))
             self._dialogue.start(peer.voice)
 
@@ -192,6 +218,7 @@ class Conversation:
 
     def _send(self, message_type: str, data: dict[str, Any] | None = None) -> None:
         if self._peer:
+            self._times.sent(message_type)
             self._peer.send(encode(message_type, data))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

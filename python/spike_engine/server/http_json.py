@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -30,9 +30,11 @@ async def read_json(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def error_response(kind: type[web.HTTPException], message: str) -> web.HTTPException:
+def error_response(
+    kind: type[web.HTTPException], message: str, headers: Mapping[str, str] | None = None
+) -> web.HTTPException:
     """An exception to raise in a handler: its status comes from `kind`, its body is ``{"error": message}``."""
-    return kind(text=json.dumps({"error": message}), content_type="application/json")
+    return kind(text=json.dumps({"error": message}), content_type="application/json", headers=headers)
 
 
 @web.middleware

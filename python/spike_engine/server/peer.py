@@ -17,6 +17,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.sdp import candidate_from_sdp
+from aiortc.stats import RTCInboundRtpStreamStats
 
 from spike_engine.protocols.rtvi import encode_signalling
 from spike_engine.server.picture.avatar import Avatar
@@ -113,6 +114,11 @@ class Peer:
         """Send `text` on the data channel; without an open one it is lost, as on any broken connection."""
         if self._channel and self._channel.readyState == "open":
             self._channel.send(text)
+
+    async def packets(self) -> tuple[int, int]:
+        """How many packets of the client's sound and pictures were received, and how many lost."""
+        streams = [each for each in (await self._pc.getStats()).values() if isinstance(each, RTCInboundRtpStreamStats)]
+        return sum(each.packetsReceived for each in streams), sum(each.packetsLost for each in streams)
 
     async def close(self, *, say_goodbye: bool = False) -> None:
         """Close everything; with `say_goodbye` tell the client first that the conversation is over."""
