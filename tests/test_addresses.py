@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spike_engine import InvalidOption
+from spike_engine.addresses.hosts import is_on_the_local_network
 from spike_engine.addresses.ice import IceServer
-from spike_engine.addresses.web import checked, extended, is_in_the_clear, origin, proxy_for
+from spike_engine.addresses.proxies import proxy_for
+from spike_engine.addresses.web import checked, extended, is_in_the_clear, origin, shown
 from spike_engine.options import ClientOptions
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -97,6 +99,30 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
 )
 def test_a_path_is_extended_before_its_query(url: str, path: str) -> None:
     assert extended(url, "/api/offer") == path
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "a<b", "a,b", "*", "[::1]x", "[::1", "[x]", "bot:port", "a..b", ".", "127.0.0.1\\"]
+)
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(InvalidOption, match="must be an http"):
+        checked(f"https://{host}/c")
+
+
+def test_the_network_of_a_link_local_address_may_be_named() -> None:
+    assert checked("http://[fe80::1%25eth0]:7860/c") == checked("http://[fe80::1%eth0]:7860/c")
+    assert is_on_the_local_network(checked("http://[fe80::1%25eth0]:7860/c"))
+
+
+def test_messages_hold_no_query_no_password_and_no_page() -> None:
+    assert shown("https://bot.example/c?key=secret#x") == "https://bot.example/c?..."
+    assert "secret" not in shown("https://me:secret@bot.example:99999/c")
+    assert len(shown("https://bot.example/" + "a" * 10_000)) < 300
+    for url in ("ftp://b/?key=secret", "http://bot.example/?key=secret", "http://me:secret@b:99999/", "x" * 10_000):
+        with pytest.raises(InvalidOption) as refusal:
+            ClientOptions(conversation_url=url, token="t")
+        assert "secret" not in refusal.value.message
+        assert len(refusal.value.message) < 400
 
 
 @pytest.mark.parametrize(
@@ -228,6 +254,42 @@ def test_the_environment_names_the_proxies(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("ALL_PROXY", "other.example:8080")
     assert proxy_for("http://bot.example/c") == "http://other.example:8080"
     assert proxy_for("http://127.0.0.1:7860/c") is None
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "host", "left_out"),
+    [
+        ("*", "a.b", True),
+        (" x , a.b ", "a.b", True),
+        ("b", "a.b", True),
+        ("*.b", "a.b", True),
+        (".b", "ab", False),
+        ("A.B.", "a.b.", True),
+        ("a.b:8443", "a.b:8443", True),
+        ("a.b:8443", "a.b", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("[fd00::1]", "[fd00::1]", True),
+        ("fd00::/8", "[fd00::1]:443", True),
+        (",, ,", "a.b", False),
+    ],
+)
+def test_no_proxy_names_hosts_and_networks(
+    monkeypatch: pytest.MonkeyPatch, exceptions: str, host: str, left_out: bool
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", exceptions)
+
+    assert (proxy_for(f"https://{host}/c") is None) == left_out
+
+
+@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "http:///p", "http://p:99999", "http://[::1", "//p:1"])
+def test_a_proxy_that_is_none_is_refused_without_repeating_it(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.replace("//", "//me:secret@", 1))
+    with pytest.raises(InvalidOption, match="proxy") as refusal:
+        ClientOptions(conversation_url="http://bot.example/c", token="t")
+
+    assert "secret" not in refusal.value.message
 
 
 def test_a_proxy_on_this_machine_may_have_what_goes_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:

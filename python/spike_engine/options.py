@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine.addresses.hosts import is_on_the_local_network
 from spike_engine.addresses.ice import IceServer
-from spike_engine.addresses.web import checked, is_in_the_clear, is_on_the_local_network
+from spike_engine.addresses.web import checked, is_in_the_clear, shown
 from spike_engine.devices import AudioSink, AudioSource, VideoSource
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
@@ -173,7 +174,7 @@ class ClientOptions:
         if not self.allow_insecure and is_in_the_clear(self.conversation_url):
             if not is_on_the_local_network(self.conversation_url):
                 raise InvalidOption(
-                    f"conversation_url {self.conversation_url!r} would send the token in the clear: "
+                    f"conversation_url {shown(self.conversation_url)!r} would send the token in the clear: "
                     "it must begin with https://, or allow_insecure must be True"
                 )
             logger.warning(

@@ -19,7 +19,7 @@ from aiohttp import web
 from endpoints import Listener
 
 from spike_engine import ConnectionFailed, InvalidOption, SpikeClient, SpikeError, TokenExpired
-from spike_engine.addresses.web import is_on_the_local_network
+from spike_engine.addresses.hosts import is_on_the_local_network
 from spike_engine.options import ClientOptions
 from spike_engine.transports.base import LocalTracks
 from spike_engine.transports.http import Http
@@ -204,6 +204,42 @@ async def test_a_proxy_that_is_none_is_a_failed_connection(monkeypatch: pytest.M
 
     with pytest.raises(ConnectionFailed, match="could not be reached"):
         await Http(SECRET, "https://bot.invalid").request("GET", "https://bot.invalid/")
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", b"no HTTP\r\n\r\n", b""])
+async def test_a_proxy_that_refuses_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("https_proxy", f"http://me:hunter3@127.0.0.1:{port}")
+        with pytest.raises(ConnectionFailed, match="could not be reached") as failure:
+            await Http(SECRET, "https://bot.invalid").request("GET", "https://bot.invalid/")
+
+    assert "hunter3" not in failure.value.message
+    assert "None" not in failure.value.message
+    assert failure.value.message.isprintable()
+
+
+async def test_names_of_this_machine_are_asked_for_nowhere_else() -> None:
+    async with Server(answer_fine) as server:
+        for host in ("bot.localhost", "localhost.", "LOCALHOST"):
+            url = f"http://{host}:{server.port}/"
+            assert (await Http(SECRET, url).request("GET", url)).text == "fine"
+
+
+async def test_a_page_for_browsers_is_not_shown() -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=502, text="<html><body>Bad gateway</body></html>")
+
+    async with Server(refuse) as server:
+        with pytest.raises(ConnectionFailed, match=r"answered 502$"):
+            await http_to(server).request("GET", server.url)
 
 
 @pytest.fixture(scope="module")

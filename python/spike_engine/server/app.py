@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from spike_engine.addresses.web import is_on_this_machine
+from spike_engine.addresses.hosts import is_on_this_machine
 from spike_engine.extras import require
 from spike_engine.server import cors, metrics, page, safety
 from spike_engine.server.conversation import ConversationOver

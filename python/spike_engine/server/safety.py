@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from spike_engine.addresses.web import is_on_this_machine
+from spike_engine.addresses.hosts import is_on_this_machine
 from spike_engine.server.http_json import error_response
 
 REQUEST_TIMEOUT_S = 30.0

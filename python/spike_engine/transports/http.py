@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,8 +10,10 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from spike_engine.addresses.hosts import is_local_name, is_on_the_local_network
+from spike_engine.addresses.proxies import proxy_for
 from spike_engine.addresses.text import printable
-from spike_engine.addresses.web import checked, is_in_the_clear, is_on_the_local_network, origin, proxy_for
+from spike_engine.addresses.web import checked, is_in_the_clear, origin, shown
 from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidOption, SpikeError, TokenExpired
 from spike_engine.options import ClientOptions, trusted
 from spike_engine.protocols.strict_json import parse
@@ -72,7 +75,7 @@ class Http:
             return self._token
         if is_on_the_local_network(url):
             return ""
-        raise InvalidOption(f"{url} would get the token in the clear: use https://, or allow_insecure=True")
+        raise InvalidOption(f"{shown(url)} would get the token in the clear: use https://, or allow_insecure=True")
 
     async def request(
         self,
@@ -102,7 +105,9 @@ class Http:
             if answer.status in accept:
                 return answer
             if answer.status == 401 and self._token and not self.token_for(url):
-                raise ConnectionFailed(f"{url} wants a token, and got none: {self._why_not(url)}", can_retry=False)
+                raise ConnectionFailed(
+                    f"{shown(url)} wants a token, and got none: {self._why_not(url)}", can_retry=False
+                )
             if not 300 <= answer.status < 400:
                 raise error_of_status(answer.status, answer.content)
             url = self._target(answer, holds_token=json is not None)
@@ -119,12 +124,12 @@ class Http:
         try:
             url = checked(urljoin(answer.url, location), "the address of a redirect")
         except (InvalidOption, ValueError) as error:
-            raise ConnectionFailed(f"{said}: {error}", can_retry=False) from error
+            raise ConnectionFailed(f"{said}: {printable(str(error))}", can_retry=False) from error
         if urlsplit(answer.url).scheme == "https" and urlsplit(url).scheme == "http":
-            raise ConnectionFailed(f"{said} and leads from https:// to {url}, in the clear", can_retry=False)
+            raise ConnectionFailed(f"{said} and leads from https:// to {shown(url)}, in the clear", can_retry=False)
         if holds_token and not self._is_named(url):
             raise ConnectionFailed(
-                f"{said} and leads to another server, {url}, which the token is not for: "
+                f"{said} and leads to another server, {shown(url)}, which the token is not for: "
                 "join that address if you trust it",
                 can_retry=False,
             )
@@ -143,24 +148,22 @@ class Http:
         if token := self.token_for(url):
             sent["Authorization"] = f"Bearer {token}"
         try:
+            proxy = proxy_for(url)
+        except InvalidOption as error:
+            raise ConnectionFailed(f"{shown(url)} could not be reached: {error}", can_retry=False) from error
+        try:
             async with (
-                aiohttp.ClientSession(auto_decompress=False) as http,
+                aiohttp.TCPConnector(resolver=_Resolver(), ssl=self._tls) as connector,
+                aiohttp.ClientSession(connector=connector, auto_decompress=False) as http,
                 http.request(
-                    method,
-                    url,
-                    headers=sent,
-                    json=json,
-                    data=data,
-                    allow_redirects=False,
-                    ssl=self._tls,
-                    proxy=proxy_for(url),
+                    method, url, headers=sent, json=json, data=data, allow_redirects=False, proxy=proxy
                 ) as response,
             ):
                 content = await _read_limited(response)
                 received = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status, content, received, url)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ConnectionFailed(f"{url} could not be reached: {error or type(error).__name__}") from error
+            raise ConnectionFailed(f"{shown(url)} could not be reached: {_reason(error, proxy)}") from error
 
     def _why_not(self, url: str) -> str:
         if self._is_named(url):
@@ -176,6 +179,8 @@ class Http:
 def error_of_status(status: int, content: bytes) -> SpikeError:
     """What an HTTP status other than success means for a conversation."""
     text = printable(content[:200].decode("utf-8", "replace")).strip()
+    if text.startswith("<"):  # a page for a browser, often a proxy's
+        text = ""
     message = f"the server answered {status}: {text}" if text else f"the server answered {status}"
     if status == 401:
         return TokenExpired(message)
@@ -197,6 +202,32 @@ def parse_answer(content: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise ConnectionFailed(f"the server's answer is no JSON object: {content[:80]!r}")
     return parsed
+
+
+class _Resolver(aiohttp.ThreadedResolver):
+    """Asks the system for addresses, but no name server for the names of this machine, which may have the token."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        """See :class:`aiohttp.abc.AbstractResolver`."""
+        return await super().resolve("localhost" if is_local_name(host) else host, port, family)
+
+
+def _reason(error: Exception, proxy: str | None) -> str:
+    """What is wrong, in one line and without the password of a proxy."""
+    behind = f"the proxy {shown(proxy)}" if proxy else "what answers there"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"there is no way to {behind}: {error.os_error.strerror or 'it hung up'}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{behind} answered {error.status}"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{behind} speaks no HTTP"
+    if isinstance(error, aiohttp.ClientConnectorError) and not error.os_error.strerror:
+        return "it hung up while the connection was made"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the address, or that of the proxy, is none"
+    return printable(str(error)) or type(error).__name__
 
 
 async def _read_limited(response: aiohttp.ClientResponse) -> bytes:

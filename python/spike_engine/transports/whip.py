@@ -7,7 +7,7 @@ import contextlib
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from spike_engine.addresses.web import checked
+from spike_engine.addresses.web import checked, shown
 from spike_engine.errors import ConnectionFailed, SpikeError
 from spike_engine.events import DisconnectReason
 from spike_engine.options import ClientOptions
@@ -161,7 +161,7 @@ def _resource_of(answer: Answer) -> str:
     try:
         return checked(urljoin(answer.url, answer.headers["location"]), "Location")
     except (KeyError, ValueError) as error:
-        raise ConnectionFailed(f"{answer.url} names no resource for the session (Location)") from error
+        raise ConnectionFailed(f"{shown(answer.url)} names no resource for the session (Location)") from error
 
 
 def _sibling(publish_url: str) -> str:
