@@ -157,6 +157,7 @@ def test_importing_the_package_loads_no_transport_and_no_device() -> None:
 def test_the_public_names() -> None:
     assert set(spike_engine.__all__) == {
         *("show", "DevicesChanged", "FunctionCall", "IceServer", "NetworkQuality", "Reconnecting", "TransportStats"),
+        *("Turn", "Word", "UserAudioLevel"),
         *(
             "SpikeClient",
             "DuplexAudio",

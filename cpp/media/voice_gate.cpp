@@ -1,6 +1,7 @@
 #include "media/voice_gate.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace spike {
 namespace {
@@ -12,13 +13,18 @@ constexpr float fade_ms = 5.0f;
 VoiceGate::VoiceGate(VoiceReceiver& voice, int sample_rate_hz, std::size_t kept_samples)
     : voice_(voice), samples_per_ms_(static_cast<float>(sample_rate_hz) / 1000.0f), played_(kept_samples) {}
 
+void VoiceGate::set_volume(float volume) {
+    if (!(volume >= 0.0f && volume <= 1.0f)) throw std::invalid_argument("volume must be from 0 to 1");
+    volume_.store(volume, std::memory_order_relaxed);
+}
+
 void VoiceGate::pull(std::span<float> out, Ring* tee) noexcept {
     voice_.pull(out);
     if (flushed_.exchange(false, std::memory_order_relaxed)) {
         const double waiting_ms = std::max(0.0, voice_.heard().stats.delay_ms);
         unheard_ = static_cast<std::size_t>((waiting_ms + fade_ms) * samples_per_ms_);
     }
-    const float target = held() || unheard_ > 0 ? 0.0f : 1.0f;
+    const float target = held() || unheard_ > 0 ? 0.0f : volume();
     unheard_ -= std::min(unheard_, out.size());
     if (gain_ != 1.0f || target != 1.0f) fade(out, target);
     played_.push(out);

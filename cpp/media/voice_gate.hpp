@@ -10,7 +10,7 @@
 
 namespace spike {
 
-// Contract: one thread pulls, and may be a real-time thread; one reads `played`; any may hold, let go and flush.
+// Contract: one thread pulls, and may be a real-time thread; one reads `played`; any may do the rest.
 class VoiceGate {
   public:
     // `voice` outlives the gate; nobody else pulls it. Throws std::invalid_argument for a capacity of 0.
@@ -22,6 +22,10 @@ class VoiceGate {
     // While held, the voice goes on unheard.
     void hold(bool held) noexcept { held_.store(held, std::memory_order_relaxed); }
     bool held() const noexcept { return held_.load(std::memory_order_relaxed); }
+
+    // 1 lets the voice through as it came, 0 is silence; throws std::invalid_argument for anything outside.
+    void set_volume(float volume);
+    float volume() const noexcept { return volume_.load(std::memory_order_relaxed); }
 
     // Nothing that has come up to now is heard any more.
     void flush() noexcept { flushed_.store(true, std::memory_order_relaxed); }
@@ -35,6 +39,7 @@ class VoiceGate {
     float samples_per_ms_;
     Ring played_;
     std::atomic<bool> held_{false}, flushed_{false};
+    std::atomic<float> volume_{1.0f};
     std::size_t unheard_ = 0;  // samples that a flush has still to swallow
     float gain_ = 1.0f;
 };

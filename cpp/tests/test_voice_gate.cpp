@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "base/ring.hpp"
@@ -79,6 +81,19 @@ TEST_CASE("a held voice fades and comes back without a click, and its time goes 
     heard = pulled(voice, gate);
     CHECK(largest_step(heard) < 0.01f);
     CHECK(heard.back() == doctest::Approx(0.5f).epsilon(0.01));
+}
+
+TEST_CASE("the volume changes without a click, and what was played has it") {
+    Voice voice;
+    spike::VoiceGate gate(voice.receiver, 48000, 40 * block);
+    let_speak(voice, gate);
+    gate.set_volume(0.5f);
+    auto heard = pulled(voice, gate);
+    CHECK(largest_step(heard) < 0.01f);
+    CHECK(heard.back() == doctest::Approx(0.25f).epsilon(0.01));
+    for (const float volume : {-0.1f, 1.1f, std::numeric_limits<float>::quiet_NaN()})
+        CHECK_THROWS_AS(gate.set_volume(volume), std::invalid_argument);
+    CHECK(gate.volume() == 0.5f);
 }
 
 TEST_CASE("a flush swallows what has come and no more") {

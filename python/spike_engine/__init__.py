@@ -37,9 +37,12 @@ from spike_engine.events import (
     Perception,
     Reconnecting,
     TransportStats,
+    Turn,
+    UserAudioLevel,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
+    Word,
 )
 from spike_engine.events.state import ConversationState
 from spike_engine.options import ClientOptions, IceServer, VideoQuality
@@ -85,11 +88,14 @@ __all__ = [
     "SpikeError",
     "TokenExpired",
     "TransportStats",
+    "Turn",
+    "UserAudioLevel",
     "UserStartedSpeaking",
     "UserStoppedSpeaking",
     "UserTranscript",
     "VideoQuality",
     "VideoSource",
+    "Word",
     "dsp",
     "frames",
     "list_devices",

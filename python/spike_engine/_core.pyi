@@ -528,6 +528,14 @@ class VoiceGate:
         """
         What was pulled, for one thread to read.
         """
+    @property
+    def volume(self) -> float:
+        """
+        1 is as it came, 0 is silence.
+        """
+    @volume.setter
+    def volume(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
 def active_isa() -> str:
     """
     The instruction set that the kernels of this process use: 'baseline', 'avx2', 'avx512' or 'neon'.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from spike_engine import frames
 from spike_engine.conversation.connection import Connection
 from spike_engine.conversation.conversation import Conversation
+from spike_engine.conversation.messages import Messages
 from spike_engine.devices import list_devices
-from spike_engine.errors import InvalidState
-from spike_engine.events import ClientStats, Devices, Event, EventName, FunctionCall
+from spike_engine.errors import InvalidOption, InvalidState
+from spike_engine.events import ClientStats, Devices, Event, EventName, Turn
 from spike_engine.events.emitter import EventEmitter
+from spike_engine.events.history import History
 from spike_engine.events.state import ConversationState, after
 from spike_engine.media.taps import AudioTap, Taps
 from spike_engine.options import AudioInput, AudioOutput, ClientOptions, VideoInput, built_from
@@ -27,7 +30,7 @@ from spike_engine.transports.base import Transport
 from spike_engine.transports.registry import create_transport
 
 
-class SpikeClient(EventEmitter):
+class SpikeClient(Messages, EventEmitter):
     """A conversation with an AI over WebRTC.
 
     ::
@@ -43,9 +46,12 @@ class SpikeClient(EventEmitter):
 
     @built_from(ClientOptions)
     def __init__(self, options: ClientOptions) -> None:
-        super().__init__()
+        Messages.__init__(self)
+        EventEmitter.__init__(self)
         self._conversation: Conversation | None = None
-        self._watches_devices = False
+        self._watches_devices = self._watches_level = False
+        self._volume = 1.0
+        self._history, self._joined_at = History(), 0.0
         self.options = options
         if options.on_connected:
             self.on("connected", options.on_connected)
@@ -84,6 +90,7 @@ class SpikeClient(EventEmitter):
         if self._state.status != "disconnected":
             raise InvalidState(f"join() needs a client that is disconnected; this one is {self._state.status}")
         self._transport = create_transport(self.options)
+        self._history, self._joined_at = History(), time.monotonic()
         await self._connect(self._transport)
 
     async def leave(self) -> None:
@@ -115,6 +122,7 @@ class SpikeClient(EventEmitter):
 
     async def _connect(self, transport: Transport) -> None:
         self._conversation = Conversation(self.options, transport, _Program(self))
+        self._conversation.media.playback.volume = self._volume
         self._set_state(replace(self._state, status="connecting", error=None))
         if self._watches_devices:
             self._conversation.watch_devices()
@@ -127,6 +135,14 @@ class SpikeClient(EventEmitter):
         """Everything a user interface shows, as it is now."""
         return self._state
 
+    @property
+    def history(self) -> tuple[Turn, ...]:
+        """Who has said what since the last `join`, with the time of each word and what was heard of it.
+
+        Times are seconds since `join` was called. The newest 1000 turns are kept.
+        """
+        return self._history.turns
+
     async def observe(self) -> AsyncIterator[ConversationState]:
         """The state now and after each change. A slow reader gets the newest, not every one between."""
         seen: ConversationState | None = None
@@ -138,8 +154,11 @@ class SpikeClient(EventEmitter):
                 await self._state_changed.wait()
 
     def emit(self, event: Event) -> None:
-        """Update the state, then deliver `event` to its handlers."""
+        """Update the state and the history, then deliver `event` to its handlers."""
         self._set_state(after(self._state, event))
+        connection = self._conversation.connection if self._conversation else None
+        ahead = bool(connection and connection.protocol.words_run_ahead)
+        self._history.add(event, time.monotonic() - self._joined_at, ahead=ahead)
         super().emit(event)
 
     def _set_state(self, state: ConversationState) -> None:
@@ -147,62 +166,14 @@ class SpikeClient(EventEmitter):
         changed, self._state_changed = self._state_changed, asyncio.Event()
         changed.set()
 
-    # --- messages -----------------------------------------------------------------------------------------------------
-
-    def send_message(self, kind: str, data: Any = None) -> str:
-        """Send a message to the server's application; its answer is a ``message`` event with the id in `reply_to`.
-
-        Args:
-            kind: What the application calls it.
-            data: Anything that JSON can hold.
-
-        Raises:
-            InvalidState: There is no connection.
-        """
-        connection = self._connection()
-        message_id, texts = connection.protocol.message(kind, data)
-        connection.send(texts)
-        return message_id
-
-    def send_text(self, content: str, *, respond: bool = True, speak: bool = True) -> None:
-        """Type instead of talking.
-
-        Args:
-            content: What the user says.
-            respond: Interrupt the AI and have it answer; False only lets it know.
-            speak: Have the answer spoken; False leaves it text.
-
-        Raises:
-            InvalidState: There is no connection.
-        """
-        connection = self._connection()
-        connection.send(connection.protocol.text(content, respond=respond, speak=speak))
-
-    def interrupt(self) -> None:
-        """Silence the AI now, and ask the server to stop it; an RTVI bot hears a client message ``interrupt``.
-
-        Raises:
-            InvalidState: There is no connection.
-        """
-        self._connection().interrupt()
-
-    def send_function_result(self, call: FunctionCall, result: Any) -> None:
-        """Give the AI what a function that this program carries out has returned.
-
-        Args:
-            call: The call, from the ``function-call`` event.
-            result: Anything that JSON can hold.
-
-        Raises:
-            InvalidState: There is no connection.
-        """
-        connection = self._connection()
-        connection.send(connection.protocol.function_result(call, result))
-
     def _connection(self) -> Connection:
         if not self._conversation or not self._conversation.connection or not self._state.is_connected:
             raise InvalidState(f"messages need a connection; this client is {self._state.status}")
         return self._conversation.connection
+
+    def _functions_changed(self) -> None:
+        if self._state.is_connected:
+            self._connection().tell_session(changed=True)
 
     # --- media --------------------------------------------------------------------------------------------------------
 
@@ -217,6 +188,19 @@ class SpikeClient(EventEmitter):
         self._set_state(replace(self._state, video_enabled=bool(enabled)))
         if self._conversation:
             self._conversation.set_track_enabled("video", enabled=bool(enabled))
+
+    @property
+    def volume(self) -> float:
+        """How loud the AI is played: 1 is as it came, 0 is silence; ``audio_level`` does not change with it."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        if isinstance(volume, bool) or not isinstance(volume, int | float) or not 0 <= volume <= 1:
+            raise InvalidOption(f"volume must be a number from 0 to 1, not {volume!r}")
+        self._volume = float(volume)
+        if self._conversation:
+            self._conversation.media.playback.volume = self._volume
 
     async def set_audio_device(self, device: AudioInput) -> None:
         """Capture from another microphone, in a running conversation or from the next join on.
@@ -253,6 +237,7 @@ class SpikeClient(EventEmitter):
 
     def _subscribed(self, name: EventName) -> None:
         self._watches_devices |= name == "devices-changed"
+        self._watches_level |= name == "user-audio-level"
         if self._conversation and self._watches_devices:
             self._conversation.watch_devices()
 
@@ -331,12 +316,17 @@ class _Program:
     def __init__(self, client: SpikeClient) -> None:
         self._client = client
         self.emit = client.emit
+        self.functions = client._functions
         self.on_track = client._on_track
         self.on_audio = client._taps
 
     @property
     def state(self) -> ConversationState:
         return self._client._state
+
+    @property
+    def watches_user_level(self) -> bool:
+        return self._client._watches_level
 
     def on_over(self) -> None:
         self._client._conversation = None

@@ -38,6 +38,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+TURN_DETECTIONS = ("server", "local", "push-to-talk")
 TRANSPORTS = ("smallwebrtc", "openai", "whip", "daily")
 
 
@@ -93,7 +94,8 @@ class ClientOptions:
         audio_source: ``"default"``, the id of a microphone, an object with the methods of
             :class:`~spike_engine.devices.AudioSource`, or a file, array, async iterator or aiortc track, as
             :mod:`spike_engine.sources` takes them.
-        video_source: The same for a camera or a :class:`~spike_engine.devices.VideoSource`.
+        video_source: The same for a camera or a :class:`~spike_engine.devices.VideoSource`; ``"screen"`` is what this
+            machine's screen shows.
         audio_output: Where the AI's voice plays: ``"default"``, the id of a loudspeaker, an
             :class:`~spike_engine.devices.AudioSink`, or None to leave it to the program (``get_ai_audio_track()``).
         echo_cancellation: Take the AI's voice out of the microphone.
@@ -103,8 +105,9 @@ class ClientOptions:
         on_connected: Handler of ``connected``.
         on_disconnected: Handler of ``disconnected``.
         on_error: Handler of ``error``.
-        turn_detection: Who says that the user speaks: ``"server"``, or ``"local"``, the engine's own detector on the
-            cleaned microphone. A server that does not say leaves it to the engine in either case.
+        turn_detection: Who says that the user speaks: ``"server"``; ``"local"``, the engine's own detector on the
+            cleaned microphone; or ``"push-to-talk"``, the program, by ``start_talking()`` and ``stop_talking()``. A
+            server that does not say leaves it to the engine.
         transport: ``"smallwebrtc"``, ``"openai"``, ``"whip"``, ``"daily"``, a callable that takes these options and
             returns a :class:`~spike_engine.transports.base.Transport`, or None to choose by the address.
         join_timeout_s: How long ``join()``, or one attempt to reconnect, may take, in seconds.
@@ -136,7 +139,7 @@ class ClientOptions:
     on_connected: AnyHandler | None = None
     on_disconnected: AnyHandler | None = None
     on_error: AnyHandler | None = None
-    turn_detection: Literal["server", "local"] = "server"
+    turn_detection: Literal["server", "local", "push-to-talk"] = "server"
     transport: Literal["smallwebrtc", "openai", "whip", "daily"] | Callable[[ClientOptions], Any] | None = None
     join_timeout_s: float = 4.5
     auto_reconnect: bool = True
@@ -166,8 +169,9 @@ class ClientOptions:
         object.__setattr__(self, "ice_servers", tuple(IceServer.of(server) for server in self.ice_servers))
         if self.ice_transport_policy not in ("all", "relay"):
             raise InvalidOption(f"ice_transport_policy must be 'all' or 'relay', not {self.ice_transport_policy!r}")
-        if self.turn_detection not in ("server", "local"):
-            raise InvalidOption(f"turn_detection must be 'server' or 'local', not {self.turn_detection!r}")
+        if self.turn_detection not in TURN_DETECTIONS:
+            accepted = ", ".join(repr(name) for name in TURN_DETECTIONS)
+            raise InvalidOption(f"turn_detection must be one of {accepted}, not {self.turn_detection!r}")
         if self.transport not in (None, *TRANSPORTS) and not callable(self.transport):
             accepted = ", ".join(repr(name) for name in TRANSPORTS)
             raise InvalidOption(f"transport must be None, {accepted} or a callable, not {self.transport!r}")

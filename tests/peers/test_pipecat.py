@@ -219,6 +219,28 @@ async def test_the_ai_uses_a_function_of_the_clients(client: SpikeClient) -> Non
     assert used.data["result"] == "a nail"
 
 
+async def test_a_registered_function_answers_by_itself(client: SpikeClient) -> None:
+    client.register_function(lambda word: f"{word}, a nail", name="look_up")
+    client.send_message("use")
+    message = await client.wait_for("message", timeout=20)
+
+    assert message.data["result"] == "spike, a nail"
+
+
+async def test_context_keys_and_the_button_reach_the_bot(client: SpikeClient) -> None:
+    messages = client.events("message")
+    client.append_to_context("I look at page 3")
+    client.append_to_context("It is late.", role="system")
+    client.send_dtmf("1#")
+    told = [(await asyncio.wait_for(anext(messages), 20)).data for _ in range(4)]
+    await messages.aclose()
+
+    system = {"type": "append-to-context", "data": {"role": "system", "content": "It is late."}}
+    assert {"type": "context", "content": "I look at page 3", "run": False} in told
+    assert system in told
+    assert [one["button"] for one in told if one["type"] == "key"] == ["1", "#"]
+
+
 @pytest.mark.parametrize("kind", ["fail", "refuse", "no such thing"])
 async def test_an_error_that_is_not_fatal(client: SpikeClient, kind: str) -> None:
     failed = asyncio.ensure_future(client.wait_for("error", timeout=20))

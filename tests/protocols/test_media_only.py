@@ -14,6 +14,7 @@ def test_nothing_is_said_or_heard_and_only_what_is_heard_here_can_be_silenced() 
     assert protocol.greeting() == []
     assert protocol.receive('{"label": "rtvi-ai", "type": "bot-ready"}') == []
     assert protocol.interrupt() == []
+    assert protocol.session([], push_to_talk=True) == protocol.talk(pressed=True) == []
 
 
 def test_a_message_is_refused_in_words() -> None:
@@ -24,6 +25,8 @@ def test_a_message_is_refused_in_words() -> None:
         lambda: protocol.message("hello", None),
         lambda: protocol.text("hello", respond=True, speak=True),
         lambda: protocol.function_result(call, 21),
+        lambda: protocol.context("hello", "user"),
+        lambda: protocol.keys("1"),
     ):
         with pytest.raises(InvalidState, match="no messages"):
             say()

@@ -89,6 +89,7 @@ class MediaLog:
         self.audio: list[str] = []
         self.voices: list[bool] = []
         self.levels: list[float] = []
+        self.user_levels: list[float] = []
         self.arrived = asyncio.Event()
 
     def is_enabled(self, kind: str) -> bool:
@@ -102,6 +103,9 @@ class MediaLog:
 
     def on_voice(self, active: bool) -> None:
         self.voices.append(active)
+
+    def on_user_level(self, level: float) -> None:
+        self.user_levels.append(level)
 
     def on_level(self, level: float) -> None:
         self.levels.append(level)

@@ -19,6 +19,7 @@ from pipecat.frames.frames import (
     FunctionCallResultFrame,
     FunctionCallsStartedFrame,
     InputAudioRawFrame,
+    InputDTMFFrame,
     InputImageRawFrame,
     InterimTranscriptionFrame,
     InterruptionFrame,
@@ -71,6 +72,11 @@ class Mind(FrameProcessor):
                 return
             case InterruptionFrame():
                 await self.fall_silent()
+            case LLMMessagesAppendFrame(run_llm=False):
+                told = {"type": "context", "content": frame.messages[0]["content"], "run": frame.run_llm}
+                await self.push_frame(RTVIServerMessageFrame(data=told))
+            case InputDTMFFrame():
+                await self.push_frame(RTVIServerMessageFrame(data={"type": "key", "button": str(frame.button)}))
             case LLMMessagesAppendFrame():
                 await self.say(f"You wrote {frame.messages[0]['content']}")
             case RTVIClientMessageFrame():
@@ -104,6 +110,8 @@ class Mind(FrameProcessor):
                 await self.push_frame(RTVIServerResponseFrame(client_msg=message, data=message.data))
             case "refuse":
                 await self.push_frame(RTVIServerResponseFrame(client_msg=message, data=None, error="I will not"))
+            case "append-to-context":
+                await self.push_frame(RTVIServerMessageFrame(data={"type": message.type, "data": message.data}))
             case "say":
                 await self.say(message.data)
             case "perceive":

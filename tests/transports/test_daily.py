@@ -125,15 +125,25 @@ async def test_a_conversation(room: SimpleNamespace) -> None:
         own.set_audio_enabled(False)
         assert call.calls["inputs"] == {"microphone": False}
         own.send_text("hello")
+        own.append_to_context("I am in a hurry")
+        own.send_dtmf("5")
+        own.volume = 0.5
+        own.register_function(lambda: "a nail", name="look_up")
+        asked = {"function_name": "look_up", "tool_call_id": "1", "arguments": {}}
+        said = {"label": "rtvi-ai", "type": "llm-function-call-in-progress", "id": "9", "data": asked}
+        elsewhere(call.handler.on_app_message, said, "bot")
         stats = await own.get_stats()
-        while not (room.microphone.written and room.camera.written):
+        while not (room.microphone.written and room.camera.written and len(call.sent) >= 5):
             await asyncio.sleep(0.01)
 
     assert call.calls["join"][:2] == ("https://spike.daily.co/conv_abc123", "eyJ")
     assert call.calls["profiles"]["base"] == {"microphone": "subscribed", "camera": "subscribed"}
     assert picture.to_ndarray(format="rgb24")[40, 80, 0] > 150
     assert (voice.sample_rate, voice.samples) == (48000, 960)
-    assert [message["type"] for message in call.sent] == ["client-ready", "send-text"]
+    assert [message["type"] for message in call.sent] == [
+        *("client-ready", "send-text", "send-text", "dtmf", "llm-function-call-result")
+    ]
+    assert call.sent[-1]["data"]["result"] == "a nail"
     assert stats.network.round_trip_time_ms == 50
     assert len(room.microphone.written[0]) == 2 * 960
     assert len(room.camera.written[0]) == 320 * 180 * 3

@@ -112,6 +112,70 @@ async def test_what_the_program_sends(server: RealtimeServer) -> None:
     assert sent[3]["item"] == {"type": "function_call_output", "call_id": "call_1", "output": '{"meaning":"a nail"}'}
 
 
+async def test_what_a_program_does_beside_talking(server: RealtimeServer) -> None:
+    client = client_of(server, turn_detection="push-to-talk")
+
+    @client.function
+    def look_up(word: str) -> str:
+        """What a word means."""
+        return f"{word} is a nail"
+
+    @client.function
+    async def note(text: str) -> None:
+        """Write it down."""
+
+    sent: list[dict[str, Any]] = []
+
+    async def until_sent(count: int) -> None:
+        while len(sent) < count:
+            sent.append(checked(await asyncio.wait_for(server.received.get(), 20), "RealtimeClientEvent"))
+
+    async with client:
+        client.append_to_context("I see a nail", role="system")
+        client.send_dtmf("1#")
+        client.start_talking()
+        client.stop_talking()
+        client.unregister_function("note")
+        server.say("response.function_call_arguments.done", call_id="1", name="look_up", arguments='{"word":"spike"}')
+        await until_sent(10)
+
+    update = sent[0]["session"]
+    assert [tool["name"] for tool in update["tools"]] == ["look_up", "note"]
+    assert update["tools"][0]["parameters"]["properties"] == {"word": {"type": "string"}}
+    assert update["audio"] == {"input": {"turn_detection": None}}
+    assert [event["type"] for event in sent[1:]] == [
+        "conversation.item.create",
+        "conversation.item.create",
+        "response.create",
+        "input_audio_buffer.clear",
+        "input_audio_buffer.commit",
+        "response.create",
+        "session.update",
+        "conversation.item.create",
+        "response.create",
+    ]
+    assert (sent[1]["item"]["role"], sent[2]["item"]["content"][0]["text"]) == ("system", "DTMF: 1#")
+    assert [tool["name"] for tool in sent[7]["session"]["tools"]] == ["look_up"]
+    assert sent[8]["item"]["output"] == "spike is a nail"
+
+
+async def test_what_was_heard_of_words_that_come_before_the_voice(server: RealtimeServer) -> None:
+    client = client_of(server)
+    async with client:
+        idle = asyncio.ensure_future(client.wait_for("ai-idle", timeout=20))
+        server.say("response.created", response={})
+        server.say("response.output_audio_transcript.delta", **IDS, delta="word " * 400)
+        server.say("output_audio_buffer.started")
+        await client.wait_for("ai-speaking", timeout=20)
+        server.say("output_audio_buffer.cleared")
+        await idle
+    (turn,) = client.history
+
+    assert turn.interrupted
+    assert turn.estimated
+    assert len(turn.heard) < 200 < len(turn.text)
+
+
 async def test_errors_and_the_end(server: RealtimeServer, heard: Record) -> None:
     client = client_of(server)
     events = heard(client)

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spike_engine.conversation.barge_in import BargeIn
+from spike_engine.conversation.calls import FunctionCalls
 from spike_engine.conversation.listener import ConversationListener
 from spike_engine.conversation.monitor import Monitor
 from spike_engine.duplex.turns import LocalTurns
-from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
+from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidState, SpikeError
 from spike_engine.events import (
     AIIdle,
     AISpeaking,
@@ -20,6 +21,8 @@ from spike_engine.events import (
     Connected,
     DisconnectReason,
     Event,
+    FunctionCall,
+    UserAudioLevel,
     UserStartedSpeaking,
     UserStoppedSpeaking,
 )
@@ -80,7 +83,10 @@ class Connection:
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._level_told_at = 0.0
         self._turns = LocalTurns()
-        self._tells_user = options.turn_detection == "local" or not self.protocol.tells_turns
+        self._user_level_told_at = 0.0
+        self._tells_user = options.turn_detection != "server" or not self.protocol.tells_turns
+        self._push_to_talk = options.turn_detection == "push-to-talk"
+        self._calls = FunctionCalls(listener.functions, self._answer)
         self._barge_in = BargeIn(media.playback, holds=self._tells_user)
         self._monitor = Monitor(options, transport, media, remote, listener, reconnections=reconnections)
         self._lifetime = Lifetime(CLOSE_LIMIT_S)
@@ -123,6 +129,27 @@ class Connection:
         self.send(self.protocol.interrupt())
         self._barge_in.silence()
 
+    def talk(self, *, pressed: bool) -> None:
+        """The user presses the button to talk, or lets go; doing so twice is no error.
+
+        Raises:
+            InvalidState: Turns are told otherwise.
+        """
+        if not self._push_to_talk:
+            raise InvalidState('talking by a button needs turn_detection="push-to-talk"')
+        if pressed != self._listener.state.is_user_speaking:
+            self.send(self.protocol.talk(pressed=pressed))
+            self._handle(UserStartedSpeaking() if pressed else UserStoppedSpeaking())
+
+    def tell_session(self, *, changed: bool = False) -> None:
+        """Tell the server what it must know of the program; with `changed`, because its functions have changed."""
+        declared = [each for each in self._listener.functions.values() if each.declared]
+        functions = declared if declared or changed else None
+        self.send(self.protocol.session(functions, push_to_talk=self._push_to_talk and not changed))
+
+    def _answer(self, call: FunctionCall, result: Any) -> None:
+        self.send(self.protocol.function_result(call, result))
+
     def send(self, texts: list[str]) -> None:
         """Send messages of the protocol's."""
         for text in texts:
@@ -137,6 +164,7 @@ class Connection:
     async def _connect(self) -> None:
         tracks = self._media.tracks()
         self._lifetime.add(lambda: _stop(tracks))
+        self._lifetime.add(self._calls.close)
         self._lifetime.add(self._remote.detach)
         self._lifetime.add(self._transport.close)
         try:
@@ -187,9 +215,16 @@ class Connection:
 
     def on_voice(self, active: bool) -> None:
         """See :meth:`~spike_engine.media.listener.MediaListener.on_voice`."""
-        if self._tells_user and self._ready.done():
+        if self._tells_user and not self._push_to_talk and self._ready.done():
             for event in self._turns.on_voice(active):
                 self._handle(event)
+
+    def on_user_level(self, level: float) -> None:
+        """Tell how loud the user is, to whom wants to know."""
+        now = asyncio.get_running_loop().time()
+        if self._listener.watches_user_level and now - self._user_level_told_at >= LEVEL_INTERVAL_S:
+            self._user_level_told_at = now
+            self._tell(UserAudioLevel(level))
 
     def on_level(self, level: float) -> None:
         """Tell how loud a speaking AI is, now and then."""
@@ -209,6 +244,7 @@ class Connection:
                 if not self._ready.done():
                     self._ready.set_result(None)
                     self._tell_muted_tracks()
+                    self.tell_session()
                     # At once, not when join() gets its turn: the AI's first words may come in the same packet.
                     self._tell(event)
                 return
@@ -227,6 +263,8 @@ class Connection:
                 self._barge_in.begin()
             case UserStoppedSpeaking():
                 self._barge_in.end()
+            case FunctionCall():
+                self._calls.on_call(event)
         self._tell(event)
 
     def _tell(self, event: Event) -> None:

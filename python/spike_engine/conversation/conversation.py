@@ -246,7 +246,10 @@ class Conversation:
     def is_enabled(self, kind: str) -> bool:
         """See :class:`~spike_engine.media.listener.MediaListener`."""
         state = self._listener.state
-        return state.audio_enabled if kind == "audio" else state.video_enabled
+        if kind == "video":
+            return state.video_enabled
+        button_up = self._options.turn_detection == "push-to-talk" and not state.is_user_speaking
+        return state.audio_enabled and not button_up
 
     def on_error(self, error: MediaError) -> None:
         """See :class:`~spike_engine.media.listener.MediaListener`."""
@@ -260,6 +263,11 @@ class Conversation:
         """See :class:`~spike_engine.media.listener.MediaListener`."""
         if self.connection:
             self.connection.on_voice(active)
+
+    def on_user_level(self, level: float) -> None:
+        """See :class:`~spike_engine.media.listener.MediaListener`."""
+        if self.connection:
+            self.connection.on_user_level(level)
 
     def on_level(self, level: float) -> None:
         """See :class:`~spike_engine.media.listener.MediaListener`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,14 +11,23 @@ from numpy.typing import NDArray
 from spike_engine.events import Event
 from spike_engine.events.state import ConversationState
 from spike_engine.media.taps import TapKind
+from spike_engine.protocols.functions import Function
 
 
 class ConversationListener(Protocol):
     """Hears everything on the event loop, and knows the one true state of the conversation."""
 
     @property
+    def functions(self) -> Mapping[str, Function]:
+        """What the AI may call, by name."""
+
+    @property
     def state(self) -> ConversationState:
         """What has been told so far, and what the user has muted."""
+
+    @property
+    def watches_user_level(self) -> bool:
+        """Somebody wants to hear how loud the user is."""
 
     def emit(self, event: Event) -> None:
         """Something happens."""

@@ -21,6 +21,8 @@ from spike_engine.events import Device
 
 logger = logging.getLogger(__name__)
 
+_CAMERAS = {"Darwin": "avfoundation", "Windows": "dshow"}
+
 
 def list_cameras(folder: Path = Path("/dev"), described: Path = Path("/sys/class/video4linux")) -> tuple[Device, ...]:
     """V4L2's; the id is a link that stays when cameras are plugged in another order, where the system makes one."""
@@ -41,6 +43,7 @@ class Camera:
 
     def __init__(self, device_id: str, width: int, height: int, fps: int) -> None:
         self._device_id = device_id
+        self._called = f"the camera {device_id!r}"
         self._options = {"video_size": f"{width}x{height}", "framerate": str(fps)}
         self._container: Any = None
         self._frames: Iterator[Any] = iter(())
@@ -65,7 +68,7 @@ class Camera:
     async def close(self) -> None:
         """See :meth:`VideoSource.close`. A picture that is under way is waited for, but not for long."""
         if not await self._worker.finish(self._release, CLOSE_LIMIT_S):
-            logger.warning("the camera %r is held up: it is closed when it gives its next picture", self._device_id)
+            logger.warning("%s is held up: it is closed when it gives its next picture", self._called)
 
     async def _next_frame(self) -> Any:
         try:
@@ -74,13 +77,17 @@ class Camera:
         except TimeoutError:
             frame = None
         if frame is None:
-            raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures")
+            raise DeviceNotFound(f"{self._called} gives no more pictures")
         self._limit_s = STALL_S
         return frame
 
     # --- in the thread ------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
+        self._container = self._opened()
+        self._frames = frames_in(self._container, "video")
+
+    def _opened(self) -> Any:
         device_id = self._device_id
         if device_id == "default":
             cameras = list_cameras()
@@ -89,16 +96,15 @@ class Camera:
                     "this machine has no camera: plug one in, or set video_source to a film, or video to False"
                 )
             device_id = cameras[0].id
-        self._container = _open_camera(device_id, self._options)
-        self._frames = frames_in(self._container, "video")
+        return _open_camera(device_id, self._options)
 
     def _decode(self) -> Any:
         try:
             return next(self._frames, None)
         except OSError as error:
-            raise DeviceNotFound(f"the camera {self._device_id!r} gives no more pictures") from error
+            raise DeviceNotFound(f"{self._called} gives no more pictures") from error
         except ValueError as error:
-            raise DeviceNotFound(f"the camera {self._device_id!r} gives no pictures that can be decoded") from error
+            raise DeviceNotFound(f"{self._called} gives no pictures that can be decoded") from error
 
     def _release(self) -> None:
         container, self._container, self._frames = self._container, None, iter(())
@@ -107,19 +113,27 @@ class Camera:
 
 
 def _open_camera(device_id: str, options: dict[str, str]) -> Any:
+    return open_input(f"the camera {device_id!r}", _CAMERAS.get(platform.system(), "v4l2"), device_id, options)
+
+
+def open_input(called: str, backend: str, address: str, options: dict[str, str]) -> Any:
+    """A device of FFmpeg's as a PyAV container.
+
+    Raises:
+        MediaError: It cannot be opened; the message begins with what it is `called`.
+    """
     import av  # noqa: PLC0415 (only a program that uses a camera pays for it)
 
-    backend = {"Darwin": "avfoundation", "Windows": "dshow"}.get(platform.system(), "v4l2")
     try:
-        return av.open(device_id, format=backend, options=options)
+        return av.open(address, format=backend, options=options)
     except PermissionError as error:
-        raise MediaPermissionDenied(f"this program may not use the camera {device_id!r}") from error
+        raise MediaPermissionDenied(f"this program may not use {called}") from error
     except (FileNotFoundError, av.error.ArgumentError) as error:
-        raise DeviceNotFound(f"there is no camera {device_id!r}") from error
+        raise DeviceNotFound(f"{called} does not exist") from error
     except OSError as error:
-        raise _error_of_os(error, f"the camera {device_id!r}") from error
+        raise _error_of_os(error, called) from error
     except (av.FFmpegError, ValueError) as error:
-        raise DeviceNotFound(f"the camera {device_id!r} cannot be opened: {error}") from error
+        raise DeviceNotFound(f"{called} cannot be opened: {error}") from error
 
 
 def _error_of_os(error: OSError, what: str) -> MediaError:

@@ -1,5 +1,6 @@
 """The events of a conversation: what each is called, what it carries, and how a program hears it."""
 
+from spike_engine.events.history import Turn, Word
 from spike_engine.events.payloads import ClientStats, Device, Devices, TransportStats
 from spike_engine.events.stream import EventStream
 from spike_engine.events.types import (
@@ -19,6 +20,7 @@ from spike_engine.events.types import (
     NetworkQuality,
     Perception,
     Reconnecting,
+    UserAudioLevel,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
@@ -47,8 +49,11 @@ __all__ = [
     "Perception",
     "Reconnecting",
     "TransportStats",
+    "Turn",
+    "UserAudioLevel",
     "UserStartedSpeaking",
     "UserStoppedSpeaking",
     "UserTranscript",
+    "Word",
     "name_of",
 ]

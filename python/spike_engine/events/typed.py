@@ -22,6 +22,7 @@ from spike_engine.events.types import (
     NetworkQuality,
     Perception,
     Reconnecting,
+    UserAudioLevel,
     UserStartedSpeaking,
     UserStoppedSpeaking,
     UserTranscript,
@@ -61,6 +62,8 @@ class Subscribe(Protocol):
     @overload
     def __call__(self, name: Literal["user-transcript"], handler: Handler[UserTranscript] | None = None) -> Registrar[UserTranscript]: ...  # noqa: E501
     @overload
+    def __call__(self, name: Literal["user-audio-level"], handler: Handler[UserAudioLevel] | None = None) -> Registrar[UserAudioLevel]: ...  # noqa: E501
+    @overload
     def __call__(self, name: Literal["perception"], handler: Handler[Perception] | None = None) -> Registrar[Perception]: ...  # noqa: E501
     @overload
     def __call__(self, name: Literal["message"], handler: Handler[Message] | None = None) -> Registrar[Message]: ...
@@ -98,6 +101,8 @@ class WaitFor(Protocol):
     @overload
     def __call__(self, name: Literal["user-transcript"], *, timeout: float | None = None) -> Coroutine[Any, Any, UserTranscript]: ...  # noqa: E501
     @overload
+    def __call__(self, name: Literal["user-audio-level"], *, timeout: float | None = None) -> Coroutine[Any, Any, UserAudioLevel]: ...  # noqa: E501
+    @overload
     def __call__(self, name: Literal["perception"], *, timeout: float | None = None) -> Coroutine[Any, Any, Perception]: ...  # noqa: E501
     @overload
     def __call__(self, name: Literal["message"], *, timeout: float | None = None) -> Coroutine[Any, Any, Message]: ...
@@ -134,6 +139,8 @@ class Iterate(Protocol):
     def __call__(self, name: Literal["user-stopped-speaking"], /) -> EventStream[UserStoppedSpeaking]: ...
     @overload
     def __call__(self, name: Literal["user-transcript"], /) -> EventStream[UserTranscript]: ...
+    @overload
+    def __call__(self, name: Literal["user-audio-level"], /) -> EventStream[UserAudioLevel]: ...
     @overload
     def __call__(self, name: Literal["perception"], /) -> EventStream[Perception]: ...
     @overload

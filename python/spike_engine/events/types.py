@@ -20,6 +20,7 @@ EventName: TypeAlias = Literal[
     "user-started-speaking",
     "user-stopped-speaking",
     "user-transcript",
+    "user-audio-level",
     "perception",
     "message",
     "function-call",
@@ -123,6 +124,17 @@ class UserTranscript:
 
 
 @dataclass(frozen=True, slots=True)
+class UserAudioLevel:
+    """How loud the user is, ten times a second while somebody has subscribed to it.
+
+    Attributes:
+        level: The microphone as it is sent, root mean square, 0.0 to 1.0; 0.0 while it is muted.
+    """
+
+    level: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Perception:
     """What the AI sees of the user, where the conversation has perception enabled."""
 
@@ -199,6 +211,7 @@ Event: TypeAlias = (
     | UserStartedSpeaking
     | UserStoppedSpeaking
     | UserTranscript
+    | UserAudioLevel
     | Perception
     | Message
     | FunctionCall
@@ -218,6 +231,7 @@ EVENT_TYPES: Mapping[EventName, type[Event]] = {
     "user-started-speaking": UserStartedSpeaking,
     "user-stopped-speaking": UserStoppedSpeaking,
     "user-transcript": UserTranscript,
+    "user-audio-level": UserAudioLevel,
     "perception": Perception,
     "message": Message,
     "function-call": FunctionCall,

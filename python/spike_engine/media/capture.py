@@ -75,6 +75,7 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         self._listener.on_voice(enabled and self.pipeline.stats.voice_active)
         if not enabled:  # the pipeline has run all the same: muted, it goes on learning the room
             processed = np.zeros_like(processed)
+        self._listener.on_user_level(float(np.sqrt(np.mean(np.square(processed)))))
         self._push(processed)
 
 

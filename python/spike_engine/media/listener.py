@@ -28,5 +28,8 @@ class MediaListener(Protocol):
     def on_voice(self, active: bool) -> None:
         """Whether the user spoke in the last 20 ms of the microphone; a muted one never speaks."""
 
+    def on_user_level(self, level: float) -> None:
+        """How loud the last 20 ms of the microphone were as they were sent, 0 to 1."""
+
     def on_level(self, level: float) -> None:
         """How loud the last 20 ms of the AI's voice were, 0 to 1."""

@@ -138,6 +138,8 @@ class LocalMedia:
     def _camera_of(self, source: Any) -> VideoSource:
         quality = self._options.quality
         if isinstance(source, str):
+            if source == devices.SCREEN:
+                return devices.Screen(quality.fps)
             return devices.Camera(source, quality.width, quality.height, quality.fps)
         return GuardedPictures(video_source_of(source), named("video_source", source), self._listener.on_error)
 

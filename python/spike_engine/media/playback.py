@@ -38,6 +38,7 @@ class Playback:
 
     def __init__(self, listener: MediaListener) -> None:
         self._held = False
+        self._volume = 1.0
         self._listener = listener
         self._voice: RemoteVoice | None = None
         self._gate: _core.VoiceGate | None = None
@@ -56,6 +57,17 @@ class Playback:
         if self._gate:
             self._gate.held = held
 
+    @property
+    def volume(self) -> float:
+        """How loud a followed voice is played: 1 is as it came, 0 is silence."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        self._volume = volume
+        if self._gate:
+            self._gate.volume = volume
+
     def write(self, voice: NDArray[np.float32]) -> None:
         """Queue `voice` for playing."""
         if not self._held:
@@ -66,7 +78,7 @@ class Playback:
         self.unfollow()
         self._voice, self._on_played = voice, on_played
         self._gate = _core.VoiceGate(voice.receiver, ENGINE_RATE_HZ)
-        self._gate.held = self._held
+        self._gate.held, self._gate.volume = self._held, self._volume
         self._connect()
 
     def unfollow(self) -> None:

@@ -163,6 +163,7 @@ class RemoteMedia:
 
     def _play(self, frame: Any) -> None:
         samples = frames.audio_to_ndarray(frame, dtype="float32", channels=1)
+        self._pipeline.gain = self._playback.volume
         voice = self._pipeline.process(self._to_engine(samples, frame.sample_rate))
         self._playback.write(voice)
         self._listener.on_audio("ai", voice)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from spike_engine.errors import ConversationEnded, ServerError
@@ -22,6 +23,8 @@ from spike_engine.events import (
     UserStoppedSpeaking,
     UserTranscript,
 )
+from spike_engine.protocols.base import Role, keys_of, role_of
+from spike_engine.protocols.functions import Function
 from spike_engine.protocols.strict_json import object_of, parse_object, text_of, text_or_none, write
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,7 @@ class OpenAIProtocol:
 
     waits_for_ready = True
     tells_turns = True
+    words_run_ahead = True
 
     def __init__(self) -> None:
         self._transcript = ""
@@ -56,12 +60,38 @@ class OpenAIProtocol:
 
     def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
         """See :meth:`WireProtocol.text`."""
-        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": content}]}
-        texts = [_encode("conversation.item.create", item=item)]
+        texts = self.context(content, "user")
         if respond:
             modalities = ["audio"] if speak else ["text"]
             texts += [*self.interrupt(), _encode("response.create", response={"output_modalities": modalities})]
         return texts
+
+    def session(self, functions: Iterable[Function] | None, *, push_to_talk: bool) -> list[str]:
+        """See :meth:`WireProtocol.session`: a ``session.update``, where there is something to say."""
+        fields: dict[str, Any] = {}
+        if functions is not None:
+            fields["tools"] = [
+                {"type": "function", "name": each.name, "description": each.description, "parameters": each.schema()}
+                for each in functions
+            ]
+        if push_to_talk:
+            fields["audio"] = {"input": {"turn_detection": None}}
+        return [_encode("session.update", session={"type": "realtime", **fields})] if fields else []
+
+    def context(self, content: str, role: Role) -> list[str]:
+        """See :meth:`WireProtocol.context`."""
+        item = {"type": "message", "role": role_of(role), "content": [{"type": "input_text", "text": content}]}
+        return [_encode("conversation.item.create", item=item)]
+
+    def keys(self, keys: str) -> list[str]:
+        """See :meth:`WireProtocol.keys`: the API takes keys of telephone calls only, so the AI reads them."""
+        return self.text(f"DTMF: {''.join(keys_of(keys))}", respond=True, speak=True)
+
+    def talk(self, *, pressed: bool) -> list[str]:
+        """See :meth:`WireProtocol.talk`."""
+        if pressed:
+            return [*self.interrupt(), _encode("input_audio_buffer.clear")]
+        return [_encode("input_audio_buffer.commit"), _encode("response.create")]
 
     def interrupt(self) -> list[str]:
         """See :meth:`WireProtocol.interrupt`."""

@@ -10,7 +10,7 @@ import logging
 import platform
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any, Literal, cast
 
@@ -28,6 +28,8 @@ from spike_engine.events import (
     UserStoppedSpeaking,
     UserTranscript,
 )
+from spike_engine.protocols.base import Role, keys_of, role_of
+from spike_engine.protocols.functions import Function
 from spike_engine.protocols.strict_json import object_of, parse_object, text_of, text_or_none, write
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ class RTVIProtocol:
 
     waits_for_ready = True
     tells_turns = True
+    words_run_ahead = False
 
     def __init__(self) -> None:
         self.malformed = 0
@@ -104,6 +107,25 @@ class RTVIProtocol:
         return [
             encode("send-text", {"content": content, "options": {"run_immediately": respond, "audio_response": speak}})
         ]
+
+    def session(self, functions: Iterable[Function] | None, *, push_to_talk: bool) -> list[str]:
+        """See :meth:`WireProtocol.session`: an RTVI bot knows its functions by itself."""
+        return []
+
+    def context(self, content: str, role: Role) -> list[str]:
+        """See :meth:`WireProtocol.context`: a ``send-text``; RTVI knows no other role, so that is the application's."""
+        if role_of(role) == "user":
+            return self.text(content, respond=False, speak=False)
+        return self.message("append-to-context", {"role": role, "content": content})[1]
+
+    def keys(self, keys: str) -> list[str]:
+        """See :meth:`WireProtocol.keys`: a ``dtmf``."""
+        return [encode("dtmf", {"buttons": keys_of(keys)})]
+
+    def talk(self, *, pressed: bool) -> list[str]:
+        """See :meth:`WireProtocol.talk`: RTVI has no message for it, so it is one of the application."""
+        interrupts = self.interrupt() if pressed and (self._speaking or self._thinking) else []
+        return [*interrupts, *self.message("push-to-talk", {"pressed": pressed})[1]]
 
     def interrupt(self) -> list[str]:
         """See :meth:`WireProtocol.interrupt`: RTVI has no message for it, so it is one of the application."""
