@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine import dsp, frames
+from spike_engine import dsp
 from spike_engine.devices import AudioSource
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.media.reading import Reading
-from spike_engine.webrtc.fed_track import FedTrack
+from spike_engine.webrtc.fed_track import FedVoice
 
 FRAME_SAMPLES = ENGINE_RATE_HZ // 50
 
@@ -79,21 +76,8 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         self._push(processed)
 
 
-class MicrophoneTrack(FedTrack):
+class MicrophoneTrack(FedVoice):
     """The processed microphone as an aiortc track: mono, 48 kHz, 20 ms frames. Samples are pushed."""
 
     def __init__(self) -> None:
-        super().__init__("audio", _QUEUED_FRAMES)
-        self._timestamp = 0
-
-    def prepare(self, item: Any) -> Any:
-        """The samples as a numbered frame."""
-        frame = frames.audio_from_ndarray(item, format="s16", sample_rate_hz=ENGINE_RATE_HZ)
-        frame.pts, frame.time_base = self._timestamp, Fraction(1, ENGINE_RATE_HZ)
-        self._timestamp += len(item)
-        return frame
-
-    async def recv_samples(self) -> NDArray[np.float32]:
-        """The next 20 ms without a frame around them, for the native encoder."""
-        samples: NDArray[np.float32] = await self.take()
-        return samples
+        super().__init__(_QUEUED_FRAMES)

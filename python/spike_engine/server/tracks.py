@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from fractions import Fraction
 
 import av
@@ -17,7 +17,7 @@ from spike_engine import dsp, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.webrtc.clock import running_clock
-from spike_engine.webrtc.fed_track import FedTrack
+from spike_engine.webrtc.fed_track import FedVoice
 from spike_engine.webrtc.seam import voice_of
 
 FRAME_SAMPLES = 960  # 20 ms, the usual Opus packet
@@ -54,7 +54,7 @@ class Pacer:
         return self._ticks
 
 
-class VoiceTrack(FedTrack):
+class VoiceTrack(FedVoice):
     """What the AI says: mono speech queued by `play`, silence otherwise, fed by the process's clock once it is read.
 
     Positions count the samples of speech since the track began, so that a word can be reported when it is really sent.
@@ -64,15 +64,19 @@ class VoiceTrack(FedTrack):
     """
 
     def __init__(self) -> None:
-        super().__init__("audio", _MOST_FRAMES_LATE)
-        self.level = 0.0
+        super().__init__(_MOST_FRAMES_LATE)
         self.held = False
         self._was_held = False
         self.position_samples = 0
         self._pending: Samples = np.zeros(0, np.float32)
+        self._speech: Samples = self._pending  # in the last block
         self._runs = False
-        self._pts = 0
         self._sent = asyncio.Event()
+
+    @property
+    def level(self) -> float:
+        """How loud the last 20 ms are, 0 to 1."""
+        return math.sqrt(np.dot(self._speech, self._speech) / FRAME_SAMPLES)
 
     def play(self, samples: Samples) -> int:
         """Queue mono float32 speech at 48 kHz and return the position at which it begins."""
@@ -90,23 +94,17 @@ class VoiceTrack(FedTrack):
             self._sent.clear()
             await self._sent.wait()
 
-    async def take(self) -> Samples:
+    async def recv(self) -> av.AudioFrame:
         """The next 20 ms, when their time has come."""
-        if not self._runs and self.readyState == "live":
-            self._runs = True
-            self._beat()
-            running_clock().listen(self._beat, every=_BEATS_A_FRAME)
-        block: Samples = await super().take()
-        return block
-
-    recv_samples = take  # without a frame around them, for the native encoder
-
-    def prepare(self, item: Samples) -> av.AudioFrame:
-        """The samples as a numbered frame."""
-        frame = frames.audio_from_ndarray(item, format="s16", sample_rate_hz=ENGINE_RATE_HZ)
-        frame.pts, frame.time_base = self._pts, Fraction(1, ENGINE_RATE_HZ)
-        self._pts += FRAME_SAMPLES
+        self._run()
+        frame: av.AudioFrame = await super().recv()
         return frame
+
+    def feed(self, taker: Callable[[Samples], None] | None) -> None:
+        """See :meth:`FedVoice.feed`."""
+        super().feed(taker)
+        if taker:
+            self._run()
 
     def stop(self) -> None:
         """End the track; a waiting ``recv`` raises."""
@@ -115,6 +113,12 @@ class VoiceTrack(FedTrack):
             self._runs = False
             running_clock().leave(self._beat)
 
+    def _run(self) -> None:
+        if not self._runs and self.readyState == "live":
+            self._runs = True
+            self._beat()
+            running_clock().listen(self._beat, every=_BEATS_A_FRAME)
+
     def _beat(self) -> None:
         self.push(self._next_block())
 
@@ -122,15 +126,14 @@ class VoiceTrack(FedTrack):
         was_held, self._was_held = self._was_held, self.held
         count = FRAME_SAMPLES if not self.held else 0 if was_held else FADE_SAMPLES
         speech, self._pending = self._pending[:count], self._pending[count:]
+        self._speech = speech
         if not len(speech):
-            self.level = 0.0
             return _SILENCE
-        self.level = math.sqrt(np.dot(speech, speech) / FRAME_SAMPLES)
         self.position_samples += len(speech)
         self._sent.set()
         if was_held != self.held:
             speech = _faded(speech, not was_held, not self.held)
-        return np.pad(speech, (0, FRAME_SAMPLES - len(speech)))
+        return np.concatenate([speech, _SILENCE[len(speech) :]]) if len(speech) < FRAME_SAMPLES else speech
 
 
 class AvatarTrack(MediaStreamTrack):

@@ -10,66 +10,74 @@ from weakref import WeakKeyDictionary
 logger = logging.getLogger(__name__)
 
 BEAT_S = 0.01
-BEATS_AT_ONCE = 2  # in one turn of the loop asyncio reads one packet of a socket, and those of a voice are 20 ms long
 MOST_BEATS = 20  # a program that was held up for longer has lost that time
+_SLOTS_A_BEAT = 4
+_SLOTS = 2 * _SLOTS_A_BEAT  # until all begins anew: 20 ms, a packet of a voice
+_SLOT_S = BEAT_S / _SLOTS_A_BEAT
 
 Beat = Callable[[], None]
 
 
 class Clock:
-    """Calls its listeners every 10 ms, or every few times that, from a single timer of the event loop.
+    """Calls its listeners every 10 or 20 ms, from a single timer of the event loop.
 
-    Beats that come late are made up for two by two, with a turn of the loop between them, in which what came meanwhile
-    is read: a program that is held up for a moment then plays as if it had not been. Listeners that hear only every
-    other beat are spread over the beats, so that their work does not fall together.
+    Listeners are spread over slots of 2.5 ms, so that their work does not fall together: one slot is one turn of the
+    loop, and between two of them everything else has its turn. Slots that come late are made up for one by one; what
+    came meanwhile is read between them: a program that is held up for a moment then plays as if it had not been.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._listeners: dict[Beat, tuple[int, int]] = {}
+        self._slots: list[dict[Beat, None]] = [{} for _ in range(_SLOTS)]
         self._timer: asyncio.Handle | None = None
         self._started_s = 0.0
-        self._beats = 0
+        self._next = 0  # slot that has listeners, counted from the start
 
     def listen(self, beat: Beat, *, every: int = 1) -> None:
-        """Call `beat` at each `every`-th beat, until it is left out."""
-        phases = [phase for each, phase in self._listeners.values() if each == every]
-        self._listeners[beat] = every, min(range(every), key=phases.count)
+        """Call `beat` at each beat, or at each second one (`every` is 2), until it is left out."""
+        self._take_out(beat)
+        period = every * _SLOTS_A_BEAT
+        first = min(range(period), key=lambda slot: sum(map(len, self._slots[slot::period])))
+        for slot in self._slots[first::period]:
+            slot[beat] = None
         if self._timer is None:
-            self._started_s, self._beats = self._loop.time(), 0
-            self._set_timer()
+            self._started_s, self._next = self._loop.time(), 0
+        self._wait_from(self._next)
 
     def leave(self, beat: Beat) -> None:
         """Do not call `beat` any more; one that is not called is none of our business."""
-        self._listeners.pop(beat, None)
-        if not self._listeners and self._timer:
-            self._timer.cancel()
-            self._timer = None
+        self._take_out(beat)
+        if self._timer:
+            self._wait_from(self._next)
 
     def now_ms(self) -> float:
         """The event loop's time, which stands still at a beat that is due until its turn has come."""
         if self._timer is None:
             return 1000.0 * self._loop.time()
-        return 1000.0 * min(self._loop.time(), self._started_s + (self._beats + 1) * BEAT_S)
+        return 1000.0 * min(self._loop.time(), self._started_s + self._next * _SLOT_S)
 
-    def _set_timer(self) -> None:
-        at_s = self._started_s + (self._beats + 1) * BEAT_S
-        late = at_s <= self._loop.time()
-        self._timer = self._loop.call_soon(self._on_timer) if late else self._loop.call_at(at_s, self._on_timer)
+    def _take_out(self, beat: Beat) -> None:
+        for slot in self._slots:
+            slot.pop(beat, None)
+
+    def _wait_from(self, number: int) -> None:
+        """Set the timer to the first slot, from this one on, that has listeners."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        self._next = next((at for at in range(number, number + _SLOTS) if self._slots[at % _SLOTS]), number)
+        if self._slots[self._next % _SLOTS]:
+            at_s = self._started_s + self._next * _SLOT_S
+            late = at_s <= self._loop.time()
+            self._timer = self._loop.call_soon(self._on_timer) if late else self._loop.call_at(at_s, self._on_timer)
 
     def _on_timer(self) -> None:
-        due = int((self._loop.time() - self._started_s) / BEAT_S)
-        if due - self._beats > MOST_BEATS:
-            self._started_s += (due - self._beats - MOST_BEATS) * BEAT_S
-        for _ in range(min(due - self._beats, BEATS_AT_ONCE) or 1):
-            self._beat()
-        if self._listeners:
-            self._set_timer()
-
-    def _beat(self) -> None:
-        self._beats += 1
-        for beat, (every, phase) in list(self._listeners.items()):
-            if self._beats % every == phase and beat in self._listeners:
+        late_s = self._loop.time() - self._started_s - self._next * _SLOT_S
+        self._started_s += max(0.0, late_s - MOST_BEATS * BEAT_S)
+        slot = self._slots[self._next % _SLOTS]
+        self._wait_from(self._next + 1)
+        for beat in list(slot):
+            if beat in slot:
                 try:
                     beat()
                 except Exception:

@@ -77,6 +77,10 @@ class RemoteVoice:
             codec.payloadType or 0: _carried(codec, self._known) for codec in codecs if codec.name.lower() == "red"
         }
 
+    def takes(self, payload_type: int) -> bool:
+        """Whether packets of this type are for the native receiver, so that :meth:`add` gives aiortc nothing to do."""
+        return payload_type in self._known or payload_type in self._red
+
     def _now_ms(self) -> float:
         return self._clock.now_ms() if self.pulled_by_clock else 1000.0 * time.monotonic()
 

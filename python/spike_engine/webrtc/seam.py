@@ -6,7 +6,6 @@ read in the versions below; :func:`unknown` looks whether they are still there. 
 
 from __future__ import annotations
 
-import copy
 import inspect
 import logging
 from collections.abc import Callable
@@ -14,15 +13,18 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiortc
-from aiortc import RTCRtpCodecParameters, RTCRtpReceiver, RTCRtpSender, RTCSctpTransport
+from aioice import Connection
+from aiortc import RTCDtlsTransport, RTCRtpCodecParameters, RTCRtpReceiver, RTCRtpSender, RTCSctpTransport
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
-from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics
 from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import RtcpRrPacket, RtcpSrPacket
 
 from spike_engine.webrtc.remote_pictures import RemotePictures
 from spike_engine.webrtc.remote_voice import RemoteVoice
+from spike_engine.webrtc.rtp_receiving import RtpReceiving
+from spike_engine.webrtc.rtp_sending import RtpSending
 from spike_engine.webrtc.sender_reports import CaptureClock, SenderClock
 from spike_engine.webrtc.voice_sender import VoiceSender
 
@@ -45,10 +47,13 @@ def unknown() -> str | None:
         (RTCRtpReceiver, "receive", ["self", "parameters"]),
         (RTCRtpReceiver, "_handle_rtcp_packet", ["self", "packet"]),
         (RTCRtpSender, "send", ["self", "parameters"]),
+        (RTCRtpSender, "_run_rtp", ["self", "codec"]),
         (RTCRtpSender, "_next_encoded_frame", ["self", "codec"]),
         (RTCRtpSender, "_handle_rtcp_packet", ["self", "packet"]),
         (RTCRtpSender, "_send_rtcp", ["self", "packets"]),
-        (RTCEncodedFrame, "__init__", ["self", "payloads", "timestamp", "audio_level"]),
+        (RTCDtlsTransport, "_send_rtp", ["self", "data"]),
+        (StreamStatistics, "add", ["self", "packet"]),
+        (Connection, "data_received", ["self", "data", "component"]),
         (RTCSctpTransport, "_update_rto", ["self", "R"]),
     ]
     for owner, name, parameters in expected:
@@ -76,12 +81,15 @@ def hear(receiver: Any, red: Callable[[], int | None]) -> RemoteVoice | None:
     setattr(receiver, _JITTER_BUFFER, voice)
     receiver.track._queue = voice  # type: ignore[assignment]
     receive = receiver.receive
+    shortened: list[RtpReceiving] = []
 
     async def receive_voice(parameters: RTCRtpReceiveParameters) -> None:
         if (payload_type := red()) is not None:
             parameters.codecs = [*parameters.codecs, _red_codec(payload_type, parameters.codecs)]
         voice.codecs = parameters.codecs
         await receive(parameters)
+        if not shortened:  # aiortc calls this after each negotiation
+            shortened.append(RtpReceiving(receiver, voice))
 
     receiver.receive = receive_voice
     _read_reports(receiver, voice.reports)
@@ -119,14 +127,20 @@ def _read_reports(receiver: Any, reports: SenderClock) -> None:
 
 def tell_time(sender: Any) -> None:
     """Have the reports of `sender`, which has not begun, tell when what it sends was sampled."""
-    clock = CaptureClock()
-    next_encoded, send_rtcp = sender._next_encoded_frame, sender._send_rtcp
+    clock, next_encoded = CaptureClock(), sender._next_encoded_frame
 
     async def next_encoded_frame(codec: RTCRtpCodecParameters) -> RTCEncodedFrame | None:
         frame: RTCEncodedFrame | None = await next_encoded(codec)
         if frame:
             clock.sent(frame.timestamp, codec.clockRate)
         return frame
+
+    sender._next_encoded_frame = next_encoded_frame
+    _report_by(clock, sender)
+
+
+def _report_by(clock: CaptureClock, sender: Any) -> None:
+    send_rtcp = sender._send_rtcp
 
     async def send_rtcp_in_time(packets: list[Any]) -> None:
         report = packets[0]
@@ -136,7 +150,7 @@ def tell_time(sender: Any) -> None:
             setattr(sender, _LAST_REPORT, (report.sender_info.ntp_timestamp >> 16) & 0xFFFFFFFF)
         await send_rtcp(packets)
 
-    sender._next_encoded_frame, sender._send_rtcp = next_encoded_frame, send_rtcp_in_time
+    sender._send_rtcp = send_rtcp_in_time
 
 
 def voice_of(track: Any) -> RemoteVoice | None:
@@ -161,14 +175,15 @@ def speak(sender: Any, red: Callable[[], int | None]) -> VoiceSender:
     async def send_voice(parameters: RTCRtpSendParameters) -> None:
         nonlocal begun
         codec = parameters.codecs[0]
-        if codec.name.lower() == "opus" and str(codec.parameters.get("stereo", "0")) != "1":
-            parameters.codecs = [copy.copy(codec), *parameters.codecs[1:]]  # its payload type changes below
+        natively = codec.name.lower() == "opus" and str(codec.parameters.get("stereo", "0")) != "1"
+        if natively:
             voice.negotiated(codec.payloadType or 0, red=red())
-            if not begun:
+        if not begun:  # aiortc calls this after each negotiation
+            begun = True
+            if natively:
                 _send_from(sender, voice)
-        if not begun:
-            tell_time(sender)
-        begun = True  # aiortc calls this after each negotiation
+            else:
+                tell_time(sender)
         await send(parameters)
 
     sender.send = send_voice
@@ -178,13 +193,6 @@ def speak(sender: Any, red: Callable[[], int | None]) -> VoiceSender:
 def _send_from(sender: Any, voice: VoiceSender) -> None:
     handle = sender._handle_rtcp_packet
 
-    async def next_encoded_frame(codec: RTCRtpCodecParameters) -> RTCEncodedFrame | None:
-        payload = await voice.next_payload(sender.track)
-        if payload is None or not sender._enabled:
-            return None
-        codec.payloadType, data, timestamp = payload
-        return RTCEncodedFrame([data], timestamp, None)  # type: ignore[arg-type]
-
     async def handle_rtcp_packet(packet: Any) -> None:
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
@@ -192,8 +200,9 @@ def _send_from(sender: Any, voice: VoiceSender) -> None:
                     voice.report(report.fraction_lost / 256)  # RFC 3550 section 6.4.1: eight bits
         await handle(packet)
 
-    sender._next_encoded_frame = next_encoded_frame
-    sender._handle_rtcp_packet = handle_rtcp_packet
+    sending = RtpSending(sender, voice)
+    sender._run_rtp, sender._handle_rtcp_packet = sending.run, handle_rtcp_packet
+    _report_by(sending.clock, sender)
 
 
 def _red_codec(payload_type: int, codecs: list[RTCRtpCodecParameters]) -> RTCRtpCodecParameters:

@@ -8,7 +8,6 @@ from typing import Any
 from weakref import WeakSet
 
 import av
-import numpy as np
 from aiortc.mediastreams import convert_timebase
 from numpy.typing import NDArray
 
@@ -93,17 +92,17 @@ class VoiceSender:
             MediaStreamError: The track has ended.
         """
         if not self._pending:
-            read = getattr(track, "recv_samples", track.recv)
-            data = await read()
+            data = await track.recv()
             if isinstance(data, av.Packet):  # encoded by the program itself
                 pts, time_base = data.pts or 0, data.time_base or _TIME_BASE
                 return self._payload_type, bytes(data), convert_timebase(pts, time_base, _TIME_BASE)
             self._pending.extend(self._blocks_of(data))
             if not self._pending:
                 return None
-        return self._encoded(self._pending.popleft())
+        return self.payload_of(self._pending.popleft())
 
-    def _encoded(self, block: NDArray[Any]) -> tuple[int, bytes, int] | None:
+    def payload_of(self, block: NDArray[Any]) -> tuple[int, bytes, int] | None:
+        """The same for a block of 20 ms, mono at 48 kHz, float32 or int16."""
         timestamp, self._timestamp = self._timestamp, self._timestamp + len(block)
         frame = self._encoder.encode(block)
         if len(frame) <= _DTX_BYTES:
@@ -117,8 +116,6 @@ class VoiceSender:
 
     def _blocks_of(self, data: Any) -> list[NDArray[Any]]:
         """Mono blocks of 20 ms at 48 kHz of whatever sound a track gives."""
-        if isinstance(data, np.ndarray):
-            return [data]
         if data.sample_rate == ENGINE_RATE_HZ and data.samples == FRAME_SAMPLES and self._resampler is None:
             return [frames.audio_to_ndarray(data, dtype="int16", channels=1)]
         if self._resampler is None:
