@@ -1,0 +1,133 @@
+"""Packets of a voice between the socket and the codec, and what aiortc tells of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpReceiveParameters
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
+from aiortc.stats import RTCInboundRtpStreamStats, RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats
+
+from spike_engine.server.tracks import VoiceTrack
+from spike_engine.webrtc import improve
+from spike_engine.webrtc.rtp_receiving import parsed
+from spike_engine.webrtc.seam import voice_of
+
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
+
+MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+
+
+def tone(hz: float) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(48000 * 20) / 48000)).astype(np.float32)
+
+
+def spoken(hz: float) -> VoiceTrack:
+    voice = VoiceTrack()
+    voice.play(tone(hz))
+    return voice
+
+
+async def connected(*tracks: VoiceTrack) -> tuple[RTCPeerConnection, RTCPeerConnection]:
+    """Who sends `tracks`, and who receives them."""
+    here, there = (improve(RTCPeerConnection(RTCConfiguration(iceServers=[]))) for _ in range(2))
+    for track in tracks:
+        here.addTrack(track)
+    await here.setLocalDescription(await here.createOffer())
+    await there.setRemoteDescription(RTCSessionDescription(here.localDescription.sdp, "offer"))
+    await there.setLocalDescription(await there.createAnswer())
+    await here.setRemoteDescription(RTCSessionDescription(there.localDescription.sdp, "answer"))
+    return here, there
+
+
+async def hears(pc: RTCPeerConnection, hz: float, number: int = 0) -> None:
+    """Return when the remote voice of this number is a tone of `hz`."""
+    voice = voice_of(pc.getReceivers()[number].track)
+    assert voice
+    async with asyncio.timeout(20):
+        async for block in voice.blocks():
+            spectrum = np.abs(np.fft.rfft(block))
+            if block.max() > 0.1 and abs(np.argmax(spectrum) * 50 - hz) <= 50:
+                return
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await true():
+            await asyncio.sleep(0.05)
+
+
+def test_a_packet_is_read_as_aiortc_reads_it() -> None:
+    extensions = HeaderExtensionsMap()
+    extensions.configure(RTCRtpReceiveParameters(headerExtensions=[RTCRtpHeaderExtensionParameters(id=1, uri=MID)]))
+    for sources, mid, padding in itertools.product((0, 2), (None, "audio"), (0, 1, 9)):
+        packet = RtpPacket(96, 1, 65535, 0xFFFFFFFF, 0xDEADBEEF, b"a payload")
+        packet.csrc, packet.padding_size = list(range(sources)), padding
+        packet.extensions = HeaderExtensions(mid=mid)
+        assert parsed(packet.serialize(extensions)) == (65535, 0xFFFFFFFF, 0xDEADBEEF, 96, 1, b"a payload")
+
+
+def test_a_packet_that_is_none_is_none() -> None:
+    chance = random.Random(0)
+    for _ in range(20_000):
+        data = bytes([128 + chance.randrange(64), 96]) + chance.randbytes(chance.randint(10, 60))
+        try:
+            expected = RtpPacket.parse(data).payload
+        except ValueError:
+            expected = None
+        packet = parsed(data)
+        if expected is not None:
+            assert packet
+            assert packet.payload == expected
+        assert packet is None or len(packet.payload) <= len(data) - 12
+
+
+async def test_what_aiortc_tells_of_a_voice_stays_true() -> None:
+    here, there = await connected(spoken(400))
+    await hears(there, 400)
+
+    async def reported() -> bool:
+        stats = (await here.getStats()).values()
+        sent = next(each for each in stats if isinstance(each, RTCOutboundRtpStreamStats))
+        heard = [each for each in stats if isinstance(each, RTCRemoteInboundRtpStreamStats)]
+        return bool(heard) and heard[0].roundTripTime is not None and sent.packetsSent > 50
+
+    await until(reported)
+    received = (await there.getStats()).values()
+    (voice,) = [each for each in received if isinstance(each, RTCInboundRtpStreamStats)]
+    (transport,) = [each for each in received if each.type == "transport"]
+    assert voice.packetsLost == 0
+    assert 50 < voice.packetsReceived < transport.packetsReceived
+    assert transport.bytesReceived > 100 * voice.packetsReceived
+    (source,) = there.getReceivers()[0].getSynchronizationSources()
+    assert source.source == voice.ssrc
+    await asyncio.gather(here.close(), there.close())
+
+
+async def test_another_track_takes_the_place_of_one_and_the_end_of_a_track_ends_sending() -> None:
+    first, second = spoken(400), spoken(900)
+    here, there = await connected(first)
+    (sender,) = here.getSenders()
+    await hears(there, 400)
+    sender.replaceTrack(second)
+    await hears(there, 900)
+    second.stop()
+
+    async def over() -> bool:
+        return sender.track is None
+
+    await until(over)
+    first.stop()
+    await asyncio.gather(here.close(), there.close())
+
+
+async def test_two_voices_on_one_connection_are_kept_apart() -> None:
+    here, there = await connected(spoken(400), spoken(900))
+    await asyncio.gather(hears(there, 400, 0), hears(there, 900, 1))
+    await asyncio.gather(here.close(), there.close())
