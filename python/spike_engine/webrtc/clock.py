@@ -41,7 +41,7 @@ class Clock:
         for slot in self._slots[first::period]:
             slot[beat] = None
         if self._timer is None:
-            self._started_s, self._next = self._loop.time(), 0
+            self._started_s, self._next = self._loop.time(), 1
         self._wait_from(self._next)
 
     def leave(self, beat: Beat) -> None:
