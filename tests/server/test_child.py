@@ -166,6 +166,17 @@ def loaded_libraries() -> list[str]:
     return [line.split()[-1] for line in maps.read_text().splitlines()] if maps.exists() else []
 
 
+async def test_speech_comes_with_the_shapes_of_the_mouth(espeak: EspeakWorker) -> None:
+    speech = await espeak.speak("Mama found you.")
+
+    starts_s = [viseme.start_s for viseme in speech.visemes]
+    assert starts_s == sorted(starts_s)
+    assert starts_s[-1] < len(speech.samples) / speech.sample_rate_hz
+    assert [viseme.shape for viseme in speech.visemes if viseme.shape not in ("half", "rest")] == [
+        "closed", "open", "closed", "open", "lip", "open", "teeth", "teeth", "teeth", "puckered",
+    ]  # fmt: skip
+
+
 async def test_the_library_is_never_loaded_into_this_process(espeak: EspeakWorker) -> None:
     await espeak.speak("Hello.")
 

@@ -9,6 +9,7 @@ import pytest
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
+from spike_engine.server.persona import Viseme
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.server.picture.face import paint_face
 from spike_engine.server.tracks import (
@@ -44,7 +45,7 @@ async def test_a_silent_voice_sends_silence_on_time() -> None:
         (48_000, FRAME_SAMPLES, Fraction(1, 48_000))
     }
     assert not any(samples_of(frame).any() for frame in frames)
-    assert voice.level == 0
+    assert voice.mouth == "rest"
 
 
 async def test_what_is_played_is_sent_in_order_and_counted() -> None:
@@ -58,7 +59,25 @@ async def test_what_is_played_is_sent_in_order_and_counted() -> None:
     np.testing.assert_allclose(sent[: len(sound)], sound, atol=1e-4)
     assert not sent[len(sound) :].any()
     assert voice.position_samples == len(sound)
-    assert voice.level > 0.2
+
+
+async def test_the_mouth_takes_the_shapes_of_the_sound_that_is_sent_and_rests_when_it_is_cut() -> None:
+    voice = VoiceTrack()
+    shapes = ["closed", "open", "teeth"]
+    voice.play(tone(0.3), [Viseme(0.1 * index, shape) for index, shape in enumerate(shapes)])  # type: ignore[arg-type]
+    voice.play(tone(0.3), [Viseme(0.0, "lip")])
+    seen: list[str] = []
+    for _ in range(18):
+        await voice.recv()
+        seen.append(voice.mouth)
+    voice.cut()
+    for _ in range(5):  # the clock may be a packet or two ahead of who reads
+        await voice.recv()
+    voice.stop()
+
+    assert list(dict.fromkeys(seen)) == [*shapes, "lip"]
+    assert all(3 <= seen.count(shape) <= 7 for shape in shapes)
+    assert voice.mouth == "rest"
 
 
 async def test_sent_waits_for_the_word() -> None:

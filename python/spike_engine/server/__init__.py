@@ -7,7 +7,7 @@ from spike_engine.server.humming import HummingPersona
 from spike_engine.server.local.persona import LocalPersona
 from spike_engine.server.models.endpoints import Endpoints
 from spike_engine.server.models.persona import ModelPersona
-from spike_engine.server.persona import Persona, Speech, Word
+from spike_engine.server.persona import Persona, Speech, Viseme, Word
 from spike_engine.server.workers.pool import TooManyConversations
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Persona",
     "Speech",
     "TooManyConversations",
+    "Viseme",
     "Word",
     "serve",
 ]

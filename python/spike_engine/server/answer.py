@@ -12,6 +12,7 @@ from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.lifetime import no_cancellation_by
 from spike_engine.server.persona import Persona, Speech, Word
 from spike_engine.server.picture.avatar import Avatar
+from spike_engine.server.picture.visemes import visemes_of_sound
 from spike_engine.server.tracks import VoiceTrack, at_opus_rate
 from spike_engine.sources.audio import mono_float32
 
@@ -100,7 +101,8 @@ class Answer:
         before = f"{self.said} " if self.said else ""
         samples = at_opus_rate(mono_float32(speech.samples), speech.sample_rate_hz)
         self._avatar.thinking = False
-        start = self._voice.play(samples)
+        visemes = speech.visemes or visemes_of_sound(samples, ENGINE_RATE_HZ)
+        start = self._voice.play(samples, visemes)
         self._report(segment_id, text, 0, "new")
         await self._voice.sent(start + min(1, len(samples)))
         if not self.speaking:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 HEARING_RATE_HZ = 16_000
 
 Samples = NDArray[np.float32]
+
+MouthShape = Literal["rest", "closed", "lip", "teeth", "tongue", "half", "open", "rounded", "puckered"]
+MOUTH_SHAPES: tuple[MouthShape, ...] = get_args(MouthShape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,39 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Viseme:
+    """When the mouth takes a shape.
+
+    Attributes:
+        start_s: Time from the beginning of the sound.
+        shape: ``closed`` as for m, ``lip`` for f, ``teeth`` for s or ee, ``tongue`` for th, ``half`` for eh, ``open``
+            for ah, ``rounded`` for aw, ``puckered`` for oo, ``rest`` in a pause.
+
+    Raises:
+        ValueError: There is no such shape.
+    """
+
+    start_s: float
+    shape: MouthShape
+
+    def __post_init__(self) -> None:
+        if self.shape not in MOUTH_SHAPES:
+            raise ValueError(f"shape must be one of {', '.join(MOUTH_SHAPES)}, not {self.shape!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Speech:
-    """A spoken text: mono float32 samples in [-1, 1] at any rate, and its words where the voice knows their times."""
+    """A spoken text: mono float32 samples in [-1, 1] at any rate.
+
+    Attributes:
+        words: Where the voice knows their times.
+        visemes: What the mouth does, in the order of time; without them the server tells it from the sound.
+    """
 
     samples: Samples
     sample_rate_hz: int
     words: Sequence[Word] = ()
+    visemes: Sequence[Viseme] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
 from fractions import Fraction
 
 import av
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp, frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.server.persona import MouthShape, Viseme
 from spike_engine.server.picture.avatar import Avatar
 from spike_engine.webrtc.clock import running_clock
 from spike_engine.webrtc.fed_track import FedVoice
@@ -60,32 +62,31 @@ class VoiceTrack(FedVoice):
     Positions count the samples of speech since the track began, so that a word can be reported when it is really sent.
 
     Attributes:
+        mouth: The shape that goes with the sound that is being sent.
         held: Hold the voice back from the next packet on. When this ends, it goes on where it was.
     """
 
     def __init__(self) -> None:
         super().__init__(_MOST_FRAMES_LATE)
+        self.mouth: MouthShape = "rest"
         self.held = False
         self._was_held = False
         self.position_samples = 0
         self._pending: Samples = np.zeros(0, np.float32)
-        self._speech: Samples = self._pending  # in the last block
+        self._shapes: deque[tuple[float, MouthShape]] = deque()  # with the positions at which they begin
         self._runs = False
         self._sent = asyncio.Event()
 
-    @property
-    def level(self) -> float:
-        """How loud the last 20 ms are, 0 to 1."""
-        return math.sqrt(np.dot(self._speech, self._speech) / FRAME_SAMPLES)
-
-    def play(self, samples: Samples) -> int:
+    def play(self, samples: Samples, visemes: Iterable[Viseme] = ()) -> int:
         """Queue mono float32 speech at 48 kHz and return the position at which it begins."""
         start = self.position_samples + len(self._pending)
         self._pending = np.concatenate([self._pending, samples])
+        self._shapes.extend((start + viseme.start_s * ENGINE_RATE_HZ, viseme.shape) for viseme in visemes)
         return start
 
     def cut(self) -> None:
         """Drop what is queued: the voice fades within 5 ms of the next packet."""
+        self._shapes.clear()
         self._pending = _faded(self._pending[: 0 if self._was_held else FADE_SAMPLES], 1, 0)
 
     async def sent(self, position_samples: float) -> None:
@@ -126,9 +127,11 @@ class VoiceTrack(FedVoice):
         was_held, self._was_held = self._was_held, self.held
         count = FRAME_SAMPLES if not self.held else 0 if was_held else FADE_SAMPLES
         speech, self._pending = self._pending[:count], self._pending[count:]
-        self._speech = speech
         if not len(speech):
+            self.mouth = "rest"
             return _SILENCE
+        while self._shapes and self._shapes[0][0] < self.position_samples + FRAME_SAMPLES / 2:
+            self.mouth = self._shapes.popleft()[1]
         self.position_samples += len(speech)
         self._sent.set()
         if was_held != self.held:
@@ -151,7 +154,7 @@ class AvatarTrack(MediaStreamTrack):
     async def recv(self) -> av.VideoFrame:
         """The next picture, when its time has come."""
         tick = await self._pacer.tick()
-        frame = frames.from_ndarray(self._avatar.draw(self._voice.level), "rgb24", to="yuv420p")
+        frame = frames.from_ndarray(self._avatar.draw(self._voice.mouth), "rgb24", to="yuv420p")
         frame.pts = tick * self._ticks_per_frame
         frame.time_base = Fraction(1, VIDEO_CLOCK_HZ)
         return frame

@@ -16,6 +16,7 @@ from spike_engine.extras import MissingExtra, is_installed
 from spike_engine.frames import convert_samples
 from spike_engine.server.local.child import Child, ChildFailed
 from spike_engine.server.persona import Samples, Speech, Word
+from spike_engine.server.picture.visemes import visemes_of_phonemes
 
 VOICE = "en-us+f3"
 WORDS_PER_MINUTE = 165
@@ -40,7 +41,7 @@ class Voice(Protocol):
 
 
 class EspeakWorker:
-    """espeak-ng of the espeakng-loader wheel, in a process that stays: some 5 ms per sentence, with word times."""
+    """espeak-ng of the espeakng-loader wheel, in a process that stays: some 5 ms per sentence, with all its times."""
 
     def __init__(self) -> None:
         self._child = Child("espeak")
@@ -58,11 +59,12 @@ class EspeakWorker:
         settings = {"voice": VOICE, "words_per_minute": WORDS_PER_MINUTE, "pitch": PITCH}
         reply = await self._child.ask({"text": text, **settings})
         words = [Word(start_s, min(end, len(text))) for start_s, end in reply.fields["words"]]
-        return Speech(_float(reply.payload), reply.fields["sample_rate_hz"], words)
+        visemes = list(visemes_of_phonemes(reply.fields["phonemes"]))
+        return Speech(_float(reply.payload), reply.fields["sample_rate_hz"], words, visemes)
 
 
 class EspeakCommand:
-    """The ``espeak-ng`` command of the system, one process per sentence; it tells no word times."""
+    """The ``espeak-ng`` command of the system, one process per sentence; it tells no times."""
 
     def __init__(self, command: str) -> None:
         self._command = command

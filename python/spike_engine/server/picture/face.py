@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine.server.persona import MOUTH_SHAPES, MouthShape
+
 Colour = tuple[int, int, int]
 Mask = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-MOUTH_STEPS = 10
 LIDS = (1.0, 0.55, 0.2, 0.0)  # how far the eyes are open
 MAX_DOTS = 3
 BOB_ROWS = 4  # the picture is painted this much taller at each end, so that the head can move
@@ -24,6 +25,17 @@ HAIR, COAT, SHIRT, HEADSET = (74, 46, 34), (38, 70, 83), (233, 236, 239), (44, 4
 LIP, MOUTH, TEETH, TONGUE = (176, 74, 76), (84, 24, 32), (248, 246, 240), (206, 96, 96)
 EYE_WHITE, IRIS, PUPIL, SPARK = (250, 250, 248), (74, 110, 86), (24, 20, 24), (255, 255, 255)
 DOT = (240, 190, 90)
+
+# Width and height of half a mouth, and how thick its lips are.
+OPEN_MOUTHS: Mapping[MouthShape, tuple[float, float, float]] = {
+    "teeth": (0.155, 0.045, 0.02),
+    "lip": (0.14, 0.04, 0.016),
+    "tongue": (0.145, 0.07, 0.022),
+    "half": (0.15, 0.065, 0.022),
+    "open": (0.14, 0.095, 0.024),
+    "rounded": (0.105, 0.085, 0.03),
+    "puckered": (0.082, 0.062, 0.034),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +57,13 @@ class Face:
 
     Attributes:
         base: The picture (height + 2 * BOB_ROWS, width, 3), calm.
-        mouths: From closed to wide open.
+        mouths: One for each shape.
         eyes: For each step of `LIDS`, looking at the user; and the same looking up to the side.
         dots: With 0 to 3 dots of thinking.
     """
 
     base: Picture
-    mouths: tuple[Patch, ...]
+    mouths: Mapping[MouthShape, Patch]
     eyes: tuple[tuple[Patch, ...], tuple[Patch, ...]]
     dots: tuple[Patch, ...]
 
@@ -108,10 +120,7 @@ def paint_face(width: int = 640, height: int = 360) -> Face:
     canvas = Canvas.blank(width, height)
     _paint_background(canvas)
     _paint_head(canvas)
-    mouths = tuple(
-        canvas.patch(0, 0.36, 0.24, 0.17, partial(_paint_mouth, openness=step / (MOUTH_STEPS - 1)))
-        for step in range(MOUTH_STEPS)
-    )
+    mouths = {shape: canvas.patch(0, 0.36, 0.24, 0.17, partial(_paint_mouth, shape=shape)) for shape in MOUTH_SHAPES}
     calm, thinking = (
         tuple(canvas.patch(0, -0.09, 0.36, 0.2, partial(_paint_eyes, lid=lid, thinking=thinking)) for lid in LIDS)
         for thinking in (False, True)
@@ -148,17 +157,30 @@ def _paint_head(canvas: Canvas) -> None:
     canvas.fill(canvas.stroke((-0.4, 0.5), (-0.27, 0.53), 0.05), HEADSET)
 
 
-def _paint_mouth(canvas: Canvas, openness: float) -> None:
-    if openness == 0:
+def _paint_mouth(canvas: Canvas, shape: MouthShape) -> None:
+    if shape == "rest":
         smile = canvas.ellipse(0, 0.33, 0.16, 0.075) * (1 - canvas.ellipse(0, 0.305, 0.18, 0.07))
         canvas.fill(smile, LIP)
-        return
-    width, height = 0.16 - 0.03 * openness, 0.028 + 0.085 * openness
+    elif shape == "closed":
+        canvas.fill(canvas.ellipse(0, 0.36, 0.135, 0.032), LIP)
+        canvas.fill(canvas.stroke((-0.115, 0.36), (0.115, 0.36), 0.012), MOUTH)
+    else:
+        _paint_open_mouth(canvas, shape)
+
+
+def _paint_open_mouth(canvas: Canvas, shape: MouthShape) -> None:
+    width, height, lips = OPEN_MOUTHS[shape]
     canvas.fill(canvas.ellipse(0, 0.36, width, height), LIP)
-    inside = canvas.ellipse(0, 0.36, width - 0.022, max(height - 0.022, 0.008))
-    canvas.fill(inside, MOUTH)
-    canvas.fill(inside * canvas.ellipse(0, 0.36 + height * 0.75, width * 0.6, height * 0.6), TONGUE)
-    canvas.fill(inside * canvas.ellipse(0, 0.36 - height, width * 0.7, height * 0.45), TEETH)
+    inside = canvas.ellipse(0, 0.36, width - lips, max(height - lips, 0.012))
+    canvas.fill(inside, TEETH if shape in ("teeth", "lip") else MOUTH)
+    if shape == "teeth":
+        canvas.fill(inside * canvas.stroke((-width, 0.36), (width, 0.36), 0.01), MOUTH)
+    elif shape == "lip":  # the upper teeth on the lower lip
+        canvas.fill(canvas.ellipse(0, 0.36 + height * 0.8, width * 0.8, height * 0.7), LIP)
+    else:
+        raised = 0.2 if shape == "tongue" else 0.75
+        canvas.fill(inside * canvas.ellipse(0, 0.36 - height, width * 0.7, height * 0.45), TEETH)
+        canvas.fill(inside * canvas.ellipse(0, 0.36 + height * raised, width * 0.6, height * 0.6), TONGUE)
 
 
 def _paint_eyes(canvas: Canvas, lid: float, *, thinking: bool) -> None:
