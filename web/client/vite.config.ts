@@ -5,6 +5,9 @@ export default defineConfig({
     lib: { entry: 'src/index.ts', formats: ['es'], fileName: 'index' },
     target: 'es2022',
     sourcemap: true,
-    rolldownOptions: { output: { minify: true } },
+    rolldownOptions: {
+      preserveEntrySignatures: 'allow-extension', // what openai.js shares with the rest stays in index.js
+      output: { minify: true, chunkFileNames: '[name].js' },
+    },
   },
 });

@@ -12,7 +12,7 @@ export default defineConfig({
     emptyOutDir: true,
     modulePreload: false,
     assetsInlineLimit: 0,
-    rolldownOptions: { output: { entryFileNames: 'page/page.js', assetFileNames: 'page/[name][extname]' } },
+    rolldownOptions: { output: { codeSplitting: false, entryFileNames: 'page/page.js', assetFileNames: 'page/[name][extname]' } },
   },
   server: { proxy: { '/conversations': 'http://127.0.0.1:7860' } },
 });

@@ -138,6 +138,7 @@ export class Peer {
 }
 
 function createConnection(configuration: RTCConfiguration): RTCPeerConnection {
+  if (!('RTCPeerConnection' in globalThis)) throw connectionFailed('this browser has no WebRTC', false);
   try {
     return new RTCPeerConnection(configuration);
   } catch (error) {

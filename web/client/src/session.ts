@@ -22,7 +22,7 @@ interface Parts {
 
 /** One connection to a conversation: its handshake, its events, and the AI's tracks while it lasts. It is used once. */
 export class Session implements PeerListener {
-  readonly wire: Wire;
+  wire!: Wire;
   private readonly abort = new AbortController();
   private readonly ready: Promise<void>;
   private becomeReady!: () => void;
@@ -34,7 +34,6 @@ export class Session implements PeerListener {
   private levels: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly parts: Parts) {
-    this.wire = parts.transport.createWire();
     this.ready = new Promise((resolve, reject) => {
       this.becomeReady = resolve;
       this.refuse = reject;
@@ -57,6 +56,7 @@ export class Session implements PeerListener {
 
   private async connect(): Promise<void> {
     const { transport, media } = this.parts;
+    this.wire = await transport.createWire();
     this.peer = await transport.connect(media, this, this.abort.signal);
     for (const text of this.wire.greeting()) this.peer.send(text);
     await this.ready;

@@ -1,7 +1,6 @@
 import { connectionFailed } from './errors';
 import { request, requestJson } from './http';
 import type { Kind, Media } from './media';
-import { OpenAIRealtime } from './openai';
 import type { Options } from './options';
 import { Peer, type PeerListener } from './peer';
 import { RTVI, encodeSignalling, signallingType } from './rtvi';
@@ -10,7 +9,7 @@ import { fieldsOf, parseObject, textOrNull, type Wire } from './wire';
 /** The way to one kind of server. It outlives its connections: connecting again comes back to the same conversation. */
 export interface Transport {
   readonly carriesVideo: boolean;
-  createWire(): Wire;
+  createWire(): Promise<Wire>;
   /** A connection on which messages flow. */
   connect(media: Media, listener: PeerListener, signal: AbortSignal): Promise<Peer>;
   /** Tell the server that a track is muted, or not any more. */
@@ -41,7 +40,7 @@ class SmallWebRTCTransport implements Transport {
     this.url = /\/(api\/offer|start)$/.test(new URL(url).pathname) ? url : `${url}/api/offer`;
   }
 
-  createWire(): Wire {
+  async createWire(): Promise<Wire> {
     return new RTVI();
   }
 
@@ -153,8 +152,9 @@ class OpenAITransport implements Transport {
     this.url = url.href;
   }
 
-  createWire(): Wire {
-    return new OpenAIRealtime();
+  /** Loaded by who talks with such a server, and by nobody else. */
+  async createWire(): Promise<Wire> {
+    return new (await import('./openai')).OpenAIRealtime();
   }
 
   async connect(media: Media, listener: PeerListener, signal: AbortSignal): Promise<Peer> {

@@ -53,7 +53,7 @@ function Portrait() {
   return (
     <svg viewBox="0 0 100 100" aria-hidden="true" className="portrait">
       <circle cx="50" cy="42" r="17" />
-      <path d="M18 92c2-20 15-29 32-29s30 9 32 29" />
+      <path d="M16 100c1-25 16-37 34-37s33 12 34 37z" />
       <path className="headset" d="M31 44v-4a19 19 0 0 1 38 0v4M31 44v8M69 44v8M31 52c0 9 8 12 14 12" />
     </svg>
   );

@@ -28,6 +28,9 @@ export function noticeOf(error: { code: ErrorCode; message: string }, secure = g
     case 'CONVERSATION_ENDED':
       return { title: 'The server has ended the conversation.', advice: 'Start another one.' };
     case 'CONNECTION_FAILED':
+      if (error.message.includes('no WebRTC')) {
+        return { title: 'This browser has no WebRTC, or has it switched off.', advice: 'Open this page in Chrome, Edge, Firefox or Safari.' };
+      }
       return {
         title: 'The server cannot be reached.',
         advice: 'See whether it runs and whether the network lets UDP through, then try again.',
