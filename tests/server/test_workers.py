@@ -14,7 +14,7 @@ import pytest
 from caller import Caller
 from host import Host
 
-from spike_engine.server import ConversationServer, Invitation
+from spike_engine.server import ConversationServer, Invitation, TooManyConversations
 from spike_engine.server.workers.load import TICK_S, WINDOW_TICKS, Load, LoadMeter
 from spike_engine.server.workers.worker import LocalWorker
 
@@ -149,6 +149,19 @@ async def test_who_finds_no_room_is_told_at_once(monkeypatch: pytest.MonkeyPatch
             assert (status, headers["Retry-After"]) == (503, "5")
             async with Caller(first):  # who was there may come again
                 pass
+
+
+async def test_who_has_left_takes_no_place_from_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LoadMeter, "load", lambda _: Load(busy=0.8, capacity=1))
+    async with ConversationServer(persona=Host) as server:
+        async with Caller(server.create_conversation()):
+            with pytest.raises(TooManyConversations):
+                server.create_conversation()
+        async with asyncio.timeout(5):
+            while not server._pool.free_places:
+                await asyncio.sleep(0.01)
+        async with Caller(server.create_conversation()):
+            pass
 
 
 def test_places_follow_the_measured_load() -> None:

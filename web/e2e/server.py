@@ -16,8 +16,12 @@ import numpy as np
 
 from spike_engine.server import ConversationServer, FrontDesk, HummingPersona
 from spike_engine.server.persona import Perceived
+from spike_engine.server.workers import load
 
 RATE_HZ = 48_000
+
+# The machine is busy with the browser, and conversations are left one after the other: nobody is to be turned away.
+load.LATE_MS, load.BUSY_SHARE = 1e9, 1e9
 
 
 class Host(HummingPersona):

@@ -23,12 +23,14 @@ class Load:
         lag_ms: Nine of ten of its turns were no later than this.
         busy: Share of a core that its thread used, 0 to 1.
         connected: How many conversations have a client now.
+        away: How many had a client, who may come back, and cost nothing meanwhile.
         capacity: How many it can carry, as far as that can be told; None where it has too little to do to tell.
     """
 
     lag_ms: float = 0.0
     busy: float = 0.0
     connected: int = 0
+    away: int = 0
     capacity: int | None = None
 
     @property
@@ -73,4 +75,4 @@ class LoadMeter:
             capacity = connected
         elif busy > TELLING_SHARE and mean >= 1 and len(lags) == WINDOW_TICKS:
             capacity = int(mean * BUSY_SHARE / busy)
-        return Load(lag_ms, busy, connected, capacity)
+        return Load(lag_ms, busy, connected, capacity=capacity)

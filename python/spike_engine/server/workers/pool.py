@@ -125,10 +125,11 @@ class WorkerPool:
         return conversation_id in self._places or conversation_id in self._ended
 
     def _room_in(self, worker: Worker) -> int:
-        capacity = worker.load().capacity
-        share = -(-self.max_conversations // len(self.workers))
-        most = share if capacity is None else min(capacity, self.max_conversations)
-        return most - sum(each is worker for each in self._places.values())
+        load = worker.load()
+        here = sum(each is worker for each in self._places.values())
+        if load.capacity is None:
+            return -(-self.max_conversations // len(self.workers)) - here
+        return min(load.capacity, self.max_conversations) - (here - load.away)
 
     def _forget(self, conversation_id: str) -> None:
         self._places.pop(conversation_id, None)

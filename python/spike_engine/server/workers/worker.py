@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from spike_engine.server.conversation import Conversation, ConversationOver
@@ -138,7 +138,8 @@ class LocalWorker:
 
     def load(self) -> Load:
         """See :meth:`Worker.load`."""
-        return self._meter.load()
+        away = sum(each.was_joined and each.peer_id is None for each in self._conversations.values())
+        return replace(self._meter.load(), away=away)
 
     def open(self, conversation_id: str) -> None:
         """See :meth:`Worker.open`."""
