@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 from typing import Any
 
 import pytest
 from bot import Bot
 
-from spike_engine import InvalidOption, Message, SpikeClient, SpikeError
+from spike_engine import ConnectionFailed, InvalidOption, Message, SpikeClient, SpikeError
 from spike_engine.protocols.rtvi import encode, encode_signalling
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -119,14 +120,44 @@ BROKEN_ANSWERS = {
     "media": lambda sdp: sdp.replace("m=audio", "m=video", 1),
     "setup": lambda sdp: sdp.replace("a=setup:active", "a=setup:nonsense"),
     "ports": lambda sdp: sdp.replace("a=sctp-port:5000", "a=sctp-port:x"),
+    "no port": lambda sdp: sdp.replace("a=sctp-port:5000\r\n", ""),
+    "short messages": lambda sdp: re.sub(r"a=max-message-size:\d+", "a=max-message-size:5", sdp),
     "codec": lambda sdp: sdp.replace("opus/48000/2", "opus/x/y"),
     "half": lambda sdp: sdp[: len(sdp) // 2],
-    "candidate": lambda sdp: sdp.replace("a=candidate:", "a=candidate:x y z "),
     "many": lambda sdp: sdp.replace(
         "a=end-of-candidates",
         "".join(f"a=candidate:{n} 1 udp 1 192.0.2.1 {n % 65535} typ host\r\n" for n in range(9999)),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    ["1 1", "1 1 udp x 127.0.0.1 y typ host", "1 1 udp 1 127.0.0.1 99999 typ host", ""],
+)
+async def test_a_candidate_that_is_none_is_left_out(candidate: str) -> None:
+    line = f"a=candidate:{candidate}\r\n"
+    async with Bot(lambda sdp: sdp.replace("a=candidate:", f"{line}a=candidate:", 1)) as bot, client_of(bot) as client:
+        assert client.state.is_connected
+
+
+async def test_a_message_longer_than_the_server_takes_is_refused_and_the_call_goes_on() -> None:
+    def short(sdp: str) -> str:
+        return re.sub(r"a=max-message-size:\d+", "a=max-message-size:2000", sdp)
+
+    async with Bot(short) as bot, client_of(bot) as client:
+        with pytest.raises(InvalidOption, match="longer than the server takes"):
+            client.send_message("long", "x" * 3000)
+        client.send_message("short", "x" * 30)
+        while not any('"short"' in str(message) for message in bot.heard):
+            await asyncio.sleep(0.01)
+        assert client.state.is_connected
+
+
+async def test_another_certificate_than_the_answer_names_is_told_as_such() -> None:
+    async with Bot(BROKEN_ANSWERS["fingerprint"]) as bot:
+        with pytest.raises(ConnectionFailed, match="DTLS"):
+            await client_of(bot).join()
 
 
 @pytest.mark.parametrize("change", BROKEN_ANSWERS.values(), ids=BROKEN_ANSWERS.keys())

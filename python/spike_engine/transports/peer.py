@@ -17,7 +17,7 @@ from aiortc import (
 )
 from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCTransportStats
 
-from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
+from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidOption, SpikeError
 from spike_engine.events import DisconnectReason, TransportStats
 from spike_engine.options import ClientOptions, IceServer
 from spike_engine.transports.base import LocalTracks, TransportListener
@@ -189,9 +189,16 @@ class Peer:
             self._pc.addTransceiver(track or kind, direction=direction)
 
     def send(self, text: str) -> None:
-        """Send `text` on the data channel; without an open one it is dropped."""
+        """Send `text` on the data channel; without an open one it is dropped.
+
+        Raises:
+            InvalidOption: It is longer than the server takes.
+        """
         if self._channel and self._channel.readyState == "open":
-            self._channel.send(text)
+            try:
+                self._channel.send(text)
+            except ValueError as error:
+                raise InvalidOption(f"the message is longer than the server takes: {error}") from error
 
     async def get_stats(self) -> TransportStats:
         """The connection in figures."""
@@ -262,9 +269,14 @@ class Peer:
             case "connected" if self._label is None:
                 self._on_open()
             case "failed":
-                self._on_failed(DisconnectReason.NETWORK, ConnectionFailed("no path to the server (ICE failed)"))
+                self._on_failed(DisconnectReason.NETWORK, ConnectionFailed(self._why_failed()))
             case "closed":
                 self._on_lost()
+
+    def _why_failed(self) -> str:
+        if self._pc.iceConnectionState == "failed":
+            return "no path to the server (ICE failed)"
+        return "the server is reached, but no encrypted connection could be made with it (DTLS failed)"
 
     def _on_lost(self) -> None:
         """The server said good-bye on DTLS or SCTP: it is alive, and has ended the call."""

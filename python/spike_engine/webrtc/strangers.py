@@ -6,7 +6,7 @@ import itertools
 import logging
 
 from aiortc import RTCSctpTransport
-from aiortc.sdp import SessionDescription
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 logger = logging.getLogger(__name__)
 
@@ -14,24 +14,48 @@ logger = logging.getLogger(__name__)
 # would hold up the program for minutes.
 MOST_CANDIDATES = 64
 MOST_CHARS = 1 << 18
+LEAST_MESSAGE_BYTES = 1024  # our own messages are shorter; a program's may be longer
 
 
 def checked(sdp: str) -> str:
     """The session description of a stranger (RFC 8866), with as many of its candidates as are tried.
 
+    A candidate that is none is left out, as those of kinds to come (RFC 8839 section 5.1).
+
     Raises:
-        ValueError: It is too long, or has a section whose certificate nobody could verify (RFC 8827 section 6.5), which
-            aiortc would find out late.
+        ValueError: It is too long, or has a section whose certificate nobody could verify (RFC 8827 section 6.5) or a
+            data channel without a port (RFC 8841 section 5), which aiortc would find out late.
     """
     if len(sdp) > MOST_CHARS:
         raise ValueError(f"it is longer than {MOST_CHARS} characters")
     kept = itertools.count()
-    lines = [line for line in sdp.splitlines() if not line.startswith("a=candidate:") or next(kept) < MOST_CANDIDATES]
+    lines = [
+        line
+        for line in sdp.splitlines()
+        if not line.startswith("a=candidate:") or (_is_candidate(line) and next(kept) < MOST_CANDIDATES)
+    ]
     sdp = "\r\n".join([*lines, ""])
     for media in SessionDescription.parse(sdp).media:
         if media.port and not (media.dtls and media.dtls.fingerprints):
             raise ValueError(f"its {media.kind} has no a=fingerprint")
+        if media.port and media.kind == "application":
+            _check_messages(media)
     return sdp
+
+
+def _check_messages(media: MediaDescription) -> None:
+    if not (media.sctp_port or media.sctpmap):
+        raise ValueError("its data channel has no a=sctp-port")
+    most = media.sctpCapabilities.maxMessageSize if media.sctpCapabilities else 0
+    if 0 < most < LEAST_MESSAGE_BYTES:
+        raise ValueError(f"it takes messages of at most {most} bytes, which none of ours fits in")
+
+
+def _is_candidate(line: str) -> bool:
+    try:
+        return 0 < candidate_from_sdp(line.removeprefix("a=candidate:")).port < 1 << 16
+    except (ValueError, AssertionError):
+        return False
 
 
 def outlive_nonsense(sctp: RTCSctpTransport | None) -> None:
