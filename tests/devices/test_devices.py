@@ -17,7 +17,7 @@ import pytest
 from endpoints import MediaLog
 
 from spike_engine import Device, DeviceInUse, DeviceNotFound, Devices, MediaPermissionDenied
-from spike_engine.devices import Camera, Loudspeaker, Microphone, cameras, list_devices, portaudio, sound
+from spike_engine.devices import Camera, Loudspeaker, Microphone, cameras, list_devices, opening, portaudio, sound
 from spike_engine.devices.pictures import rgb_of
 from spike_engine.devices.portaudio import BLOCK_SAMPLES
 from spike_engine.devices.stand_ins import Silence
@@ -35,10 +35,16 @@ class Stream:
     opened: ClassVar[list[Stream]] = []
     failure: ClassVar[Exception | None] = None
     plugged_in: ClassVar[list[dict[str, Any]]] = []  # and not yet noticed
+    rates_hz: ClassVar[tuple[int, ...]] = (48000, 44100)
+    channels: ClassVar[tuple[int, ...]] = (1, 2)
 
     def __init__(self, **settings: Any) -> None:
         if Stream.failure:
             raise Stream.failure
+        if settings["samplerate"] not in Stream.rates_hz:
+            raise PortAudioError("Error opening stream: Invalid sample rate [PaErrorCode -9997]")
+        if settings["channels"] not in Stream.channels:
+            raise PortAudioError("Error opening stream: Invalid number of channels [PaErrorCode -9998]")
         self.settings = settings
         self.running = False
         self.closed = 0
@@ -217,6 +223,57 @@ async def test_a_device_that_nobody_waits_for_any_more_is_closed(
     assert not sounddevice.opened[0].running
 
 
+@pytest.mark.parametrize(("rate_hz", "channels"), [(44100, 1), (48000, 2), (16000, 2), (96000, 1)])
+async def test_a_device_of_one_rate_or_of_two_channels_is_opened_as_it_is(
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch, rate_hz: int, channels: int
+) -> None:
+    monkeypatch.setattr(Stream, "rates_hz", (rate_hz,))
+    monkeypatch.setattr(Stream, "channels", (channels,))
+    microphone, loudspeaker = Microphone(), Loudspeaker()
+    await microphone.start()
+    await loudspeaker.start()
+    shape = rate_hz // 100, channels
+    sounddevice.opened[0].call(np.full(shape, 0.5, np.float32))
+    captured = await microphone.read(rate_hz // 100)
+    loudspeaker.write(np.full(rate_hz // 100, 0.25, np.float32))
+    heard = sounddevice.opened[1].call(np.zeros(shape, np.float32))
+    played = loudspeaker.played(rate_hz // 100)
+    pulls = loudspeaker.play_from(None)
+    await microphone.close()
+    await loudspeaker.close()
+
+    assert (microphone.sample_rate_hz, loudspeaker.sample_rate_hz) == (rate_hz, rate_hz)
+    np.testing.assert_array_equal(captured, 0.5)
+    np.testing.assert_array_equal(heard, 0.25)
+    np.testing.assert_array_equal(played, 0.25)
+    assert pulls == (rate_hz == 48000)
+
+
+async def test_a_device_of_a_rate_that_nobody_asks_for_says_so(
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stream, "rates_hz", (11025,))
+    with pytest.raises(DeviceNotFound, match="Invalid sample rate"):
+        await Microphone().start()
+    assert not sounddevice.opened
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+@pytest.mark.parametrize("device", [Microphone, Loudspeaker])
+async def test_a_device_that_hangs_while_it_opens_is_given_up_and_closed_when_it_is_open(
+    sounddevice: type[Stream], monkeypatch: pytest.MonkeyPatch, device: Any
+) -> None:
+    may_go_on = threading.Event()
+    monkeypatch.setattr(Stream, "start", lambda _: may_go_on.wait(10))
+    monkeypatch.setattr(opening, "OPEN_LIMIT_S", 0.05)
+    with pytest.raises(DeviceNotFound, match=r"'default' did not open within 0\.05 s"):
+        await device().start()
+    may_go_on.set()
+    async with asyncio.timeout(5):
+        while not sounddevice.opened[0].closed:
+            await asyncio.sleep(0.01)
+
+
 async def test_flush_silences_the_loudspeaker(sounddevice: type[Stream]) -> None:
     loudspeaker = Loudspeaker()
     await loudspeaker.start()
@@ -346,6 +403,22 @@ async def test_a_camera_that_is_closed_while_it_opens_is_closed_when_it_is_open(
 
     assert container.closed.is_set()
     assert starting.cancelled()
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+async def test_a_camera_that_hangs_while_it_opens_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_open, container = threading.Event(), StalledContainer()
+    monkeypatch.setattr(cameras, "_open_camera", lambda *_: may_open.wait(10) and container)
+    monkeypatch.setattr(cameras, "OPEN_LIMIT_S", 0.05)
+    camera = Camera("0", 64, 48, 30)
+    with pytest.raises(DeviceNotFound, match="did not open within"):
+        await camera.start()
+    closing = asyncio.create_task(camera.close())
+    await asyncio.sleep(0)
+    may_open.set()
+    await closing
+
+    assert container.closed.is_set()
 
 
 async def read_on(camera: Camera) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from spike_engine import dsp
 from spike_engine.addresses.web import checked
 from spike_engine.devices import Loudspeaker, Microphone, list_devices
-from spike_engine.dsp.rates import ENGINE_RATE_HZ
+from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.errors import MediaError, SpikeError
 from spike_engine.options import IceServer
 
@@ -145,16 +145,20 @@ async def _listen(
 ) -> tuple[float, float, dsp.CaptureStats]:
     """The loudest level in dBFS, the microphone's drift in ppm, and what the echo canceller found."""
     chain = dsp.CapturePipeline(ENGINE_RATE_HZ, noise_suppression=False)
+    heard, played, to_sink = RateConverter(), RateConverter(), RateConverter(loudspeaker.sample_rate_hz)
+    mic_hz, sink_hz = microphone.sample_rate_hz, loudspeaker.sample_rate_hz
     random = np.random.default_rng(1)
     loop = asyncio.get_running_loop()
     began, loudest = loop.time(), -120.0
     arrivals: list[float] = []
     while loop.time() - began < seconds:
         if speaker:
-            loudspeaker.write((0.1 * random.standard_normal(FRAME_SAMPLES)).astype(np.float32))
-        captured = await microphone.read(FRAME_SAMPLES)
+            noise = (0.1 * random.standard_normal(FRAME_SAMPLES)).astype(np.float32)
+            loudspeaker.write(to_sink(noise, ENGINE_RATE_HZ))
+        captured = heard(await microphone.read(mic_hz // 100), mic_hz)
         arrivals.append(loop.time())
-        chain.process(captured, loudspeaker.played(FRAME_SAMPLES))
+        far = played(loudspeaker.played(sink_hz // 100), sink_hz)
+        chain.process(captured, far)
         loudest = max(loudest, chain.stats.input_level_dbfs)
     return loudest, drift_of(arrivals), chain.stats
 

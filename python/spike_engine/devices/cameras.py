@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.devices.decoding import frames_in
-from spike_engine.devices.opening import BEGIN_S, CLOSE_LIMIT_S, STALL_S, Worker
+from spike_engine.devices.opening import BEGIN_S, CLOSE_LIMIT_S, OPEN_LIMIT_S, STALL_S, Worker
 from spike_engine.devices.pictures import rgb_of
 from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPermissionDenied
 from spike_engine.events import Device
@@ -54,7 +54,11 @@ class Camera:
     async def start(self) -> None:
         """See :meth:`VideoSource.start`."""
         self._first, self._limit_s = None, BEGIN_S
-        await self._worker.do(self._open)
+        try:
+            async with asyncio.timeout(OPEN_LIMIT_S):
+                await self._worker.do(self._open)
+        except TimeoutError:
+            raise DeviceNotFound(f"the camera {self._device_id!r} did not open within {OPEN_LIMIT_S:g} s") from None
 
     async def ready(self) -> None:
         """Return when it has given its first picture: cameras take their time."""

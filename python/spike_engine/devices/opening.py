@@ -9,6 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from spike_engine.errors import DeviceNotFound
+
+OPEN_LIMIT_S = 6.0  # opening one does not always come back, as from a driver that hangs
 STALL_S = 3.0  # a device that has not moved for so long is gone: the system often does not say so
 BEGIN_S = 6.0  # the same before it has moved at all: wireless headsets and idle sound servers take their time
 CLOSE_LIMIT_S = 2.0  # what closes a device does not always come back, as from a sound server that died
@@ -16,19 +19,47 @@ CLOSE_LIMIT_S = 2.0  # what closes a device does not always come back, as from a
 _Jobs: TypeAlias = "queue.SimpleQueue[tuple[concurrent.futures.Future[Any], Callable[[], Any]] | None]"
 
 
-async def in_thread(open_device: Callable[..., Any], *arguments: Any) -> Any:
-    """What `open_device` opens in a thread. If nobody waits for it any more when it is open, it is closed again."""
-    opening = asyncio.ensure_future(asyncio.to_thread(open_device, *arguments))
+def beside(call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+    """What `call` returns, from a thread of its own, which keeps neither a caller nor the program's end waiting."""
+    return asyncio.wrap_future(_begun(call, *arguments))
+
+
+async def in_thread(open_device: Callable[..., Any], *arguments: Any, called: str) -> Any:
+    """What `open_device` opens in a thread. If nobody waits for it any more when it is open, it is closed again.
+
+    Raises:
+        DeviceNotFound: It is not open within `OPEN_LIMIT_S`. `called` is what it is called in the message.
+    """
+    opening = _begun(open_device, *arguments)
     try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_unwanted)
+        async with asyncio.timeout(OPEN_LIMIT_S):
+            return await asyncio.wrap_future(opening)
+    except BaseException as error:
+        if not opening.cancel() and opening.exception() is None:  # it opened in the very moment
+            _begun(opening.result().close)
+        if isinstance(error, TimeoutError) and opening.cancelled():
+            raise DeviceNotFound(f"{called} did not open within {OPEN_LIMIT_S:g} s") from error
         raise
 
 
-def _close_unwanted(opening: asyncio.Future[Any]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+def _begun(call: Callable[..., Any], *arguments: Any) -> concurrent.futures.Future[Any]:
+    """The same for any thread. What is returned when nobody wants it any more is closed in the thread."""
+    done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            result = call(*arguments)
+        except BaseException as error:
+            if done.set_running_or_notify_cancel():
+                done.set_exception(error)
+            return
+        if done.set_running_or_notify_cancel():
+            done.set_result(result)
+        elif close := getattr(result, "close", None):
+            close()
+
+    threading.Thread(target=run, daemon=True, name=getattr(call, "__name__", "a device")).start()
+    return done
 
 
 class Worker:

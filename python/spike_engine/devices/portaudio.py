@@ -15,9 +15,12 @@ from spike_engine.errors import DeviceInUse, DeviceNotFound, MediaError, MediaPe
 from spike_engine.events import Device
 
 BLOCK_SAMPLES = ENGINE_RATE_HZ // 100
+_OTHER_RATES_HZ = (44100, 96000, 32000, 24000, 16000, 8000)  # for devices that have none but their own
 _PULSE = "pulse"  # what ALSA calls the way to a server of PulseAudio's
 
 Direction = Literal["input", "output"]
+
+_FORM_REFUSED = ("-9997", "-9998", "Invalid sample rate", "Invalid number of channels")
 
 _NONE: dict[Direction, str] = {
     "input": "this machine has no microphone: plug one in, or set audio_source to a file, or audio to False",
@@ -41,7 +44,7 @@ def audio_devices(direction: Direction) -> tuple[Device, ...]:
 
 
 class Stream:
-    """A stream of mono float32 at 48 kHz, in blocks of 10 ms, that runs until it is closed.
+    """A stream of float32, mono at 48 kHz where the device can, in blocks of 10 ms, that runs until it is closed.
 
     PortAudio looks for devices only when it begins, and beginning again ends every stream. So a device that it does not
     know makes it begin again, and all that were open are opened anew.
@@ -55,6 +58,7 @@ class Stream:
         DeviceNotFound, DeviceInUse, MediaPermissionDenied: Why it cannot be opened.
 
     Attributes:
+        rate_hz: Its sampling rate; one that was opened keeps it.
         may_be_moved: Whether the system gives it another device when its own is gone, and says nothing.
     """
 
@@ -67,6 +71,8 @@ class Stream:
         self._device_id = device_id
         self._callback = callback
         self._stream: Any = None
+        self._forms = [(rate, channels) for rate in (ENGINE_RATE_HZ, *_OTHER_RATES_HZ) for channels in (1, 2)]
+        self.rate_hz = ENGINE_RATE_HZ
         self.may_be_moved = False
         with Stream._lock:
             try:
@@ -94,24 +100,38 @@ class Stream:
 
     def _begin(self) -> None:
         sounddevice = _sounddevice()
-        stream_type = sounddevice.InputStream if self._direction == "input" else sounddevice.OutputStream
         index, choice = _find(self._direction, self._device_id)
         self.may_be_moved = choice is not None
         try:
             with choice or contextlib.nullcontext():
+                self._open(sounddevice, index)
+        except (ValueError, OverflowError, sounddevice.PortAudioError) as error:
+            self._end()
+            raise _error_of(error, f"the {self._direction} device {self._device_id!r}") from error
+
+    def _open(self, sounddevice: Any, index: int | None) -> None:
+        """Open it in the first form that the device takes."""
+        stream_type = sounddevice.InputStream if self._direction == "input" else sounddevice.OutputStream
+        for rate_hz, channels in self._forms:
+            try:
                 self._stream = stream_type(
                     device=index,
-                    samplerate=ENGINE_RATE_HZ,
-                    blocksize=BLOCK_SAMPLES,
-                    channels=1,
+                    samplerate=rate_hz,
+                    blocksize=rate_hz // 100,
+                    channels=channels,
                     dtype="float32",
                     latency="low",
                     callback=self._callback,
                 )
+                self.rate_hz = rate_hz
                 self._stream.start()
-        except (ValueError, OverflowError, sounddevice.PortAudioError) as error:
-            self._end()
-            raise _error_of(error, f"the {self._direction} device {self._device_id!r}") from error
+            except sounddevice.PortAudioError as error:
+                self._end()
+                if (rate_hz, channels) == self._forms[-1] or not any(code in str(error) for code in _FORM_REFUSED):
+                    raise
+            else:
+                self._forms = [(rate_hz, channels)]
+                return
 
     def _end(self) -> None:
         stream, self._stream = self._stream, None

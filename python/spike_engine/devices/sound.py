@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp
 from spike_engine.devices.far_end import HOLD_UP_S, FarEnd
-from spike_engine.devices.opening import BEGIN_S, STALL_S, in_thread
+from spike_engine.devices.opening import BEGIN_S, CLOSE_LIMIT_S, STALL_S, beside, in_thread
 from spike_engine.devices.portaudio import BLOCK_SAMPLES, Stream
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import DeviceNotFound
@@ -28,11 +28,14 @@ Take: TypeAlias = Callable[[NDArray[np.float32], dsp.Ring], object]
 
 
 class Microphone:
-    """A microphone through PortAudio. Its callback does one push on a native ring."""
+    """A microphone through PortAudio. Its callback does one push on a native ring.
 
-    sample_rate_hz = ENGINE_RATE_HZ
+    Attributes:
+        sample_rate_hz: 48000, or after `start` the device's own where it has no such rate.
+    """
 
     def __init__(self, device_id: str = "default") -> None:
+        self.sample_rate_hz = ENGINE_RATE_HZ
         self._device_id = device_id
         self._ring = dsp.Ring(round(HOLD_UP_S * ENGINE_RATE_HZ))
         self._stream: Stream | None = None
@@ -45,11 +48,13 @@ class Microphone:
         loop = asyncio.get_running_loop()
 
         def on_block(block: NDArray[np.float32], *_: object) -> None:
-            self._ring.push(block[:, 0])
+            self._ring.push(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
             with contextlib.suppress(RuntimeError):  # the loop is closing
                 loop.call_soon_threadsafe(self._captured.set)
 
-        self._stream = await in_thread(Stream, "input", self._device_id, on_block)
+        called = f"the microphone {self._device_id!r}"
+        self._stream = await in_thread(Stream, "input", self._device_id, on_block, called=called)
+        self.sample_rate_hz = self._stream.rate_hz
         self._presence = _Presence(self._stream)
 
     async def ready(self) -> None:
@@ -80,7 +85,7 @@ class Microphone:
     @property
     def lost_ms(self) -> float:
         """What was captured and not read in time, since the start."""
-        return 1000 * self._ring.overruns / ENGINE_RATE_HZ
+        return 1000 * self._ring.overruns / self.sample_rate_hz
 
     async def close(self) -> None:
         """See :meth:`AudioSource.close`."""
@@ -91,11 +96,14 @@ class Microphone:
 
 
 class Loudspeaker:
-    """A loudspeaker through PortAudio. Its callback does one call, which also keeps what was played as the far end."""
+    """A loudspeaker through PortAudio. Its callback does one call, which also keeps what was played as the far end.
 
-    sample_rate_hz = ENGINE_RATE_HZ
+    Attributes:
+        sample_rate_hz: 48000, or after `start` the device's own where it has no such rate.
+    """
 
     def __init__(self, device_id: str = "default") -> None:
+        self.sample_rate_hz = ENGINE_RATE_HZ
         self._device_id = device_id
         self._queued = dsp.Ring(_QUEUE_SAMPLES)
         self._far_end = FarEnd(ENGINE_RATE_HZ)
@@ -111,6 +119,9 @@ class Loudspeaker:
         mono = np.zeros(BLOCK_SAMPLES, np.float32)
 
         def on_block(block: NDArray[np.float32], *_: object) -> None:
+            nonlocal mono
+            if len(mono) != len(block):
+                mono = np.zeros(len(block), np.float32)
             if self._flush.is_set():  # the ring's reader is this thread: only it may clear
                 self._queued.clear()
                 self._flush.clear()
@@ -120,7 +131,9 @@ class Loudspeaker:
             self._begun.set()
 
         self._played_at_s = time.monotonic()
-        self._stream = await in_thread(Stream, "output", self._device_id, on_block)
+        called = f"the loudspeaker {self._device_id!r}"
+        self._stream = await in_thread(Stream, "output", self._device_id, on_block, called=called)
+        self.sample_rate_hz = self._stream.rate_hz
         self._presence = _Presence(self._stream)
 
     async def ready(self) -> None:
@@ -134,12 +147,16 @@ class Loudspeaker:
             raise DeviceNotFound(f"the loudspeaker {self._device_id!r} plays no more sound")
         self._queued.push(samples)
 
-    def play_from(self, take: Take | None) -> None:
+    def play_from(self, take: Take | None) -> bool:
         """Play what `take` fills each block with, in the loudspeaker's own thread, instead of what is written.
 
-        It gets the block, shape ``(n,)``, and the ring that keeps the far end. None plays what is written again.
+        It gets the block, shape ``(n,)``, and the ring that keeps the far end. None plays what is written again. False
+        where the device has not the rate that `take` gives: then it has to be written.
         """
+        if self.sample_rate_hz != ENGINE_RATE_HZ:
+            return False
         self._take = take or self._queued.pop
+        return True
 
     def played(self, samples: int) -> NDArray[np.float32]:
         """See :meth:`AudioSink.played`."""
@@ -157,12 +174,12 @@ class Loudspeaker:
     @property
     def lost_ms(self) -> float:
         """What was written and did not fit, since the start."""
-        return 1000 * self._queued.overruns / ENGINE_RATE_HZ
+        return 1000 * self._queued.overruns / self.sample_rate_hz
 
     @property
     def idle_ms(self) -> float:
         """How long there was nothing to play, since the start."""
-        return 1000 * self._queued.underruns / ENGINE_RATE_HZ
+        return 1000 * self._queued.underruns / self.sample_rate_hz
 
     async def close(self) -> None:
         """See :meth:`AudioSink.close`."""
@@ -185,17 +202,17 @@ class _Presence:
             return asked.result()
         if self._stream.may_be_moved and not self._asking and time.monotonic() - self._asked_at_s > _LOOK_EVERY_S:
             self._asked_at_s = time.monotonic()
-            self._asking = asyncio.ensure_future(asyncio.to_thread(self._stream.is_moved))
+            self._asking = beside(self._stream.is_moved)
         return False
 
     async def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way, but not for long."""
         if self._asking:
-            await asyncio.gather(self._asking, return_exceptions=True)
+            await asyncio.wait({self._asking}, timeout=CLOSE_LIMIT_S)
 
 
 async def _close_stream(stream: Stream | None, presence: _Presence | None) -> None:
     if presence:
         await presence.close()
     if stream:
-        await asyncio.to_thread(stream.close)
+        await beside(stream.close)

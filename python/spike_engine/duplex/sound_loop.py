@@ -57,6 +57,7 @@ class SoundLoop:
         self._on_frame, self._on_error, self._on_end = on_frame, on_error, on_end
         self._captured, self._far_end, self._to_sink = RateConverter(), RateConverter(), RateConverter()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pulls = False  # the loudspeaker does, by itself
         self._stop: asyncio.Event | None = None
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="duplex audio", daemon=True)
@@ -140,8 +141,8 @@ class SoundLoop:
 
     def _connect(self) -> None:
         self._to_sink = RateConverter(self._devices["loudspeaker"].sample_rate_hz)
-        if play_from := getattr(self._devices["loudspeaker"], "play_from", None):
-            play_from(self._player.pull)
+        play_from = getattr(self._devices["loudspeaker"], "play_from", None)
+        self._pulls = bool(play_from and play_from(self._player.pull))
 
     async def _capture(self) -> None:
         while True:
@@ -163,7 +164,7 @@ class SoundLoop:
         self._player.top_up()
         loudspeaker: AudioSink = self._devices["loudspeaker"]
         block = np.zeros(0, np.float32)
-        if not hasattr(loudspeaker, "play_from"):
+        if not self._pulls:
             block = np.empty(FRAME_SAMPLES, np.float32)
             self._player.pull(block)
         try:

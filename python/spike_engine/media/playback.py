@@ -140,9 +140,9 @@ class Playback:
         assert self._gate is not None
         assert self._voice is not None
         play_from = getattr(self._sink, "play_from", None)
-        self._voice.pulled_by_clock = play_from is None
-        if play_from:
-            play_from(self._gate.pull)
+        pulls = bool(play_from and play_from(self._gate.pull))
+        self._voice.pulled_by_clock = not pulls
+        if pulls:
             running_clock().listen(self._look_after, every=2)
         else:  # one that nobody hears has time
             running_clock().listen(self._feed, every=2 if isinstance(self._sink, Silence) else 1)

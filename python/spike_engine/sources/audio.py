@@ -85,7 +85,7 @@ class AudioFile(AudioStream):
         await asyncio.to_thread(open_file, self._path, "audio", closes=True)
 
     async def _decoded(self) -> AsyncIterator[NDArray[Any]]:
-        file = await in_thread(OpenFile, self._path, "audio")
+        file = await in_thread(OpenFile, self._path, "audio", called=str(self._path))
         to_engine = RateConverter()
 
         def some() -> Samples | None:

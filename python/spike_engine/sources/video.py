@@ -64,7 +64,7 @@ class VideoFile(VideoStream):
         self._interval_s = 1 / float(rate or 25)
 
     async def _decoded(self) -> AsyncIterator[NDArray[np.uint8]]:
-        file = await in_thread(OpenFile, self._path, "video")
+        file = await in_thread(OpenFile, self._path, "video", called=str(self._path))
         try:
             while frame := await asyncio.to_thread(file.next_frame):
                 yield rgb_of(frame)
