@@ -20,7 +20,7 @@ def is_installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def require(module: str, purpose: str) -> None:
-    """Raise `MissingExtra` unless `module` is installed."""
+def require(module: str, purpose: str, *, extra: str = "demo") -> None:
+    """Raise `MissingExtra` unless `module` is installed; `extra` brings it."""
     if not is_installed(module):
-        raise MissingExtra(f'{purpose} needs {module}: pip install "spike-engine[demo]"', name=module)
+        raise MissingExtra(f'{purpose} needs {module}: pip install "spike-engine[{extra}]"', name=module)

@@ -17,6 +17,9 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import ErrorCode, FunctionCall, Perception, SpikeClient
+from spike_engine.rig.caller import Plan, call
+from spike_engine.rig.script import Line, Script, Turn
+from spike_engine.rig.voices import voices_of
 from spike_engine.webrtc import gathering
 
 pytest.importorskip("pipecat")
@@ -304,3 +307,18 @@ async def test_reconnect_restarts_the_peer_connection(url: str, heard: Record) -
         assert transcripts[-1] == "here again"
 
     assert [name for name, _ in events if name in ("connected", "disconnected")] == ["connected"] * 2 + ["disconnected"]
+
+
+async def test_the_rig_calls_it(url: str) -> None:
+    line = Line("Is there anybody at home, or is everybody out?")
+    script = Script((Turn((line,)), Turn((line,), barge_in_after_s=(0.3, 0.3))), greeting=False, join_timeout_s=20.0)
+    plan = Plan(url, "none", script, await voices_of(script.lines))
+
+    record = await call(plan, 0, asyncio.get_running_loop().time())
+
+    assert record.faults == []
+    answered, interrupting = record.turns
+    assert answered.answer_ms
+    assert 300 < answered.answer_ms < 5000  # the bot waits for half a second of silence
+    assert answered.heard_as
+    assert interrupting.barge_in_ms

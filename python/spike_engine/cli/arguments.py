@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON")
 
     _add_serve(commands)
+    _add_call(commands)
     devices = commands.add_parser("devices", help="list microphones, loudspeakers and cameras")
     devices.add_argument("--json", action="store_true", help="print JSON")
     return command
@@ -118,6 +119,32 @@ def _add_join(commands: Any) -> None:
     join.add_argument("--json", action="store_true", help="print every event as a line of JSON")
 
 
+def _add_call(commands: Any) -> None:
+    call = commands.add_parser("call", help="hold many calls at once with a server, and measure it")
+    call.add_argument("url", help="a server that gives out conversations, or with --token a conversation")
+    call.add_argument("--token", default=os.environ.get("SPIKE_TOKEN"), help="opens it; else that of SPIKE_TOKEN")
+    call.add_argument("--sessions", type=whole(1, 1_000_000), default=1, metavar="N", help="how many calls, in all")
+    call.add_argument("--ramp", type=rate, default=1.0, metavar="N/s", help="how many begin in a second, or a minute")
+    call.add_argument("--script", type=Path, metavar="FILE", help="what the callers say: YAML or JSON")
+    call.add_argument("--seed", type=whole(0, 2**31), default=0, help="of lines, pauses and losses")
+    call.add_argument(
+        "--processes", type=whole(1, 1024), metavar="N", help="that share the calls; by default a core each"
+    )
+    call.add_argument("--cluster", metavar="ADDRESS", help="call from a Ray cluster: local, auto, or ray://host:10001")
+    call.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="such as 'p95_first_sound_ms<1200'; exit with 1 where it is not so; may be repeated",
+    )
+    call.add_argument("--output", type=Path, default=Path("spike-calls"), metavar="DIR", help="where the report goes")
+    call.add_argument("--transport", choices=TRANSPORTS, help="how to reach it, if the address does not say")
+    call.add_argument("--allow-insecure", action="store_true", help="send tokens over http:// to another machine")
+    call.add_argument("--ca-file", metavar="PEM", help="certificates of authorities to trust besides the system's")
+    call.add_argument("--json", action="store_true", help="print the report as JSON and nothing else")
+
+
 class Parser(argparse.ArgumentParser):
     """Refuses in one line; ``--help`` has the usage."""
 
@@ -130,6 +157,19 @@ class Parser(argparse.ArgumentParser):
 def whole(least: int, most: int) -> Callable[[str], int]:
     """The type of an argument that is a whole number from `least` to `most`."""
     return lambda text: _within(text, int, least, most, f"a whole number from {least} to {most}")
+
+
+def rate(text: str) -> float:
+    """The type of an argument such as ``10/s``, ``10`` or ``90/min``: how many in a second."""
+    count, _, unit = text.partition("/")
+    seconds = {"": 1.0, "s": 1.0, "min": 60.0}.get(unit)
+    try:
+        value = float(count) / seconds if seconds else 0.0
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value <= 10_000.0:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} must be a rate above 0, such as 10/s or 90/min")
+    return value
 
 
 def port_range(text: str) -> tuple[int, int]:

@@ -197,6 +197,12 @@ def _clean(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def _call(options: argparse.Namespace) -> int:
+    from spike_engine.cli.call import make_calls  # noqa: PLC0415
+
+    return asyncio.run(make_calls(options))
+
+
 def _serve(options: argparse.Namespace) -> int:
     from spike_engine.cli.serve import serve  # noqa: PLC0415
 
@@ -232,4 +238,12 @@ def _devices(options: argparse.Namespace) -> int:
     return 0
 
 
-_RUN = {"demo": _demo, "clean": _clean, "join": _join, "doctor": _doctor, "serve": _serve, "devices": _devices}
+_RUN = {
+    "demo": _demo,
+    "clean": _clean,
+    "join": _join,
+    "call": _call,
+    "doctor": _doctor,
+    "serve": _serve,
+    "devices": _devices,
+}

@@ -52,7 +52,7 @@ class _Work:
 
 def clean_files(cleaner: Cleaner, paths: Iterable[str], *, out: str, root: str | None) -> list[dict[str, Any]]:
     """See :meth:`spike_engine.corpus.Cleaner.files`."""
-    require("fsspec", "cleaning files of a corpus")
+    require("fsspec", "cleaning files of a corpus", extra="ray")
     results = []
     remaining = iter(paths)
     while chunk := list(islice(remaining, AT_ONCE)):
