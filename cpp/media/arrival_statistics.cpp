@@ -15,7 +15,7 @@ constexpr float mended_s = 6.0f;          // for which what later packets repeat
 constexpr float new_way_ms = 100.0f;      // by how much packets come sooner where everything is different
 constexpr float peak_ms = 10.0f;          // lateness that is one
 constexpr float first_guess_ms = 20.0f;   // jitter to expect before any was seen
-constexpr float first_guess_share = 0.01f;
+constexpr float first_guess_s = 1.0f;     // for so long: who gets the lasting delay later is heard to be hurried
 
 // What a delay costs, in the same unit: nearly nothing where nobody notices, in proportion from `noticed` on.
 float delay_cost(float delay_ms) noexcept {
@@ -44,11 +44,8 @@ void ArrivalStatistics::add(std::int64_t now, std::int64_t begin, std::size_t du
     mass_[bin_of(lateness)] += 1.0f - keep;
     total_ = total_ * keep + 1.0f - keep;
     if (first) {
-        const auto guess = static_cast<std::size_t>(head_bins) + static_cast<std::size_t>(first_guess_ms / bin_ms);
-        mass_[guess] += first_guess_share;
-        total_ += first_guess_share;
-        mended_ = lateness + samples_of(first_guess_ms);
-        mended_until_ = now + samples_of(1000.0f * mended_s);
+        guess_ = lateness + samples_of(first_guess_ms);
+        guessed_until_ = now + samples_of(1000.0f * first_guess_s);
     }
     if (lateness - earliest_ > samples_of(peak_ms)) peaks_.add(now, lateness - earliest_);
     if (repeated) {
@@ -109,6 +106,7 @@ void ArrivalStatistics::choose(std::int64_t now) noexcept {
                                  earliest_ + std::max(samples_of(lasting_ms), height));
     if (now < mended_until_) most = std::max(most, mended_);
     best = std::min(best, bin_of(most));
+    if (now < guessed_until_) best = std::max(best, bin_of(guess_));
     const float height_ms = 1000.0f * static_cast<float>(height) / rate_hz_;
     // In a peak of this height, packets are late for as long as it is high.
     const float late_percent = 100.0f * static_cast<float>(height) / static_cast<float>(period);
@@ -124,7 +122,7 @@ void ArrivalStatistics::reset() noexcept {
     mass_.fill(0.0f);
     total_ = 0.0f;
     count_ = window_filled_ = 0;
-    mended_until_ = 0;
+    mended_until_ = guessed_until_ = 0;
     peaks_.reset();
 }
 

@@ -57,6 +57,7 @@ class ArrivalStatistics {
     std::int64_t earliest_ = 0, target_ = 0;
     PeakDetector peaks_;
     std::int64_t mended_ = 0, mended_until_ = 0;  // greatest lateness of what was repeated
+    std::int64_t guess_ = 0, guessed_until_ = 0;  // of a voice that has just begun
     std::array<Extremes, 4> windows_{};           // the last two seconds and a half; the first one is being filled
     std::size_t window_filled_ = 0;
     std::array<std::int64_t, 10> last_{};

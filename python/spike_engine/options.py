@@ -110,7 +110,9 @@ class ClientOptions:
             server that does not say leaves it to the engine.
         transport: ``"smallwebrtc"``, ``"openai"``, ``"whip"``, ``"daily"``, a callable that takes these options and
             returns a :class:`~spike_engine.transports.base.Transport`, or None to choose by the address.
-        join_timeout_s: How long ``join()``, or one attempt to reconnect, may take, in seconds.
+        join_timeout_s: How long ``join()``, or one attempt to reconnect, waits for a sign of the server's, in seconds,
+            and then for the AI. While packets come, on a network that loses many, connecting may take four times as
+            long.
         auto_reconnect: Bring the conversation back by itself when the network broke, for up to a minute.
         ice_servers: STUN and TURN servers: addresses, mappings as browsers take them, or :class:`IceServer`. Those
             that the conversation's server names come on top.

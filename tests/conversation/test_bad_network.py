@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
 from udp_relay import BadNetwork
 
-from spike_engine import ClientStats, SpikeClient
+from spike_engine import ClientStats, ConnectionFailed, SpikeClient
 from spike_engine.server import ConversationServer, HummingPersona
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -48,8 +50,9 @@ async def network() -> AsyncIterator[BadNetwork]:
 
 
 def client_on(network: BadNetwork, **options: Any) -> SpikeClient:
-    defaults = {"video": False, "audio_source": ArrayMicrophone(), "audio_output": RecordingLoudspeaker()}
-    return SpikeClient(conversation_url=network.url, token=network.token, join_timeout_s=20.0, **(defaults | options))
+    defaults: dict[str, Any] = {"video": False, "audio_source": ArrayMicrophone()}
+    defaults |= {"audio_output": RecordingLoudspeaker(), "join_timeout_s": 20.0}
+    return SpikeClient(conversation_url=network.url, token=network.token, **(defaults | options))
 
 
 async def until_stats(client: SpikeClient, condition: Callable[[ClientStats], bool]) -> ClientStats:
@@ -120,6 +123,26 @@ async def test_a_third_lost_is_joined_and_stayed_in(network: BadNetwork, heard: 
 
     assert [event.reason for name, event in events if name == "disconnected"] == ["left"]
     assert (np.abs(loudspeaker.samples) > 0.05).sum() > 48000 // 4
+
+
+async def test_joining_on_a_bad_road_takes_its_time_and_on_none_it_gives_up(network: BadNetwork) -> None:
+    network.loss = 0.45
+    patient = 0
+    for seed in range(3):
+        network.seed(seed)
+        client = client_on(network, join_timeout_s=2.5)
+        began_s = time.monotonic()
+        with contextlib.suppress(ConnectionFailed):
+            async with client:
+                patient += 1
+        assert time.monotonic() - began_s < 4 * 2.5 + 2.5 + 3.0
+    assert patient >= 2
+
+    network.loss = 1.0
+    began_s = time.monotonic()
+    with pytest.raises(ConnectionFailed, match="no conversation within"):
+        await client_on(network, join_timeout_s=1.0).join()
+    assert time.monotonic() - began_s < 3.0
 
 
 async def test_a_way_whose_delay_jumps_about_is_waited_for(network: BadNetwork) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiortc.sdp import SessionDescription
 
-from spike_engine.webrtc.descriptions import ask_for_resilience, red_payload_type
+from spike_engine.webrtc.descriptions import ask_for_resilience, asks_for_dtx, red_payload_type
 
 OFFER = """v=0\r
 o=- 1 1 IN IP4 0.0.0.0\r
@@ -37,6 +37,9 @@ def test_error_correction_and_redundancy_are_asked_for_and_survive_aiortc() -> N
     assert red_payload_type(asked) == 63
     assert ask_for_resilience(asked, red=63) == asked
     assert red_payload_type(str(SessionDescription.parse(asked))) == 63
+    on_loss = ask_for_resilience(OFFER, red=63, always=False)
+    assert SessionDescription.parse(on_loss).media[0].fmt == [96, 0, 8, 63]
+    assert red_payload_type(on_loss) == 63
 
 
 def test_without_redundancy_on_the_other_side_only_error_correction_is_asked_for() -> None:
@@ -54,3 +57,16 @@ def test_a_voice_without_opus_and_one_with_wishes_of_its_own_stay_as_they_are() 
     assert ask_for_resilience(wishes, red=None) == wishes
     taken = OFFER.replace("opus/48000/2\r\n", "opus/48000/2\r\na=rtpmap:63 telephone-event/8000\r\n")
     assert red_payload_type(ask_for_resilience(taken, red=63)) is None
+
+
+def test_who_prefers_discontinuous_transmission_says_so_for_opus() -> None:
+    def with_format(parameters: str) -> str:
+        return OFFER.replace("a=rtpmap:0 ", f"a=fmtp:{parameters}\r\na=rtpmap:0 ")
+
+    assert asks_for_dtx(with_format("96 usedtx=1"))
+    assert asks_for_dtx(with_format("96 minptime=10; usedtx=1;useinbandfec=1"))
+    assert not asks_for_dtx(with_format("96 usedtx=0"))
+    assert not asks_for_dtx(with_format("96 xusedtx=1"))
+    assert not asks_for_dtx(with_format("0 usedtx=1"))
+    assert not asks_for_dtx(OFFER)
+    assert not asks_for_dtx("v=0\r\n")

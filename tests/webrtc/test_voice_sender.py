@@ -63,7 +63,7 @@ def heard(packets: list[bytes]) -> np.ndarray:
     ("samples", "rate_hz", "channels"), [(960, 48000, 1), (960, 48000, 2), (441, 44100, 2), (640, 16000, 1)]
 )
 async def test_whatever_a_track_gives_is_sent_in_packets_of_20_ms(samples: int, rate_hz: int, channels: int) -> None:
-    made = await payloads_of(sender(), Speech(samples, rate_hz, channels), 50)
+    made = await payloads_of(sender(red=None), Speech(samples, rate_hz, channels), 50)
 
     assert {payload_type for payload_type, _, _ in made} == {OPUS}
     assert [timestamp for _, _, timestamp in made] == [960 * n for n in range(50)]
@@ -72,7 +72,7 @@ async def test_whatever_a_track_gives_is_sent_in_packets_of_20_ms(samples: int, 
 
 
 async def test_the_voice_changes_its_rate_without_a_break() -> None:
-    voice, track = sender(), Speech()
+    voice, track = sender(red=None), Speech()
     voice.bitrate_bps = 48_000
     large = await payloads_of(voice, track, 50)
     voice.bitrate_bps = 12_000
@@ -87,6 +87,7 @@ async def test_the_voice_changes_its_rate_without_a_break() -> None:
 
 async def test_copies_go_along_while_packets_get_lost_and_the_other_side_takes_them() -> None:
     voice, track = sender(), Speech()
+    voice.report(0.0)
     assert (await payloads_of(voice, track, 2))[-1][0] == OPUS
     voice.report(0.05)
     assert voice.copies == 1
@@ -100,6 +101,31 @@ async def test_copies_go_along_while_packets_get_lost_and_the_other_side_takes_t
     plain = sender(red=None)
     plain.report(0.3)
     assert plain.copies == 0
+
+
+async def test_copies_go_along_until_a_report_says_that_none_is_needed() -> None:
+    voice, track = sender(), Speech()
+    assert [payload_type for payload_type, _, _ in await payloads_of(voice, track, 3)] == [RED] * 3
+    voice.report(0.0)
+    assert [payload_type for payload_type, _, _ in await payloads_of(voice, track, 3)] == [OPUS] * 3
+
+
+async def test_next_to_nothing_is_sent_of_silence_where_the_receiver_prefers_that() -> None:
+    class Muted:
+        async def recv_samples(self) -> np.ndarray:
+            return np.zeros(960, np.float32)
+
+        recv = recv_samples
+
+    for dtx, least, most in ((False, 100, 100), (True, 5, 25)):
+        voice = VoiceSender()
+        voice.negotiated(OPUS, red=None, dtx=dtx)
+        sent = [await voice.next_payload(Muted()) for _ in range(100)]
+        packets = [payload for payload in sent if payload]
+        assert least <= len(packets) <= most
+        assert max(later[2] - earlier[2] for earlier, later in itertools.pairwise(packets)) <= 48000 // 2
+        speech_again = await payloads_of(voice, Speech(), 3)
+        assert speech_again[0][2] == 960 * 100  # its time has gone on
 
 
 async def test_a_narrow_network_is_not_filled_with_copies() -> None:

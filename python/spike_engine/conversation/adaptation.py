@@ -38,16 +38,16 @@ class Rung:
 
 # From the best down. A rung with a larger picture than `video_quality` is left out.
 LADDER = (
-    Rung(1280, 720, 30, 1_500_000, 40_000),
-    Rung(960, 540, 30, 1_000_000, 40_000),
-    Rung(640, 360, 24, 600_000, 40_000),
+    Rung(1280, 720, 30, 1_500_000, 48_000),
+    Rung(960, 540, 30, 1_000_000, 48_000),
+    Rung(640, 360, 24, 600_000, 48_000),
     Rung(480, 270, 20, 350_000, 40_000),
     Rung(320, 180, 15, 200_000, 40_000),
     Rung(320, 180, 10, 120_000, 32_000),
     Rung(256, 144, 7, 60_000, 24_000),
     Rung(160, 90, 5, 30_000, 16_000),
 )
-VOICE_LADDER = tuple(Rung(0, 0, 0, 0, bps) for bps in (40_000, 32_000, 24_000, 16_000))
+VOICE_LADDER = tuple(Rung(0, 0, 0, 0, bps) for bps in (48_000, 32_000, 24_000, 16_000))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -26,7 +27,7 @@ from spike_engine.events import (
     UserStartedSpeaking,
     UserStoppedSpeaking,
 )
-from spike_engine.lifetime import Lifetime
+from spike_engine.lifetime import Lifetime, cancelled
 from spike_engine.media.local import LocalMedia
 from spike_engine.options import ClientOptions
 from spike_engine.transports.base import LocalTracks, Transport
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 # How often a speaking AI's level is told: enough for a moving meter, few enough for a terminal.
 LEVEL_INTERVAL_S = 0.1
 CLOSE_LIMIT_S = 10.0  # a transport that takes longer to say good-bye is left to itself
+LONGEST_CONNECT = 4  # times join_timeout_s, while something comes from the server
+LOOK_FOR_NEWS_S = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -100,16 +103,22 @@ class Connection:
         Raises:
             ConnectionFailed, TokenExpired, ConversationEnded: Why there is no conversation.
         """
-        timeout_s = self._options.join_timeout_s
+        loop, timeout_s = asyncio.get_running_loop(), self._options.join_timeout_s
+        began_s = loop.time()
         try:
             async with asyncio.timeout(timeout_s) as limit:
-                await self._connect()
+                news = asyncio.create_task(self._prolong(limit))
+                try:
+                    await self._connect()
+                finally:
+                    await cancelled(news)
+                limit.reschedule(loop.time() + timeout_s)
                 if devices:
                     await _outside(limit, devices)
                 self._greet()
                 await self._until_ready()
         except TimeoutError as error:
-            raise ConnectionFailed(f"no conversation within {timeout_s:g} s") from error
+            raise ConnectionFailed(f"no conversation within {loop.time() - began_s:.2g} s") from error
         self._monitor.start()
         self._lifetime.add(self._monitor.close)
 
@@ -174,6 +183,18 @@ class Connection:
         except Exception as error:
             logger.exception("%r raised while it connected", self._transport)
             raise ConnectionFailed(f"the transport failed: {error!r}") from error
+
+    async def _prolong(self, limit: asyncio.Timeout) -> None:
+        """Give a network that loses packets time, for as long as some of the server's get through."""
+        loop, timeout_s, received = asyncio.get_running_loop(), self._options.join_timeout_s, 0
+        longest_s = loop.time() + LONGEST_CONNECT * timeout_s
+        while True:
+            await asyncio.sleep(min(LOOK_FOR_NEWS_S, timeout_s / 4))
+            now_received = (await self._transport.get_stats()).packets_received
+            if now_received > received:
+                received = now_received
+                with contextlib.suppress(RuntimeError):  # it has just run out
+                    limit.reschedule(min(loop.time() + timeout_s, longest_s))
 
     def _greet(self) -> None:
         self.send(self.protocol.greeting())

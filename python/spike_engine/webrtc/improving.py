@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from spike_engine.webrtc import seam
-from spike_engine.webrtc.descriptions import RED_PAYLOAD_TYPE, ask_for_resilience, red_payload_type
+from spike_engine.webrtc.descriptions import RED_PAYLOAD_TYPE, ask_for_resilience, asks_for_dtx, red_payload_type
 from spike_engine.webrtc.handshake import Doubled, Flights, hurry_association, repeat_checks
 from spike_engine.webrtc.voice_sender import RED_FROM_LOSS, VoiceSender
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _IMPROVEMENT = "_spike_improvement"
 
 
-def improve(pc: RTCPeerConnection) -> RTCPeerConnection:
+def improve(pc: RTCPeerConnection, *, copies: Literal["always", "on loss"] = "always") -> RTCPeerConnection:
     """Give `pc`, which has not begun to negotiate, a voice that survives a real network; returns it.
 
     Voices that it receives pass a native jitter buffer, which reorders, conceals what is lost, and plays as early as
@@ -27,12 +27,17 @@ def improve(pc: RTCPeerConnection) -> RTCPeerConnection:
     48 kHz, without gaps.
 
     On a version of aiortc whose insides are not known, a warning is logged and `pc` stays as it is.
+
+    Args:
+        pc: The connection.
+        copies: When the other side is to send each piece of its voice twice. Browsers know only always and never:
+            ``"on loss"`` is never for them, and saves half of what a voice takes on networks that lose nothing.
     """
     if improvement_of(pc) is None:
         if reason := seam.unknown():
             logger.warning("aiortc goes on as before: %s", reason)
         else:
-            setattr(pc, _IMPROVEMENT, Improvement(pc))
+            setattr(pc, _IMPROVEMENT, Improvement(pc, copies))
     return pc
 
 
@@ -48,7 +53,7 @@ class Improvement:
         senders: What encodes the voices that are sent, by aiortc's sender.
     """
 
-    def __init__(self, pc: Any) -> None:
+    def __init__(self, pc: Any, copies: Literal["always", "on loss"]) -> None:
         self.senders: dict[Any, VoiceSender] = {}
         self._pc = pc
         self._steadied: set[Any] = set()
@@ -56,7 +61,9 @@ class Improvement:
         self._doubled: set[Any] = set()
         self._create_offer, self._create_answer = pc.createOffer, pc.createAnswer
         self._set_local, self._set_remote = pc.setLocalDescription, pc.setRemoteDescription
+        self._always = copies == "always"
         self._red: int | None = None  # what the other side names
+        self._dtx = False  # what it prefers
         pc.createOffer, pc.createAnswer = self._offer, self._answer
         pc.setLocalDescription, pc.setRemoteDescription = self._use_local, self._use_remote
         pc.on("track", lambda _: self._take_hold())
@@ -68,11 +75,12 @@ class Improvement:
 
     async def _offer(self) -> RTCSessionDescription:
         offer = await self._create_offer()
-        return RTCSessionDescription(ask_for_resilience(offer.sdp, red=self._red or RED_PAYLOAD_TYPE), offer.type)
+        red = self._red or RED_PAYLOAD_TYPE
+        return RTCSessionDescription(ask_for_resilience(offer.sdp, red=red, always=self._always), offer.type)
 
     async def _answer(self) -> RTCSessionDescription:
         answer = await self._create_answer()
-        return RTCSessionDescription(ask_for_resilience(answer.sdp, red=self._red), answer.type)
+        return RTCSessionDescription(ask_for_resilience(answer.sdp, red=self._red, always=self._always), answer.type)
 
     async def _use_local(self, description: RTCSessionDescription | None = None) -> None:
         if description is None:
@@ -83,7 +91,7 @@ class Improvement:
         self._take_hold()
 
     async def _use_remote(self, description: RTCSessionDescription) -> None:
-        self._red = red_payload_type(description.sdp)
+        self._red, self._dtx = red_payload_type(description.sdp), asks_for_dtx(description.sdp)
         await self._set_remote(description)
         self._take_hold()
 
@@ -116,7 +124,7 @@ class Improvement:
         if transceiver.receiver.track:
             seam.hear(transceiver.receiver, lambda: self._red)
         if transceiver.sender not in self.senders:
-            self.senders[transceiver.sender] = seam.speak(transceiver.sender, lambda: self._red)
+            self.senders[transceiver.sender] = seam.speak(transceiver.sender, lambda: self._red, lambda: self._dtx)
 
     def _take_pictures(self, transceiver: Any) -> None:
         if transceiver.receiver.track:

@@ -159,7 +159,7 @@ def voice_of(track: Any) -> RemoteVoice | None:
     return queue if isinstance(queue, RemoteVoice) else None
 
 
-def speak(sender: Any, red: Callable[[], int | None]) -> VoiceSender:
+def speak(sender: Any, red: Callable[[], int | None], dtx: Callable[[], bool]) -> VoiceSender:
     """Have `sender`, which has not begun, send what a :class:`VoiceSender` makes of its track.
 
     Where Opus has not been agreed on, or the receiver wants stereo, aiortc goes on as before.
@@ -167,6 +167,7 @@ def speak(sender: Any, red: Callable[[], int | None]) -> VoiceSender:
     Args:
         sender: Of a voice.
         red: Gives the payload type of redundant audio; None where the receiver does not take it.
+        dtx: Whether the receiver prefers to get next to nothing of a silent voice.
     """
     voice = VoiceSender()
     send = sender.send
@@ -177,7 +178,7 @@ def speak(sender: Any, red: Callable[[], int | None]) -> VoiceSender:
         codec = parameters.codecs[0]
         natively = codec.name.lower() == "opus" and str(codec.parameters.get("stereo", "0")) != "1"
         if natively:
-            voice.negotiated(codec.payloadType or 0, red=red())
+            voice.negotiated(codec.payloadType or 0, red=red(), dtx=dtx())
         if not begun:  # aiortc calls this after each negotiation
             begun = True
             if natively:

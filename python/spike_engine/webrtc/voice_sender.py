@@ -16,9 +16,10 @@ from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.webrtc.red import RedPacker
 
 FRAME_SAMPLES = 960
-FIRST_BITRATE_BPS = 40_000
-LEAST_EXPECTED_LOSS = 0.05  # the first packet that is lost comes before the report that tells of it
-RED_FROM_LOSS, RED_TWICE_FROM_LOSS = 0.02, 0.12
+FIRST_BITRATE_BPS = 48_000
+# The first packet that is lost comes before the report that tells of it; what error correction takes, the voice lacks.
+LEAST_EXPECTED_LOSS, LEAST_EXPECTED_LOSS_ALONE = 0.02, 0.05  # with and without redundancy to fall back on
+RED_FROM_LOSS, RED_TWICE_FROM_LOSS = 0.01, 0.12
 FEW_VOICES = 4  # so many in one process get the best of the encoder, more of them half of the time each
 COMPLEXITY, COMPLEXITY_OF_MANY = 9, 5
 RED_LEAST_BITRATE_BPS = 24_000  # where the network gives less, copies would crowd out the voice itself
@@ -35,20 +36,26 @@ class VoiceSender:
 
     def __init__(self) -> None:
         self.loss = 0.0
+        self._reported = False
         self._payload_type = 0
         self._red: int | None = None
         self._packer = RedPacker(0)
         self._encoder = _core.OpusEncoder(
-            ENGINE_RATE_HZ, bitrate_bps=FIRST_BITRATE_BPS, fec=True, expected_loss=LEAST_EXPECTED_LOSS
+            ENGINE_RATE_HZ, bitrate_bps=FIRST_BITRATE_BPS, fec=True, expected_loss=LEAST_EXPECTED_LOSS_ALONE
         )
         self._resampler: av.AudioResampler | None = None
         self._pending: deque[NDArray[Any]] = deque()
         self._timestamp = 0
 
-    def negotiated(self, payload_type: int, *, red: int | None) -> None:
-        """Send Opus as `payload_type` and, where the receiver takes it, redundant audio as `red`."""
+    def negotiated(self, payload_type: int, *, red: int | None, dtx: bool = False) -> None:
+        """Send Opus as `payload_type` and, where the receiver takes it, redundant audio as `red`.
+
+        With `dtx` next to nothing is sent while the voice is silent (RFC 7587 section 3.1.3): for a receiver that asks.
+        """
         self._payload_type, self._red = payload_type, red
         self._packer = RedPacker(payload_type)
+        self._encoder.dtx = dtx
+        self._expect()
         _speaking.add(self)
         for voice in _speaking:
             voice.complexity = COMPLEXITY if len(_speaking) <= FEW_VOICES else COMPLEXITY_OF_MANY
@@ -74,16 +81,24 @@ class VoiceSender:
     @property
     def copies(self) -> int:
         """How many frames each packet carries besides its own."""
-        if self._red is None or self.loss < RED_FROM_LOSS or self.bitrate_bps < RED_LEAST_BITRATE_BPS:
+        if self._red is None or self.bitrate_bps < RED_LEAST_BITRATE_BPS:
             return 0
+        if self.loss < RED_FROM_LOSS:
+            return 0 if self._reported else 1  # nobody knows yet
         return 1 if self.loss < RED_TWICE_FROM_LOSS else 2
 
     def report(self, fraction_lost: float) -> None:
         """Take in what a receiver's report says of the packets since the one before."""
         rises = fraction_lost > self.loss
         self.loss += (0.6 if rises else 0.15) * (fraction_lost - self.loss)
-        # Error correction that costs more than a quarter takes from the voice what it gives to the gaps.
-        self._encoder.expected_loss = round(max(LEAST_EXPECTED_LOSS, min(self.loss, 0.25)), 2)
+        self._reported = True
+        self._expect()
+
+    def _expect(self) -> None:
+        """Have the encoder spend on error correction what the network asks for."""
+        least = LEAST_EXPECTED_LOSS_ALONE if self._red is None else LEAST_EXPECTED_LOSS
+        # More than a quarter takes from the voice what it gives to the gaps.
+        self._encoder.expected_loss = round(max(least, min(self.loss, 0.25)), 2)
 
     async def next_payload(self, track: Any) -> tuple[int, bytes, int] | None:
         """Payload type, payload and timestamp of the track's next 20 ms; None where nothing has to be sent.
