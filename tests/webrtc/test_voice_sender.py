@@ -111,16 +111,10 @@ async def test_copies_go_along_until_a_report_says_that_none_is_needed() -> None
 
 
 async def test_next_to_nothing_is_sent_of_silence_where_the_receiver_prefers_that() -> None:
-    class Muted:
-        async def recv_samples(self) -> np.ndarray:
-            return np.zeros(960, np.float32)
-
-        recv = recv_samples
-
     for dtx, least, most in ((False, 100, 100), (True, 5, 25)):
         voice = VoiceSender()
         voice.negotiated(OPUS, red=None, dtx=dtx)
-        sent = [await voice.next_payload(Muted()) for _ in range(100)]
+        sent = [voice.payload_of(np.zeros(960, np.float32)) for _ in range(100)]
         packets = [payload for payload in sent if payload]
         assert least <= len(packets) <= most
         assert max(later[2] - earlier[2] for earlier, later in itertools.pairwise(packets)) <= 48000 // 2
