@@ -13,9 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from rooms import FAR, NEAR, echo_of, impulse_response, speech
 
+from spike_engine import cli, extras
 from spike_engine.clean import clean_file
 from spike_engine.corpus import Cleaner, Scorer
 from spike_engine.corpus.clips import UnusableClip, clip_of, wave_bytes
+from spike_engine.corpus.on_cluster import Source, batched
 
 
 def noisy(seconds: float, seed: int, rate_hz: int = 16000) -> NDArray[np.int16]:
@@ -193,3 +195,34 @@ def test_ray_datasets_and_dask_clean_the_same_clips() -> None:
     for index, made in enumerate(lazily.compute(scheduler="sync")):
         np.testing.assert_array_equal(made["audio"][0], expected[index])
         np.testing.assert_allclose(mapped[index]["audio"]["array"], expected[index], atol=1e-7)
+
+
+def test_batches_hold_what_fits_together() -> None:
+    sources = [
+        Source(f"{number}.wav", "", size) for number, size in enumerate([100, 5, 30 << 20, 7, 50 << 20, 30 << 20])
+    ]
+
+    batches = list(batched(sources))
+
+    assert [[source.size for source in batch] for batch in batches] == [
+        [50 << 20],
+        [30 << 20, 30 << 20, 100, 7, 5],
+    ]
+    assert [len(batch) for batch in batched([Source("", "", 1)] * 70)] == [32, 32, 6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--gain"], 2, "a cluster turns down noise and nothing else: leave --gain out"),
+        (["--no-noise-suppression", "--report", "x"], 2, "leave --report, --no-noise-suppression out"),
+        ([], 2, r'cleaning on a cluster needs ray: pip install "spike-engine[ray]"'),
+    ],
+)
+def test_what_a_cluster_cannot_do_is_said(
+    arguments: list[str], code: int, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda module: module != "ray")
+
+    assert cli.main(["clean", "a.wav", "-o", "b.wav", "--cluster", "local", *arguments]) == code
+    assert says in capsys.readouterr().err

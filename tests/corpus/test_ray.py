@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from rooms import NEAR, speech
 
+from spike_engine import cli
 from spike_engine.corpus import Cleaner
 from spike_engine.corpus.clips import wave_bytes
 
@@ -70,3 +72,42 @@ def test_a_worker_that_is_killed_loses_nothing(cluster: None, tmp_path: Path) ->
     assert not any(row["error"] for row in done)
     assert sorted(path.name for path in Path(out).glob("*.wav")) == sorted(Path(path).name for path in paths)
     assert sum(row["skipped"] for row in done) == 2  # what the killed worker had finished was not made again
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_cleans_on_a_cluster_what_it_cleans_alone(
+    cluster: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = tmp_path / "raw"
+    for number, clip in enumerate(clips(3)):
+        path = raw / f"{number % 2}" / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wave_bytes(clip[: -4000 * number or None, None], 16000))
+    (raw / "broken.wav").write_bytes(b"RIFF")
+    command = ["clean", str(raw), "--attenuation-db", "20", "--json"]
+
+    assert cli.main([*command, "-o", str(tmp_path / "alone"), "--processes", "1"]) == 1
+    capsys.readouterr()
+    assert cli.main([*command, "-o", str(tmp_path / "there"), "--cluster", "local"]) == 1
+    said = capsys.readouterr()
+    assert cli.main([*command, "-o", str(tmp_path / "there"), "--cluster", "local"]) == 1
+    again = capsys.readouterr()
+
+    alone = {path.relative_to(tmp_path / "alone"): path.read_bytes() for path in (tmp_path / "alone").rglob("*.wav")}
+    there = {path.relative_to(tmp_path / "there"): path.read_bytes() for path in (tmp_path / "there").rglob("*.wav")}
+    assert sorted(map(str, alone)) == ["0/0.wav", "0/2.wav", "1/1.wav"]
+    assert alone == there
+    assert "broken.wav" in said.err
+    assert [row["skipped"] for row in json.loads(said.out)] == [False] * 3
+    assert [row["skipped"] for row in json.loads(again.out)] == [True] * 3
+    assert all(row["cpu_s"] > 0 for row in json.loads(said.out))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_takes_addresses_and_one_file(cluster: None, tmp_path: Path) -> None:
+    (tmp_path / "one.wav").write_bytes(wave_bytes(clips(1)[0][:, None], 16000))
+
+    assert cli.main(["clean", str(tmp_path / "one.wav"), "-o", str(tmp_path / "out.flac"), "--cluster", "local"]) == 0
+    assert (tmp_path / "out.flac").exists()
+    assert cli.main(["clean", f"file://{tmp_path}", "-o", f"file://{tmp_path}/far", "--cluster", "local"]) == 0
+    assert sorted(path.name for path in (tmp_path / "far").glob("*.*a*")) == ["one.wav", "out.flac"]

@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
 
     clean = commands.add_parser("clean", help="take the noise, or the echo and the noise, out of recordings")
-    clean.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="recordings, or folders of them")
+    clean.add_argument("inputs", nargs="+", metavar="IN", help="recordings, or folders of them")
     clean.add_argument("-o", "--output", required=True, metavar="OUT", help="file, or folder for several")
     clean.add_argument("--far", type=Path, help="what the loudspeaker played meanwhile: file, or folder for several")
     clean.add_argument("--no-noise-suppression", dest="noise", action="store_false", help="only take out the echo")
@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     clean.add_argument("--report", metavar="PICTURE", help="draw what happened: file, or folder for several")
     clean.add_argument(
         "--processes", type=whole(1, 1024), help="how many recordings at a time; as many as processors by default"
+    )
+    clean.add_argument(
+        "--cluster", metavar="ADDRESS", help="clean on a Ray cluster: local, auto, or ray://host:10001; noise only"
     )
     clean.add_argument("--json", action="store_true", help="print what was done as JSON and nothing else")
 

@@ -164,37 +164,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _clean(options: argparse.Namespace) -> int:
-    from dataclasses import asdict  # noqa: PLC0415
+    from spike_engine.cli.clean import clean  # noqa: PLC0415
 
-    from rich.console import Console  # noqa: PLC0415
-
-    from spike_engine.clean import CleaningOptions, UnusableAudio, batch, planning  # noqa: PLC0415
-    from spike_engine.extras import require  # noqa: PLC0415
-
-    if options.report:
-        require("matplotlib", "the picture of --report")
-    failures: list[Exception] = []
-    try:
-        jobs = planning.plan(options.inputs, options.output, far=options.far, report=options.report)
-    except UnusableAudio as error:
-        return _failed(f"spike-engine: {error}", 1)
-    cleaned = batch.run(
-        jobs,
-        CleaningOptions(
-            noise_suppression=options.noise, attenuation_db=options.attenuation_db, gain_control=options.gain
-        ),
-        Console(stderr=True, quiet=options.json),
-        processes=options.processes,
-        on_failure=failures.append,
-    )
-    if options.json:
-        print(json.dumps([asdict(file) for file in cleaned], indent=2))  # noqa: T201
-    else:
-        for file in cleaned:
-            print(file)  # noqa: T201
-    for failure in failures:
-        _failed(f"spike-engine: {failure}", 1)
-    return 1 if failures else 0
+    return clean(options)
 
 
 def _call(options: argparse.Namespace) -> int:

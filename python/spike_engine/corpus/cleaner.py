@@ -13,7 +13,7 @@ from spike_engine import dsp
 from spike_engine.clean.audio_file import Block
 from spike_engine.clean.streams import cut, resampled
 from spike_engine.corpus.clips import Clip, UnusableClip, clip_of, column_of, rates_of
-from spike_engine.corpus.files import clean_files
+from spike_engine.corpus.files import clean_files, name_of
 from spike_engine.dsp.rates import working_rate_hz
 
 LANES = 32  # streams that the bank cleans side by side
@@ -86,7 +86,7 @@ class Cleaner:
         Returns:
             Of each path, in order, ``{"path", "target", "seconds", "skipped", "error"}``.
         """
-        return clean_files(self, paths, out=out, root=root)
+        return clean_files(self, ((path, name_of(path, root)) for path in map(str, paths)), out=out)
 
     def clean(self, clips: Mapping[int, Clip], far_ends: Mapping[int, Clip]) -> dict[int, Block]:
         """The cleaned samples of each clip, of its own shape; those of one working rate side by side in a bank."""

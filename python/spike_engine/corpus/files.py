@@ -50,14 +50,14 @@ class _Work:
         }
 
 
-def clean_files(cleaner: Cleaner, paths: Iterable[str], *, out: str, root: str | None) -> list[dict[str, Any]]:
-    """See :meth:`spike_engine.corpus.Cleaner.files`."""
+def clean_files(cleaner: Cleaner, named: Iterable[tuple[str, str]], *, out: str) -> list[dict[str, Any]]:
+    """See :meth:`spike_engine.corpus.Cleaner.files`; each path comes with its name below `out`."""
     require("fsspec", "cleaning files of a corpus", extra="ray")
     results = []
-    remaining = iter(paths)
+    remaining = iter(named)
     while chunk := list(islice(remaining, AT_ONCE)):
         with tempfile.TemporaryDirectory() as folder:
-            work = [_opened(cleaner, str(path), out, root, Path(folder) / str(i)) for i, path in enumerate(chunk)]
+            work = [_opened(cleaner, path, name, out, Path(folder) / str(i)) for i, (path, name) in enumerate(chunk)]
             try:
                 _clean(cleaner, work)
             finally:
@@ -68,10 +68,9 @@ def clean_files(cleaner: Cleaner, paths: Iterable[str], *, out: str, root: str |
     return results
 
 
-def _opened(cleaner: Cleaner, path: str, out: str, root: str | None, folder: Path) -> _Work:
+def _opened(cleaner: Cleaner, path: str, name: str, out: str, folder: Path) -> _Work:
     import fsspec  # noqa: PLC0415 (an extra)
 
-    name = _name_of(path, root)
     record = posixpath.join(out, _RECORDS, f"{name}.json")
     work = _Work(path, posixpath.join(out, name), record, {}, folder / Path(name).name)
     try:
@@ -132,7 +131,12 @@ def _is_done(work: _Work) -> bool:
     return bool(made_of == work.made_of and filesystem.exists(target))
 
 
-def _name_of(path: str, root: str | None) -> str:
+def name_of(path: str, root: str | None) -> str:
+    """The name of `path` below `root`, or its last alone; what is no .wav or .flac becomes .wav.
+
+    Raises:
+        UnusableClip: It does not lie below `root`.
+    """
     if root is None:
         name = posixpath.basename(path)
     elif path.startswith(root.rstrip("/") + "/"):
