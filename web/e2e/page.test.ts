@@ -137,6 +137,24 @@ describe('what goes wrong is said in words', () => {
     context = undefined;
   });
 
+  it('a connection that breaks, until it is mended', async () => {
+    const own = await Server.start();
+    try {
+      await open(await invite(own));
+      await start();
+      await mood('listening');
+      own.signal('SIGSTOP');
+      await notice(/connection broke.*Trying to connect again/);
+      expect(await page.locator('.face video').count()).toBe(0);
+      own.signal('SIGCONT');
+      await page.locator('.face video').waitFor();
+      await page.getByRole('alert').waitFor({ state: 'detached' });
+      await page.getByRole('log').getByText('Welcome to the browser.').waitFor();
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('a server that goes away, and comes back', async () => {
     const own = await Server.start();
     const address = await invite(own);
@@ -148,7 +166,7 @@ describe('what goes wrong is said in words', () => {
     const again = await Server.start('host', Number(new URL(address).port));
     try {
       await notice(/server has ended the conversation.*Start another/);
-      await press('Talk again');
+      await start();
       await mood('speaking');
       expect(await page.getByRole('alert').count()).toBe(0);
     } finally {

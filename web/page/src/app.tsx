@@ -9,7 +9,7 @@ import { moodOf } from './mood';
 import { Stage, type Meters } from './stage';
 import { transcript } from './transcript';
 import { TurnClock, type Delay } from './turnclock';
-import { noticeOf, noticeOfRefusal, type Notice } from './words';
+import { BROKEN, noticeOf, noticeOfRefusal, type Notice } from './words';
 
 takeCode();
 
@@ -70,7 +70,10 @@ function Room({ talk, mood, inside, notice, onNotice, onStart }: RoomProps) {
   const cause = useRef<string | null>(null);
   const delays = useDelays(talk, meters);
 
-  useConversationEvent('connected', () => note('The AI is ready.'));
+  useConversationEvent('connected', () => {
+    note('The AI is ready.');
+    if (notice === BROKEN) onNotice(null);
+  });
   useConversationEvent('user-transcript', ({ transcript: text, final }) => say({ type: 'you', text, final }));
   useConversationEvent('ai-speaking', ({ transcript: text }) => say({ type: 'ai', text }));
   useConversationEvent('user-started-speaking', () => (cause.current = 'because you began to speak'));
@@ -79,6 +82,7 @@ function Room({ talk, mood, inside, notice, onNotice, onStart }: RoomProps) {
     note(`The AI stopped ${interrupted ? (cause.current ?? 'because the server stopped it') : 'because it had said everything'}.`);
     cause.current = null;
   });
+  useConversationEvent('ai-paused', (paused) => !paused && note('The AI paused for a moment: something sounded like a voice.'));
   useConversationEvent('network-quality', ({ level }) => note(`The network is ${level}.`));
   useConversationEvent('reconnecting', ({ attempt }) => note(`Connecting again, attempt ${attempt}.`));
   useConversationEvent('error', (error) => {
@@ -87,7 +91,8 @@ function Room({ talk, mood, inside, notice, onNotice, onStart }: RoomProps) {
   });
   useConversationEvent('disconnected', (reason, { willReconnect }) => {
     say({ type: 'idle', interrupted: true });
-    if (!willReconnect) note(reason === 'left' ? 'You left.' : 'The conversation is over.');
+    if (willReconnect) onNotice(BROKEN);
+    else note(reason === 'left' ? 'You left.' : 'The conversation is over.');
   });
 
   const stop = useCallback(() => {

@@ -12,7 +12,7 @@ export interface Meters {
 
 /** The AI's face in its ring, and the one word that says what goes on. */
 export function Stage({ mood, meters }: { mood: Mood; meters: { current: Meters } }) {
-  const { aiVideoTrack, localVideoTrack } = useSpikeConversation();
+  const { isConnected, aiVideoTrack, localVideoTrack } = useSpikeConversation();
   const canvas = useRef<HTMLCanvasElement>(null);
   const newest = useRef(mood);
   newest.current = mood;
@@ -20,7 +20,8 @@ export function Stage({ mood, meters }: { mood: Mood; meters: { current: Meters 
   return (
     <div className="stage">
       <div className="face">
-        {aiVideoTrack ? <AIVideo aria-label="The AI" /> : <Portrait />}
+        <Portrait />
+        {isConnected && aiVideoTrack && <AIVideo aria-label="The AI" />}
         <canvas ref={canvas} aria-hidden="true" />
       </div>
       <p className="mood" role="status">
@@ -48,7 +49,7 @@ function draw(canvas: HTMLCanvasElement, mood: { current: Mood }, meters: { curr
   return () => cancelAnimationFrame(frame);
 }
 
-/** Who is at the other end, before there is a picture. */
+/** Who is at the other end, as long as there is no picture before it. */
 function Portrait() {
   return (
     <svg viewBox="0 0 100 100" aria-hidden="true" className="portrait">

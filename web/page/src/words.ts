@@ -6,6 +6,9 @@ export interface Notice {
   advice: string;
 }
 
+/** Shown until the client has connected again. */
+export const BROKEN: Notice = { title: 'The connection broke.', advice: 'Trying to connect again. Nothing that was said is lost.' };
+
 export function noticeOf(error: { code: ErrorCode; message: string }, secure = globalThis.isSecureContext): Notice {
   const device = /camera/.test(error.message) ? 'camera' : /loudspeaker/.test(error.message) ? 'loudspeaker' : 'microphone';
   switch (error.code) {

@@ -197,7 +197,7 @@ def _paint_eyes(canvas: Canvas, lid: float, *, thinking: bool) -> None:
             canvas.fill(eye * canvas.ellipse(x + gaze_x, y + gaze_y, 0.024, 0.024), PUPIL)
             canvas.fill(eye * canvas.ellipse(x + gaze_x + 0.015, y + gaze_y - 0.015, 0.01, 0.01), SPARK)
         raised = 0.045 if thinking else 0.0
-        inner, outer = (x - side * 0.07, y - 0.116 - raised), (x + side * 0.085, y - 0.104 - raised)
+        inner, outer = (x - side * 0.07, y - 0.111 - raised), (x + side * 0.085, y - 0.109 - raised)
         canvas.fill(canvas.stroke(inner, outer, 0.026), HAIR)
 
 
