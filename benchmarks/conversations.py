@@ -1,149 +1,129 @@
-"""How many voices one process holds: bots that hear and speak, without echo or noise; CPU, lag of the loop, memory.
+"""How many conversations one process holds: CPU by part, lag of the event loop, memory; beside aiortc and libwebrtc.
 
-Each bot is a connection to another process on this machine and has a voice both ways, 20 ms Opus. That process does
-the same work and is not counted. Beside the engine's connections, those of plain aiortc.
+Prints tables in Markdown. Each row has a process of its own that is measured, and one at the other end that is not.
+Bots have a voice both ways, 20 ms Opus, without echo and noise. Clients are whole conversations with the embedded
+server: nothing cleaned, or echo, noise and gain at the rate of their microphone. Servers hold conversations with such
+clients, who listen; an avatar is a picture that is drawn and encoded besides.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import multiprocessing
-import resource
-import time
-from fractions import Fraction
-from multiprocessing.connection import Connection
+import importlib.util
+import json
+import os
+import platform
+import sys
+from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-
-from spike_engine.server.tracks import VoiceTrack, mono_at
-from spike_engine.webrtc import improve
-
-SETTLE_S, MEASURED_S = 4.0, 10.0
-
-
-def speech() -> np.ndarray:
-    """A buzz whose level moves as syllables do, 60 s."""
-    time_s = np.arange(48000 * 60) / 48000
-    buzz = sum(np.sin(2 * np.pi * 140 * k * time_s + k * k) / k for k in range(1, 15))
-    return (0.15 * buzz * (0.55 + 0.45 * np.sin(2 * np.pi * 4 * time_s))).astype(np.float32)
+PROCESS = str(Path(__file__).parent / "crowd" / "process.py")
+ROWS = {
+    "bots": [1, 10, 20, 40, 60, 90],
+    "aiortc": [1, 10, 20, 40],
+    "wrtc": [1, 10, 20, 40],
+    "clients, nothing cleaned": [20, 40],
+    "clients, chain at 16 kHz": [10, 30],
+    "clients, chain at 48 kHz": [5, 15],
+    "server": [20, 40],
+    "server with avatars": [4],
+}
+MOST_S = 90.0  # a row that takes longer has failed
+PARTS = ["receive", "decode", "encode", "SRTP, sockets", "chain", "the rest"]
 
 
-class Paced(MediaStreamTrack):
-    """The same for plain aiortc, as its examples do it: a task of its own that sleeps."""
-
-    kind = "audio"
-
-    def __init__(self, samples: np.ndarray) -> None:
-        super().__init__()
-        self._samples = (samples * 32767).astype(np.int16)
-        self._at, self._began_s = 0, time.monotonic()
-
-    async def recv(self) -> av.AudioFrame:
-        await asyncio.sleep(max(0.0, self._began_s + self._at / 48000 - time.monotonic()))
-        frame = av.AudioFrame.from_ndarray(self._samples[None, self._at : self._at + 960], "s16", "mono")
-        frame.sample_rate, frame.pts, frame.time_base = 48000, self._at, Fraction(1, 48000)
-        self._at += 960
-        return frame
+async def row(kind: str, count: int, python: str) -> dict[str, Any]:
+    """The figures of one row."""
+    near, far = [await _process(each, side, kind, count) for each, side in ((python, "near"), (sys.executable, "far"))]
+    try:
+        async with asyncio.timeout(MOST_S):
+            passing_on = asyncio.create_task(_pass_on(far, near))
+            found = await _pass_on(near, far)
+            passing_on.cancel()
+            return found
+    finally:
+        for process in (far, near):
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
 
-class Bot:
-    """One connection that speaks and hears."""
+async def _process(python: str, *arguments: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        python,
+        PROCESS,
+        *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=None if os.environ.get("VERBOSE") else asyncio.subprocess.DEVNULL,
+        limit=1 << 20,
+    )
 
-    def __init__(self, stack: str, samples: np.ndarray) -> None:
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.heard = 0
-        self._tasks: list[asyncio.Task[None]] = []
-        if stack == "spike_engine":
-            improve(self.pc)
-            voice = VoiceTrack()
-            voice.play(samples)
-            self.pc.addTrack(voice)
-        else:
-            self.pc.addTrack(Paced(samples))
-        self.pc.on("track", lambda track: self._tasks.append(asyncio.ensure_future(self._hear(stack, track))))
 
-    async def _hear(self, stack: str, track: Any) -> None:
-        if stack == "spike_engine":
-            async for samples in mono_at(16000, track):
-                self.heard += bool(np.abs(samples).max() > 0.01)
-            return
-        while True:
+async def _pass_on(speaker: asyncio.subprocess.Process, listener: asyncio.subprocess.Process) -> dict[str, Any]:
+    """Hand each line to the other one; gives the result, empty where `speaker` ended without one."""
+    assert speaker.stdout
+    assert listener.stdin
+    while line := await speaker.stdout.readline():
+        if (message := json.loads(line)).get("result"):
+            return dict(message["result"])
+        listener.stdin.write(line)
+    return {}
+
+
+def first_table(rows: list[tuple[str, int, dict[str, Any]]]) -> None:
+    print("| Conversations | At once | CPU, of a core | µs for 20 ms of one | Lag p99 | Heard | Memory each |")
+    print("|---|---|---|---|---|---|---|")
+    for kind, count, found in rows:
+        if not found:
+            print(f"| {kind} | {count} | failed | | | | |")
+            continue
+        heard = "" if found["heard"] is None else f"{found['heard']:.0%}"
+        print(
+            f"| {kind} | {count} | {found['cpu']:.0%} | {found['cpu'] / count / 50 * 1e6:.0f} | "
+            f"{found['lag_p99_ms']:.1f} ms | {heard} | {found['memory_mb']:.1f} MB |"
+        )
+
+
+def second_table(rows: list[tuple[str, int, dict[str, Any]]]) -> None:
+    print(f"\n| µs for 20 ms of one conversation | At once | {' | '.join(PARTS)} |")
+    print("|---|---|" + "---|" * len(PARTS))
+    for kind, count, found in rows:
+        if shares := found.get("parts"):
+            each_us = found["cpu"] / count / 50 * 1e6
+            print(f"| {kind} | {count} | " + " | ".join(f"{each_us * shares[part]:.0f}" for part in PARTS) + " |")
+
+
+async def measured(options: argparse.Namespace) -> list[tuple[str, int, dict[str, Any]]]:
+    rows = []
+    for kind in options.kinds:
+        if kind == "wrtc" and not options.wrtc_python:
+            print("wrtc is not installed: no row of it", file=sys.stderr)
+            continue
+        for count in options.counts or ROWS[kind]:
+            python = options.wrtc_python if kind == "wrtc" else sys.executable
             try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            self.heard += bool(np.abs(frame.to_ndarray()).max() > 300)
-
-
-async def lags_ms(seconds: float) -> np.ndarray:
-    """How much later than asked for the loop comes back."""
-    loop, found = asyncio.get_running_loop(), []
-    end_s = loop.time() + seconds
-    while loop.time() < end_s:
-        due_s = loop.time() + 0.005
-        await asyncio.sleep(0.005)
-        found.append(1000 * (loop.time() - due_s))
-    return np.array(found)
-
-
-async def hold(stack: str, count: int, pipe: Connection, *, offers: bool) -> dict[str, float]:
-    """Connect `count` bots with those at the other end of `pipe`, and measure."""
-    loop, samples = asyncio.get_running_loop(), speech()
-
-    async def received() -> Any:
-        return await loop.run_in_executor(None, pipe.recv)
-
-    bots = []
-    for _ in range(count):
-        bot = Bot(stack, samples)
-        bots.append(bot)
-        if offers:
-            await bot.pc.setLocalDescription(await bot.pc.createOffer())
-            pipe.send(bot.pc.localDescription.sdp)
-            await bot.pc.setRemoteDescription(RTCSessionDescription(await received(), "answer"))
-        else:
-            await bot.pc.setRemoteDescription(RTCSessionDescription(await received(), "offer"))
-            await bot.pc.setLocalDescription(await bot.pc.createAnswer())
-            pipe.send(bot.pc.localDescription.sdp)
-    await asyncio.sleep(SETTLE_S)
-    before, cpu_s, began_s = sum(bot.heard for bot in bots), time.process_time(), time.monotonic()
-    lags = await lags_ms(MEASURED_S)
-    took_s = time.monotonic() - began_s
-    result = {
-        "cpu_percent": 100 * (time.process_time() - cpu_s) / took_s,
-        "lag_p99_ms": float(np.percentile(lags, 99)),
-        "heard_percent": 100 * (sum(bot.heard for bot in bots) - before) / (count * took_s * 50),
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-    await asyncio.gather(*(bot.pc.close() for bot in bots))
-    return result
-
-
-def other_side(stack: str, count: int, pipe: Connection) -> None:
-    asyncio.run(hold(stack, count, pipe, offers=False))
+                found = await row(kind, count, python)
+            except TimeoutError:
+                found = {}
+            rows.append((kind, count, found))
+            print(kind, count, {name: found.get(name) for name in ("cpu", "lag_p99_ms", "heard")}, file=sys.stderr)
+    return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--counts", nargs="+", type=int, default=[1, 10, 20, 40, 60])
-    parser.add_argument("--stacks", nargs="+", default=["spike_engine", "aiortc"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kinds", nargs="+", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--counts", nargs="+", type=int, help="in place of those of each kind")
+    parser.add_argument("--wrtc-python", help="an interpreter that has wrtc, where this one has not")
     options = parser.parse_args()
-    print("| bots | stack | CPU % of a core | lag p99 ms | heard % | memory MB |\n|---|---|---|---|---|---|")
-    for count in options.counts:
-        for stack in options.stacks:
-            here, there = multiprocessing.Pipe()
-            process = multiprocessing.get_context("spawn").Process(target=other_side, args=(stack, count, there))
-            process.start()
-            result = asyncio.run(hold(stack, count, here, offers=True))
-            process.join(20)
-            print(
-                f"| {count} | {stack} | " + " | ".join(f"{value:.0f}" for value in result.values()) + " |", flush=True
-            )
+    if not options.wrtc_python and importlib.util.find_spec("webrtc"):
+        options.wrtc_python = sys.executable
+    rows = asyncio.run(measured(options))
+    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores\n")
+    first_table(rows)
+    second_table(rows)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 from aiortc.stats import RTCInboundRtpStreamStats, RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats
 
 from spike_engine.server.tracks import VoiceTrack
-from spike_engine.webrtc import improve
+from spike_engine.webrtc import improve, shared_reading
+from spike_engine.webrtc.clock import running_clock
 from spike_engine.webrtc.rtp_receiving import parsed
 from spike_engine.webrtc.seam import voice_of
 
@@ -125,6 +126,21 @@ async def test_another_track_takes_the_place_of_one_and_the_end_of_a_track_ends_
     await until(over)
     first.stop()
     await asyncio.gather(here.close(), there.close())
+
+
+async def test_sockets_that_are_read_together_miss_nothing_and_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_reading, "READ_AT_ONCE", 1)
+    reading, clock = shared_reading.running_reading(), running_clock()
+    pairs = [await connected(spoken(400 + 200 * number)) for number in range(3)]
+    for number, (_, there) in enumerate(pairs):
+        await hears(there, 400 + 200 * number)
+    assert clock.read_first
+    for here, there in pairs:
+        assert (await here.getStats())["transport_" + str(id(here.getSenders()[0].transport))].packetsReceived > 0
+        await asyncio.gather(here.close(), there.close())
+    await asyncio.sleep(0)
+    assert reading.sockets == 0
+    assert clock.read_first is None
 
 
 async def test_two_voices_on_one_connection_are_kept_apart() -> None:

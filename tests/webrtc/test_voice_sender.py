@@ -12,7 +12,14 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 
 from spike_engine import frames
-from spike_engine.webrtc.voice_sender import COMPLEXITY, COMPLEXITY_OF_MANY, FEW_VOICES, VoiceSender
+from spike_engine.webrtc.voice_sender import (
+    COMPLEXITY,
+    COMPLEXITY_OF_A_CROWD,
+    COMPLEXITY_OF_MANY,
+    FEW_VOICES,
+    MANY_VOICES,
+    VoiceSender,
+)
 
 OPUS, RED = 96, 63
 
@@ -147,6 +154,24 @@ async def test_the_end_of_a_track_is_its_end() -> None:
 
     with pytest.raises(MediaStreamError):
         await sender().next_payload(Ended())
+
+
+def test_a_crowd_corrects_errors_once_packets_get_lost() -> None:
+    gc.collect()
+    crowd = [sender() for _ in range(MANY_VOICES + 1)]
+    assert {(voice.complexity, voice.corrects) for voice in crowd} == {(COMPLEXITY_OF_A_CROWD, False)}
+    crowd[0].report(1 / 256)
+    assert not crowd[0].corrects
+    crowd[0].report(0.02)
+    assert crowd[0].corrects
+    for _ in range(20):
+        crowd[0].report(0.0)
+    assert not crowd[0].corrects
+    crowd[0].report(0.02)
+    crowd = crowd[:20]
+    gc.collect()
+    assert sender().corrects
+    assert {(voice.complexity, voice.corrects) for voice in crowd} == {(COMPLEXITY_OF_MANY, True)}
 
 
 def test_many_voices_share_the_machine() -> None:

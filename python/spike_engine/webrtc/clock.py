@@ -29,6 +29,7 @@ class Clock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._slots: list[dict[Beat, None]] = [{} for _ in range(_SLOTS)]
+        self._read_first: Callable[[], None] | None = None
         self._timer: asyncio.Handle | None = None
         self._started_s = 0.0
         self._next = 0  # slot that has listeners, counted from the start
@@ -40,9 +41,7 @@ class Clock:
         first = min(range(period), key=lambda slot: sum(map(len, self._slots[slot::period])))
         for slot in self._slots[first::period]:
             slot[beat] = None
-        if self._timer is None:
-            self._started_s, self._next = self._loop.time(), 1
-        self._wait_from(self._next)
+        self._begin()
 
     def leave(self, beat: Beat) -> None:
         """Do not call `beat` any more; one that is not called is none of our business."""
@@ -50,23 +49,39 @@ class Clock:
         if self._timer:
             self._wait_from(self._next)
 
+    @property
+    def read_first(self) -> Callable[[], None] | None:
+        """Called at each slot of 2.5 ms, before its listeners."""
+        return self._read_first
+
+    @read_first.setter
+    def read_first(self, read: Callable[[], None] | None) -> None:
+        self._read_first = read
+        self._begin()
+
     def now_ms(self) -> float:
         """The event loop's time, which stands still at a beat that is due until its turn has come."""
         if self._timer is None:
             return 1000.0 * self._loop.time()
         return 1000.0 * min(self._loop.time(), self._started_s + self._next * _SLOT_S)
 
+    def _begin(self) -> None:
+        if self._timer is None:
+            self._started_s, self._next = self._loop.time(), 1
+        self._wait_from(self._next)
+
     def _take_out(self, beat: Beat) -> None:
         for slot in self._slots:
             slot.pop(beat, None)
 
     def _wait_from(self, number: int) -> None:
-        """Set the timer to the first slot, from this one on, that has listeners."""
+        """Set the timer to the first slot, from this one on, in which there is something to do."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        self._next = next((at for at in range(number, number + _SLOTS) if self._slots[at % _SLOTS]), number)
-        if self._slots[self._next % _SLOTS]:
+        due = (at for at in range(number, number + _SLOTS) if self._slots[at % _SLOTS] or self._read_first)
+        self._next = next(due, -1)
+        if self._next >= 0:
             at_s = self._started_s + self._next * _SLOT_S
             late = at_s <= self._loop.time()
             self._timer = self._loop.call_soon(self._on_timer) if late else self._loop.call_at(at_s, self._on_timer)
@@ -76,12 +91,17 @@ class Clock:
         self._started_s += max(0.0, late_s - MOST_BEATS * BEAT_S)
         slot = self._slots[self._next % _SLOTS]
         self._wait_from(self._next + 1)
+        if self._read_first:
+            self._call(self._read_first)
         for beat in list(slot):
             if beat in slot:
-                try:
-                    beat()
-                except Exception:
-                    logger.exception("%r failed; the others go on", beat)
+                self._call(beat)
+
+    def _call(self, beat: Beat) -> None:
+        try:
+            beat()
+        except Exception:
+            logger.exception("%r failed; the others go on", beat)
 
 
 _clocks: WeakKeyDictionary[asyncio.AbstractEventLoop, Clock] = WeakKeyDictionary()

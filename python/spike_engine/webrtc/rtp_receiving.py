@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pylibsrtp
 
 from spike_engine.webrtc.remote_voice import RemoteVoice
+from spike_engine.webrtc.shared_reading import running_reading
 
 _HEADER = struct.Struct("!BBHLL")
 _PADDING, _EXTENSION, _MOST_SOURCES = 0x20, 0x10, 0x0F
@@ -58,6 +59,8 @@ class RtpReceiving:
         connection = self._dtls.transport._connection
         self._otherwise = connection.data_received
         connection.data_received = self.data_received
+        for protocol in connection._protocols:
+            running_reading().add(protocol)
 
     def data_received(self, data: bytes, component: int) -> None:
         """A datagram came that is none of ICE's own (aioice's `data_received`)."""

@@ -20,8 +20,10 @@ FIRST_BITRATE_BPS = 48_000
 # The first packet that is lost comes before the report that tells of it; what error correction takes, the voice lacks.
 LEAST_EXPECTED_LOSS, LEAST_EXPECTED_LOSS_ALONE = 0.02, 0.05  # with and without redundancy to fall back on
 RED_FROM_LOSS, RED_TWICE_FROM_LOSS = 0.01, 0.12
-FEW_VOICES = 4  # so many in one process get the best of the encoder, more of them half of the time each
-COMPLEXITY, COMPLEXITY_OF_MANY = 9, 5
+# So many in one process get the best of the encoder; more of them half of the time each, and a crowd still less.
+FEW_VOICES, MANY_VOICES = 4, 40
+COMPLEXITY, COMPLEXITY_OF_MANY, COMPLEXITY_OF_A_CROWD = 9, 5, 3
+CROWD_CORRECTS_FROM_LOSS = 0.005  # its error correction, a third of the encoder's time, waits for the first report
 RED_LEAST_BITRATE_BPS = 24_000  # where the network gives less, copies would crowd out the voice itself
 _DTX_BYTES = 2  # a packet of so few bytes need not be sent (RFC 6716 section 2.1.9)
 _TIME_BASE = Fraction(1, ENGINE_RATE_HZ)
@@ -37,6 +39,7 @@ class VoiceSender:
     def __init__(self) -> None:
         self.loss = 0.0
         self._reported = False
+        self._crowded = False
         self._payload_type = 0
         self._red: int | None = None
         self._packer = RedPacker(0)
@@ -55,10 +58,18 @@ class VoiceSender:
         self._payload_type, self._red = payload_type, red
         self._packer = RedPacker(payload_type)
         self._encoder.dtx = dtx
-        self._expect()
         _speaking.add(self)
         for voice in _speaking:
-            voice.complexity = COMPLEXITY if len(_speaking) <= FEW_VOICES else COMPLEXITY_OF_MANY
+            voice.share(len(_speaking))
+
+    def share(self, voices: int) -> None:
+        """Take as much time as there is for each of so many voices."""
+        self._crowded = voices > MANY_VOICES
+        if self._crowded:
+            self.complexity = COMPLEXITY_OF_A_CROWD
+        else:
+            self.complexity = COMPLEXITY if voices <= FEW_VOICES else COMPLEXITY_OF_MANY
+        self._expect()
 
     @property
     def bitrate_bps(self) -> int:
@@ -94,8 +105,14 @@ class VoiceSender:
         self._reported = True
         self._expect()
 
+    @property
+    def corrects(self) -> bool:
+        """Whether each packet carries a coarse copy of the frame before it."""
+        return self._encoder.fec
+
     def _expect(self) -> None:
         """Have the encoder spend on error correction what the network asks for."""
+        self._encoder.fec = not self._crowded or self.loss >= CROWD_CORRECTS_FROM_LOSS
         least = LEAST_EXPECTED_LOSS_ALONE if self._red is None else LEAST_EXPECTED_LOSS
         # More than a quarter takes from the voice what it gives to the gaps.
         self._encoder.expected_loss = round(max(least, min(self.loss, 0.25)), 2)
