@@ -111,6 +111,23 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def openapi(session: nox.Session) -> None:
+    """schemathesis over the HTTP face of the server; its arguments, such as `-- --max-examples 1000`, are passed on."""
+    groups(session, "test", "openapi")
+    session.install(".[demo]")
+    session.run("python", "tests/tools/openapi.py", *session.posargs)
+
+
+@nox.session
+def security(session: nox.Session) -> None:
+    """The workflows by zizmor, and what is installed with the package by pip-audit, which asks PyPI."""
+    groups(session, "security")
+    session.run("zizmor", "--offline", ".github")
+    session.install(".[demo]")
+    session.run("pip-audit", "--local", "--skip-editable", *session.posargs)
+
+
+@nox.session
 def ordeal(session: nox.Session) -> None:
     """Servers that flood, stop, vanish and talk nonsense; handlers that raise. Five minutes, or `-- --minutes 60`."""
     groups(session, "test")

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from spike_engine.addresses.hosts import is_on_this_machine
 from spike_engine.extras import require
-from spike_engine.server import cors, metrics, page, safety
+from spike_engine.server import cors, metrics, openapi, page, safety
 from spike_engine.server.conversation import ConversationOver
 from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
@@ -135,6 +135,7 @@ class ConversationServer:
         app.add_routes(
             [
                 *page.routes(),
+                *openapi.routes(),
                 web.get("/health", self._health),
                 web.get("/ready", self._ready),
                 web.get("/metrics", self._metrics),
