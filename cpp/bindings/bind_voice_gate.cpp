@@ -33,6 +33,7 @@ void bind_voice_gate(py::module_& m) {
              "The same, and queue what `out` then holds in `tee`.")
         .def("flush", &VoiceGate::flush, "Let nothing be heard of what has come up to now.")
         .def_property("held", &VoiceGate::held, &VoiceGate::hold, "While True, the voice goes on unheard.")
+        .def_property("paused", &VoiceGate::paused, &VoiceGate::pause, "While True, the voice waits to be heard.")
         .def_property("volume", &VoiceGate::volume, &VoiceGate::set_volume, "1 is as it came, 0 is silence.")
         .def_property_readonly("played", &VoiceGate::played, py::return_value_policy::reference_internal,
                                "What was pulled, for one thread to read.");

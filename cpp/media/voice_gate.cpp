@@ -19,7 +19,18 @@ void VoiceGate::set_volume(float volume) {
 }
 
 void VoiceGate::pull(std::span<float> out, Ring* tee) noexcept {
-    voice_.pull(out);
+    if (paused()) {
+        rest(out);
+    } else {
+        voice_.pull(out);
+        shape(out);
+    }
+    if (!out.empty()) last_ = out.back();
+    played_.push(out);
+    if (tee) tee->push(out);
+}
+
+void VoiceGate::shape(std::span<float> out) noexcept {
     if (flushed_.exchange(false, std::memory_order_relaxed)) {
         const double waiting_ms = std::max(0.0, voice_.heard().stats.delay_ms);
         unheard_ = static_cast<std::size_t>((waiting_ms + fade_ms) * samples_per_ms_);
@@ -27,8 +38,16 @@ void VoiceGate::pull(std::span<float> out, Ring* tee) noexcept {
     const float target = held() || unheard_ > 0 ? 0.0f : volume();
     unheard_ -= std::min(unheard_, out.size());
     if (gain_ != 1.0f || target != 1.0f) fade(out, target);
-    played_.push(out);
-    if (tee) tee->push(out);
+}
+
+void VoiceGate::rest(std::span<float> out) noexcept {
+    const float step = 1.0f / (fade_ms * samples_per_ms_);
+    float gain = last_ == 0.0f ? 0.0f : 1.0f;
+    for (float& sample : out) {
+        gain = std::max(0.0f, gain - step);
+        sample = gain * last_;
+    }
+    gain_ = 0.0f;  // it comes back without a click
 }
 
 void VoiceGate::fade(std::span<float> out, float target) noexcept {

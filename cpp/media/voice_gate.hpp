@@ -23,6 +23,10 @@ class VoiceGate {
     void hold(bool held) noexcept { held_.store(held, std::memory_order_relaxed); }
     bool held() const noexcept { return held_.load(std::memory_order_relaxed); }
 
+    // While paused, the voice waits: what comes is heard afterwards.
+    void pause(bool paused) noexcept { paused_.store(paused, std::memory_order_relaxed); }
+    bool paused() const noexcept { return paused_.load(std::memory_order_relaxed); }
+
     // 1 lets the voice through as it came, 0 is silence; throws std::invalid_argument for anything outside.
     void set_volume(float volume);
     float volume() const noexcept { return volume_.load(std::memory_order_relaxed); }
@@ -34,14 +38,17 @@ class VoiceGate {
 
   private:
     void fade(std::span<float> out, float target) noexcept;
+    void shape(std::span<float> out) noexcept;
+    void rest(std::span<float> out) noexcept;
 
     VoiceReceiver& voice_;
     float samples_per_ms_;
     Ring played_;
-    std::atomic<bool> held_{false}, flushed_{false};
+    std::atomic<bool> held_{false}, flushed_{false}, paused_{false};
     std::atomic<float> volume_{1.0f};
     std::size_t unheard_ = 0;  // samples that a flush has still to swallow
     float gain_ = 1.0f;
+    float last_ = 0.0f;  // sample that was heard
 };
 
 }  // namespace spike

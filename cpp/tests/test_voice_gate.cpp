@@ -83,6 +83,24 @@ TEST_CASE("a held voice fades and comes back without a click, and its time goes 
     CHECK(heard.back() == doctest::Approx(0.5f).epsilon(0.01));
 }
 
+TEST_CASE("a paused voice waits, fades and goes on where it was") {
+    Voice voice;
+    spike::VoiceGate gate(voice.receiver, 48000, 40 * block);
+    let_speak(voice, gate);
+    const auto before = voice.receiver.heard().playout_timestamp;
+    gate.pause(true);
+    auto heard = pulled(voice, gate);
+    CHECK(largest_step(heard) < 0.01f);
+    CHECK(heard.back() == 0.0f);
+    for (int n = 0; n < 30; ++n) heard = pulled(voice, gate);
+    CHECK(*std::max_element(heard.begin(), heard.end()) == 0.0f);
+    CHECK(voice.receiver.heard().playout_timestamp == before);
+    gate.pause(false);
+    heard = pulled(voice, gate);
+    CHECK(heard.back() == doctest::Approx(0.5f).epsilon(0.01));
+    CHECK(voice.receiver.heard().playout_timestamp == before + static_cast<std::int64_t>(block));
+}
+
 TEST_CASE("the volume changes without a click, and what was played has it") {
     Voice voice;
     spike::VoiceGate gate(voice.receiver, 48000, 40 * block);

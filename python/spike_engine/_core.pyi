@@ -524,6 +524,14 @@ class VoiceGate:
     def held(self, arg1: bool) -> None:
         ...
     @property
+    def paused(self) -> bool:
+        """
+        While True, the voice waits to be heard.
+        """
+    @paused.setter
+    def paused(self, arg1: bool) -> None:
+        ...
+    @property
     def played(self) -> Ring:
         """
         What was pulled, for one thread to read.

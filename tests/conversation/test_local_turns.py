@@ -78,6 +78,27 @@ async def test_a_user_who_begins_to_speak_silences_the_ai_here(
     assert client.state.ai_transcript == "As I was"
 
 
+async def test_a_short_sound_holds_the_ai_which_goes_on(speech: np.ndarray) -> None:
+    transport, loudspeaker = FrailTransport(), RecordingLoudspeaker()
+    cough = np.concatenate([np.zeros(24000, np.float32), speech[9600:21600]])
+    client = client_of(transport, ArrayMicrophone(cough), loudspeaker, turn_detection="local")
+    begun: list[UserStartedSpeaking] = []
+    client.on("user-started-speaking", begun.append)
+    async with client:
+        transport.say("bot-started-speaking")
+        client._conversation.connection.on_track(AudioStreamTrack())
+        playback = client._conversation.media.playback
+        await until_true(lambda: playback.paused)
+        blocks = len(loudspeaker.blocks)
+        await until_true(lambda: len(playback._waiting) > 5)
+        assert len(loudspeaker.blocks) == blocks
+        await until_true(lambda: not playback.paused)
+        await until_true(lambda: len(loudspeaker.blocks) > blocks + 6)
+
+    assert not begun
+    assert loudspeaker.flushed == 0
+
+
 async def test_playback_goes_on_where_the_server_does_not_mind_the_user(speech: np.ndarray) -> None:
     transport, loudspeaker = FrailTransport(), RecordingLoudspeaker()
     client = client_of(transport, ArrayMicrophone(speech), loudspeaker, turn_detection="local")

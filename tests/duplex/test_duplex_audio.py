@@ -61,6 +61,70 @@ async def test_the_user_is_noticed_and_can_silence_the_loudspeaker() -> None:
     assert audio.played_ms_of("answer") == heard_ms
 
 
+RAMP = np.arange(48000 * 20, dtype=np.float32) / 48000 / 40  # each sample says which it is
+
+
+def after_half_a_second(sound: np.ndarray) -> ArrayMicrophone:
+    return ArrayMicrophone(np.concatenate([np.zeros(24000, np.float32), sound]))
+
+
+async def test_a_sound_that_is_no_turn_holds_the_loudspeaker_which_goes_on_with_the_next_sample() -> None:
+    loudspeaker = RecordingLoudspeaker()
+    cough = VOICE[: 48000 // 4]
+    audio = duplex(microphone=after_half_a_second(cough), loudspeaker=loudspeaker)
+    begun: list[Any] = []
+    async with audio:
+        audio.on("user-started-speaking", begun.append)
+        audio.play(RAMP)
+        await _until(lambda: audio.held)
+        await _until(lambda: not audio.held)
+        after = len(loudspeaker.samples)
+        await _until(lambda: len(loudspeaker.samples) > after + 9600)
+
+    heard = loudspeaker.samples
+    still = np.flatnonzero(heard[4800:] == 0) + 4800
+    fades_at = still[0] // 480 * 480
+    assert 0.1 < len(still) / 48000 < 0.8
+    assert round(heard[still[-1] + 1] / RAMP[1]) == pytest.approx(fades_at, abs=2)  # not one sample is missing
+    assert not begun
+
+
+async def test_an_interruption_holds_it_until_the_program_flushes() -> None:
+    loudspeaker = RecordingLoudspeaker()
+    audio = duplex(microphone=after_half_a_second(VOICE), loudspeaker=loudspeaker)
+    async with audio:
+        audio.play(np.full(48000 * 20, 0.1, np.float32))
+        await audio.wait_for("user-started-speaking", timeout=10)
+        held = audio.held
+        audio.flush()
+        flushed = audio.held
+        audio.play(np.full(4800, 0.2, np.float32))
+        await _until(lambda: bool(len(loudspeaker.blocks) and loudspeaker.samples.max() > 0.15))
+
+    assert (held, flushed) == (True, False)
+
+
+async def test_judges_of_the_program_are_asked() -> None:
+    asked: list[str] = []
+
+    def judge(name: str, answer: float) -> Any:
+        def answers(voice: np.ndarray) -> float:
+            asked.append(name)
+            return answer
+
+        return answers
+
+    options = {"is_interruption": judge("begin", 1.0), "end_of_turn": judge("end", 1.0)}
+    async with duplex(microphone=after_half_a_second(VOICE), **options) as audio:
+        audio.play(RAMP)
+        await audio.wait_for("user-started-speaking", timeout=10)
+        await audio.wait_for("user-stopped-speaking", timeout=10)
+
+    assert asked[:2] == ["begin", "end"]
+    with pytest.raises(InvalidOption, match="end_of_turn must be callable"):
+        duplex(end_of_turn=3)
+
+
 def test_threads_use_it_with_with_and_for() -> None:
     with duplex(sample_rate_hz=16000) as audio:
         playing = threading.Thread(target=lambda: [audio.play(np.zeros(1600, np.float32)) for _ in range(10)])

@@ -27,7 +27,7 @@ from rooms import RECORDINGS, echo_of, impulse_response, level_db, recording
 from sound_card import RATE_HZ, Room, sound_card
 
 from spike_engine import UserStartedSpeaking, devices, dsp
-from spike_engine.duplex.turns import LocalTurns
+from spike_engine.duplex.turn_taking import TurnTaking
 
 NOTICED_WITHIN_S = 0.2
 ECHO_DB = -6.0  # of the microphone's echo below what is played
@@ -205,7 +205,8 @@ async def engine(folder: Path) -> None:
     found = devices.list_devices()
     microphone = devices.Microphone(next(d.id for d in found.audio if d.name == "microphone"))
     loudspeaker = devices.Loudspeaker(next(d.id for d in found.audio_output if d.name == "loudspeaker"))
-    chain, turns = dsp.CapturePipeline(RATE_HZ), LocalTurns()
+    chain, turns = dsp.CapturePipeline(RATE_HZ), TurnTaking(holds=False)
+    to_judges = dsp.Resampler(RATE_HZ, 16000)
     await microphone.start()  # first: the far end must not wait for a microphone that opens later
     await loudspeaker.start()
     block, frames = RATE_HZ // 50, 0
@@ -215,10 +216,11 @@ async def engine(folder: Path) -> None:
             heard = await microphone.read(block)
             loudspeaker.write(np.take(bot, range(frames * block, (frames + 1) * block), mode="wrap"))
             played = loudspeaker.played(block)
-            chain.process(heard, played)
+            voice, stats = to_judges.process(chain.process(heard, played)), chain.stats
             kept.write(np.round(32767 * np.stack([heard, played], axis=1)).astype(np.int16).tobytes())
             frames += 1
-            began = any(isinstance(event, UserStartedSpeaking) for event in turns.on_voice(chain.stats.voice_active))
+            told = turns.on_frame(voice, active=stats.voice_active, probability=stats.speech_probability, ai_heard=True)
+            began = any(isinstance(event, UserStartedSpeaking) for event in told)
             if began or frames % 50 == 0:
                 report(chain.stats, at_s=frames / 50, voice=began)
 

@@ -11,8 +11,8 @@ import pytest
 from answering import WhipServer
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
-from spike_engine import AIIdle, AISpeaking, InvalidState, SpikeClient, UserStartedSpeaking, UserStoppedSpeaking
-from spike_engine.duplex.turns import AI_STOPS_AFTER_S, USER_STOPS_AFTER_S, LocalTurns
+from spike_engine import AIIdle, AISpeaking, InvalidState, SpikeClient
+from spike_engine.duplex.turns import AI_STOPS_AFTER_S, AITurns
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -65,19 +65,9 @@ async def test_a_server_that_closes_is_told_once(server: WhipServer, heard: Call
     assert [name for name, _ in events].count("disconnected") == 1
 
 
-def test_turns_of_the_user_are_told_from_the_voice_detector() -> None:
-    turns = LocalTurns()
-    events = [turns.on_voice(active) for active in [False] * 5 + [True, True, False] + [True] * 40 + [False] * 60]
-    told = [(at, event) for at, found in enumerate(events) for event in found]
-
-    assert [event for _, event in told] == [UserStartedSpeaking(), UserStoppedSpeaking()]
-    assert (told[0][0] - 8) * 20 < 200  # milliseconds after the sound began
-    assert told[1][0] - 48 == round(USER_STOPS_AFTER_S / 0.02) - 1
-
-
 def test_turns_of_the_ai_are_told_from_its_level() -> None:
-    turns = LocalTurns()
-    events = [turns.on_ai_level(level) for level in [0.0] * 5 + [0.3] * 20 + [0.0] * 10 + [0.3] * 5 + [0.0] * 60]
+    turns = AITurns()
+    events = [turns.on_level(level) for level in [0.0] * 5 + [0.3] * 20 + [0.0] * 10 + [0.3] * 5 + [0.0] * 60]
     told = [(at, event) for at, found in enumerate(events) for event in found]
 
     assert [event for _, event in told] == [AISpeaking(), AIIdle()]

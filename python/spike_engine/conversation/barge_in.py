@@ -23,10 +23,15 @@ class BargeIn:
         """Nobody hears what the AI says now."""
         return self._playback.held
 
+    def suspect(self, suspected: bool) -> None:
+        """The user may have begun to talk over the AI, which waits for as long as that is not known."""
+        self._playback.paused = suspected
+
     def begin(self) -> None:
         """The user has begun to talk over the AI."""
         self._playback.flush()
         self._playback.held = self._holds
+        self._playback.paused = False
 
     def silence(self) -> None:
         """Nothing more of what the AI has said up to now."""
@@ -34,4 +39,4 @@ class BargeIn:
 
     def end(self) -> None:
         """Let the AI be heard again."""
-        self._playback.held = False
+        self._playback.held = self._playback.paused = False

@@ -9,11 +9,17 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spike_engine.conversation.barge_in import BargeIn
 from spike_engine.conversation.calls import FunctionCalls
 from spike_engine.conversation.listener import ConversationListener
 from spike_engine.conversation.monitor import Monitor
-from spike_engine.duplex.turns import LocalTurns
+from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.duplex.turn_taking import Floor, TurnTaking
+from spike_engine.duplex.turns import AITurns
+from spike_engine.duplex.voice_shape import RATE_HZ as JUDGED_RATE_HZ
 from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidState, SpikeError
 from spike_engine.events import (
     AIIdle,
@@ -85,7 +91,9 @@ class Connection:
         self._options = options
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._level_told_at = 0.0
-        self._turns = LocalTurns()
+        self._ai_turns = AITurns()
+        self._user_turns = TurnTaking()
+        self._to_judges = RateConverter(JUDGED_RATE_HZ)
         self._user_level_told_at = 0.0
         self._tells_user = options.turn_detection != "server" or not self.protocol.tells_turns
         self._push_to_talk = options.turn_detection == "push-to-talk"
@@ -234,11 +242,16 @@ class Connection:
 
     # --- what the media report ----------------------------------------------------------------------------------------
 
-    def on_voice(self, active: bool) -> None:
+    def on_voice(self, voice: NDArray[np.float32], *, active: bool, probability: float) -> None:
         """See :meth:`~spike_engine.media.listener.MediaListener.on_voice`."""
-        if self._tells_user and not self._push_to_talk and self._ready.done():
-            for event in self._turns.on_voice(active):
-                self._handle(event)
+        if not self._tells_user or self._push_to_talk or not self._ready.done():
+            return
+        voice, ai_heard = self._to_judges(voice, ENGINE_RATE_HZ), self._listener.state.is_ai_speaking
+        for outcome in self._user_turns.on_frame(voice, active=active, probability=probability, ai_heard=ai_heard):
+            if isinstance(outcome, Floor):
+                self._barge_in.suspect(outcome is Floor.HOLD)
+            else:
+                self._handle(outcome)
 
     def on_user_level(self, level: float) -> None:
         """Tell how loud the user is, to whom wants to know."""
@@ -250,7 +263,7 @@ class Connection:
     def on_level(self, level: float) -> None:
         """Tell how loud a speaking AI is, now and then."""
         if not self.protocol.tells_turns:
-            for event in self._turns.on_ai_level(level):
+            for event in self._ai_turns.on_level(level):
                 self._handle(event)
         now, state = asyncio.get_running_loop().time(), self._listener.state
         if state.is_ai_speaking and not self._barge_in.held and now - self._level_told_at >= LEVEL_INTERVAL_S:
@@ -282,6 +295,8 @@ class Connection:
                     self._barge_in.silence()
             case UserStartedSpeaking() if self._listener.state.is_ai_speaking:
                 self._barge_in.begin()
+            case UserStartedSpeaking():  # the AI has ended while it was not sure that it is the user
+                self._barge_in.suspect(False)
             case UserStoppedSpeaking():
                 self._barge_in.end()
             case FunctionCall():

@@ -259,10 +259,10 @@ class Conversation:
         """See :class:`~spike_engine.media.listener.MediaListener`."""
         self._listener.on_audio(kind, samples)
 
-    def on_voice(self, active: bool) -> None:
+    def on_voice(self, voice: NDArray[np.float32], *, active: bool, probability: float) -> None:
         """See :class:`~spike_engine.media.listener.MediaListener`."""
         if self.connection:
-            self.connection.on_voice(active)
+            self.connection.on_voice(voice, active=active, probability=probability)
 
     def on_user_level(self, level: float) -> None:
         """See :class:`~spike_engine.media.listener.MediaListener`."""

@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from spike_engine import dsp
 from spike_engine.devices import AudioSink
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.duplex import voice_shape
 from spike_engine.duplex.block import Block
 from spike_engine.duplex.player import Player
 from spike_engine.duplex.sound_loop import Kind, SoundLoop
-from spike_engine.duplex.turns import LocalTurns
+from spike_engine.duplex.turn_taking import Floor, Judge, TurnTaking
 from spike_engine.errors import InvalidOption, InvalidState
-from spike_engine.events import Event
+from spike_engine.events import Event, UserStoppedSpeaking
 from spike_engine.events.emitter import EventEmitter
 from spike_engine.frames import convert_samples
 
@@ -52,6 +53,16 @@ class DuplexAudio(EventEmitter):
         loudspeaker: A device id, or an :class:`~spike_engine.AudioSink`.
         echo_cancellation: Take the loudspeaker out of the microphone.
         noise_suppression: Take noise out of the microphone.
+        auto_gain_control: Bring the voice to one loudness, -23 dBFS, whoever talks and however far away.
+        hold_interruptions: Hold the loudspeaker at a sound that may be the user, and tell ``user-started-speaking``
+            when it is one; go on with the next sample if it was a cough, a "mhm" or a door. False takes every voice
+            for the user at once.
+        is_interruption: Judges half a second of such a sound in place of the engine's own judge: takes the cleaned
+            voice, float32 of shape ``(n,)`` at 16 kHz, and returns the probability that it is the user who takes the
+            floor. It runs on the thread of the sound, where it must take less than 5 ms.
+        end_of_turn: Judges, in a thread of its own, whether the user has finished: takes up to 8 s of the same and
+            returns a probability. Without, a pause of 0.7 s is the end.
+            :class:`spike_engine.integrations.smart_turn.SmartTurn` is one.
 
     Raises:
         InvalidOption: A value that is not accepted.
@@ -67,6 +78,10 @@ class DuplexAudio(EventEmitter):
         loudspeaker: str | AudioSink = "default",
         echo_cancellation: bool = True,
         noise_suppression: bool = True,
+        auto_gain_control: bool = True,
+        hold_interruptions: bool = True,
+        is_interruption: Judge | None = None,
+        end_of_turn: Judge | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(sample_rate_hz, int) or not 8000 <= sample_rate_hz <= 48000:
@@ -76,10 +91,16 @@ class DuplexAudio(EventEmitter):
         block_samples = sample_rate_hz // 50 if block_samples is None else block_samples
         if not isinstance(block_samples, int) or not 1 <= block_samples <= sample_rate_hz:
             raise InvalidOption(f"block_samples must be from 1 to {sample_rate_hz}, not {block_samples!r}")
+        for name, judge in (("is_interruption", is_interruption), ("end_of_turn", end_of_turn)):
+            if judge is not None and not callable(judge):
+                raise InvalidOption(f"{name} must be callable or None, not {judge!r}")
         self.sample_rate_hz, self.dtype, self.block_samples = sample_rate_hz, dtype, block_samples
         self.dropped_blocks = 0
         self._chain = dsp.CapturePipeline(
-            ENGINE_RATE_HZ, echo_cancellation=echo_cancellation, noise_suppression=noise_suppression
+            ENGINE_RATE_HZ,
+            echo_cancellation=echo_cancellation,
+            noise_suppression=noise_suppression,
+            gain_control=auto_gain_control,
         )
         self._player = Player()
         self._to_engine, self._to_program = RateConverter(), RateConverter(sample_rate_hz)
@@ -94,8 +115,12 @@ class DuplexAudio(EventEmitter):
             on_end=lambda: self._deliver(None),
         )
         self._opened = False
-        self._turns = LocalTurns()
-        self._even = False
+        self._turns = TurnTaking(
+            holds=hold_interruptions,
+            takes_floor=is_interruption or voice_shape.is_interruption,
+            end_of_turn=end_of_turn,
+        )
+        self._to_judges = RateConverter(voice_shape.RATE_HZ)
         self._waiting = np.zeros(0, np.float32)
         self._most_blocks = max(1, round(_QUEUED_S * sample_rate_hz / block_samples))
         self._blocks: queue.Queue[Block | None] = queue.Queue()
@@ -187,7 +212,7 @@ class DuplexAudio(EventEmitter):
             return self._player.play(self._to_engine(np.ascontiguousarray(samples), self.sample_rate_hz), utterance)
 
     def flush(self) -> None:
-        """Fall silent now, and drop what has not been heard."""
+        """Fall silent now, and drop what has not been heard; what is played from now on is heard at once."""
         self._player.flush()
 
     def pause(self) -> None:
@@ -197,6 +222,11 @@ class DuplexAudio(EventEmitter):
     def resume(self) -> None:
         """Go on after `pause`."""
         self._player.resume()
+
+    @property
+    def held(self) -> bool:
+        """The loudspeaker holds still until it is known whether the user interrupts, or until they have finished."""
+        return self._player.held
 
     @property
     def volume(self) -> float:
@@ -257,14 +287,27 @@ class DuplexAudio(EventEmitter):
     # --- what the sound's thread tells --------------------------------------------------------------------------------
 
     def _on_frame(self, cleaned: NDArray[np.float32]) -> None:
-        self._even = not self._even
-        if self._even:  # turns are told in steps of 20 ms
-            for event in self._turns.on_voice(self._chain.stats.voice_active):
-                self._tell(event)
+        self._take_turns(cleaned)
         self._waiting = np.concatenate([self._waiting, self._to_program(cleaned, ENGINE_RATE_HZ)])
         while len(self._waiting) >= self.block_samples:
             samples, self._waiting = self._waiting[: self.block_samples], self._waiting[self.block_samples :]
             self._deliver(self._block_of(samples))
+
+    def _take_turns(self, cleaned: NDArray[np.float32]) -> None:
+        stats = self._chain.stats
+        outcomes = self._turns.on_frame(
+            self._to_judges(cleaned, ENGINE_RATE_HZ),
+            active=stats.voice_active,
+            probability=stats.speech_probability,
+            ai_heard=self._player.queued_samples > 0,
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, Floor):
+                self._player.held = outcome is Floor.HOLD
+                continue
+            if isinstance(outcome, UserStoppedSpeaking):
+                self._player.held = False
+            self._tell(outcome)
 
     def _block_of(self, samples: NDArray[np.float32]) -> Block:
         pending_s = len(self._waiting) / self.sample_rate_hz

@@ -22,8 +22,8 @@ _REMEMBERED = 64  # utterances
 class Player:
     """A queue of mono float32 at 48 kHz between a program's threads and the loudspeaker's.
 
-    `play`, `flush`, `pause` and `resume` may be called from any thread; `pull` is the loudspeaker's. What is cut off
-    fades within 5 ms, and a pause ends with the sample after the last one that was heard.
+    `play`, `flush`, `pause`, `resume` and `held` may be used from any thread; `pull` is the loudspeaker's. What is cut
+    off fades within 5 ms, and a pause ends with the sample after the last one that was heard.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Player:
         self._taken = 0  # samples ever, by the loudspeaker
         self._numbered = 0
         self._flushed_at = 0
-        self._paused = self._flushing = False
+        self._paused = self._held = self._flushing = False
         self._last = np.float32(0.0)
 
     @property
@@ -82,8 +82,9 @@ class Player:
                 self._waiting.popleft()
 
     def flush(self) -> None:
-        """Drop everything that has not been heard."""
+        """Drop everything that has not been heard, and hold no more."""
         with self._lock:
+            self._held = False
             self._waiting.clear()
             self._flushed_at = self._queued
             self._flushing = True  # the loudspeaker's thread clears what lies ready
@@ -94,7 +95,16 @@ class Player:
 
     def resume(self) -> None:
         """Go on with the sample after the last one that was heard."""
-        self._paused = False
+        self._paused = self._held = False
+
+    @property
+    def held(self) -> bool:
+        """As paused, for as long as it is not known whether the user interrupts."""
+        return self._held
+
+    @held.setter
+    def held(self, held: bool) -> None:
+        self._held = held
 
     def heard_samples(self, utterance: Hashable | None = None, latency_samples: int = 0) -> int:
         """How much of an utterance, by default of the last one, has left the loudspeaker; 0 for one that is unknown."""
@@ -109,12 +119,13 @@ class Player:
         """Fill `out` with what is to be heard now, and queue it in `tee` as well."""
         if self._flushing:
             self._drop()
-        count = 0 if self._paused else self._ready.pop(out)
+        still = self._paused or self._held
+        count = 0 if still else self._ready.pop(out)
         if count < len(out):
             out[count:] = 0.0
             fade = _FADE[: len(out) - count]
             out[count : count + len(fade)] = (out[count - 1] if count else self._last) * fade
-            self.underruns += not self._paused and count > 0 and bool(self._waiting)
+            self.underruns += not still and count > 0 and bool(self._waiting)
         self._taken += count
         self._last = out[-1] if count == len(out) else np.float32(0.0)
         self._render.process(out.copy(), out=out)

@@ -1,45 +1,28 @@
-"""Who speaks, told from the sound alone, for servers that do not tell."""
+"""Turns of the AI, told from its sound alone, for servers that do not tell."""
 
 from __future__ import annotations
 
-from spike_engine.events import AIIdle, AISpeaking, Event, UserStartedSpeaking, UserStoppedSpeaking
+from spike_engine.events import AIIdle, AISpeaking, Event
 
 FRAME_S = 0.02
-USER_STARTS_AFTER_S = 0.06  # shorter is a click
-USER_STOPS_AFTER_S = 0.7  # people pause for breath and thought
 AI_LEVEL = 0.01
 AI_STOPS_AFTER_S = 0.8
 
 
-class LocalTurns:
-    """Turns of the user, from the voice detector on the cleaned microphone, and of the AI, from how loud it is."""
+class AITurns:
+    """Opens with the first loud frame, closes after some time of quiet ones."""
 
     def __init__(self) -> None:
-        self._user = _Gate(USER_STARTS_AFTER_S, USER_STOPS_AFTER_S)
-        self._ai = _Gate(FRAME_S, AI_STOPS_AFTER_S)
+        self._speaks = False
+        self._quiet_frames = 0
 
-    def on_voice(self, active: bool) -> list[Event]:
-        """Take in whether the microphone of the last 20 ms holds the user's voice; never the AI's."""
-        return [UserStartedSpeaking() if self._user.on else UserStoppedSpeaking()] if self._user.pass_on(active) else []
-
-    def on_ai_level(self, level: float) -> list[Event]:
+    def on_level(self, level: float) -> list[Event]:
         """Take in how loud the last 20 ms of the AI were, 0 to 1."""
-        return [AISpeaking() if self._ai.on else AIIdle()] if self._ai.pass_on(level > AI_LEVEL) else []
-
-
-class _Gate:
-    """Opens after some time of yes in a row, closes after some time of no."""
-
-    def __init__(self, opens_after_s: float, closes_after_s: float) -> None:
-        self.on = False
-        self._frames_to_open = round(opens_after_s / FRAME_S)
-        self._frames_to_close = round(closes_after_s / FRAME_S)
-        self._against = 0
-
-    def pass_on(self, value: bool) -> bool:
-        """Whether it opened or closed with this frame."""
-        self._against = self._against + 1 if value != self.on else 0
-        if self._against < (self._frames_to_close if self.on else self._frames_to_open):
-            return False
-        self.on, self._against = not self.on, 0
-        return True
+        self._quiet_frames = 0 if level > AI_LEVEL else self._quiet_frames + 1
+        if not self._speaks and self._quiet_frames == 0:
+            self._speaks = True
+            return [AISpeaking()]
+        if self._speaks and self._quiet_frames >= round(AI_STOPS_AFTER_S / FRAME_S):
+            self._speaks = False
+            return [AIIdle()]
+        return []

@@ -69,7 +69,8 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         self._listener.on_audio("microphone", microphone)
         self._listener.on_audio("processed", processed)
         enabled = self._listener.is_enabled("audio")
-        self._listener.on_voice(enabled and self.pipeline.stats.voice_active)
+        stats = self.pipeline.stats
+        self._listener.on_voice(processed, active=enabled and stats.voice_active, probability=stats.speech_probability)
         if not enabled:  # the pipeline has run all the same: muted, it goes on learning the room
             processed = np.zeros_like(processed)
         self._listener.on_user_level(float(np.sqrt(np.mean(np.square(processed)))))

@@ -25,8 +25,11 @@ class MediaListener(Protocol):
     def on_audio(self, kind: TapKind, samples: NDArray[np.float32]) -> None:
         """A block of sound passes, mono float32 at 48 kHz: as captured, as sent, or the AI's as played."""
 
-    def on_voice(self, active: bool) -> None:
-        """Whether the user spoke in the last 20 ms of the microphone; a muted one never speaks."""
+    def on_voice(self, voice: NDArray[np.float32], *, active: bool, probability: float) -> None:
+        """The last 20 ms of the cleaned microphone: whether the user spoke, which a muted one never does.
+
+        `probability` is that of speech in it, whoever speaks.
+        """
 
     def on_user_level(self, level: float) -> None:
         """How loud the last 20 ms of the microphone were as they were sent, 0 to 1."""

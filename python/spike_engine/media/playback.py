@@ -39,6 +39,8 @@ class Playback:
     def __init__(self, listener: MediaListener) -> None:
         self._held = False
         self._volume = 1.0
+        self._paused = False
+        self._waiting: list[NDArray[np.float32]] = []
         self._listener = listener
         self._voice: RemoteVoice | None = None
         self._gate: _core.VoiceGate | None = None
@@ -68,9 +70,25 @@ class Playback:
         if self._gate:
             self._gate.volume = volume
 
+    @property
+    def paused(self) -> bool:
+        """While True, what comes waits, and is heard afterwards."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._paused = paused
+        if self._gate:
+            self._gate.paused = paused
+        waiting, self._waiting = self._waiting, []
+        for voice in waiting:
+            self.write(voice)
+
     def write(self, voice: NDArray[np.float32]) -> None:
         """Queue `voice` for playing."""
-        if not self._held:
+        if self._paused:
+            self._waiting.append(voice)
+        elif not self._held:
             self._write(voice)
 
     def follow(self, voice: RemoteVoice, on_played: Callable[[NDArray[np.float32]], None]) -> None:
@@ -78,7 +96,7 @@ class Playback:
         self.unfollow()
         self._voice, self._on_played = voice, on_played
         self._gate = _core.VoiceGate(voice.receiver, ENGINE_RATE_HZ)
-        self._gate.held, self._gate.volume = self._held, self._volume
+        self._gate.held, self._gate.paused, self._gate.volume = self._held, self._paused, self._volume
         self._connect()
 
     def unfollow(self) -> None:
@@ -103,6 +121,7 @@ class Playback:
 
     def flush(self) -> None:
         """Fall silent at once."""
+        self._waiting.clear()
         self._sink.flush()
         if self._gate:
             self._gate.flush()

@@ -1,0 +1,185 @@
+"""Whose turn it is: hold and resume, nod or interruption, the end of a turn. It knows no clock: frames are its time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import Enum, auto
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spike_engine.duplex.voice_shape import RATE_HZ, is_interruption
+from spike_engine.events import UserStartedSpeaking, UserStoppedSpeaking
+
+logger = logging.getLogger(__name__)
+
+Judge: TypeAlias = Callable[[NDArray[np.float32]], float]
+"""Takes cleaned voice at 16 kHz, mono, and returns a probability."""
+
+STARTS_AFTER_S = 0.06  # shorter is a click
+BEFORE_S = 0.03  # what a judge hears of the time before that
+JUDGED_AFTER_S = 0.55  # most nods, coughs and doors are over by then
+CERTAIN_AFTER_S = 1.0  # no nod is so long
+OVER_AFTER_S = 0.18  # a pause within a word is shorter
+INSISTS_WITHIN_S = 1.5  # sounds that follow each other so soon are judged together
+STOPS_AFTER_S = 0.7  # people pause for breath and thought
+ASKED_AFTER_S = 0.2  # a judge of the turn's end is heard after so long a pause
+STOPS_ANYWAY_S = 2.0  # and is not believed any more after so long
+KEPT_S = 8.0  # what it hears
+_SOUND = 0.5  # the probability of speech of a frame in which there is some
+
+
+class Floor(Enum):
+    """What becomes of the loudspeaker while it is not known yet whether the user takes the floor."""
+
+    HOLD = auto()
+    RESUME = auto()
+
+
+Outcome: TypeAlias = Floor | UserStartedSpeaking | UserStoppedSpeaking
+
+
+class _Phase(Enum):
+    SILENT = auto()
+    SUSPECTED = auto()  # held
+    DOUBTED = auto()  # resumed, though the sound goes on
+    TALKING = auto()
+
+
+class TurnTaking:
+    """Tells from the cleaned microphone when the user takes the floor and when they have finished.
+
+    While the AI is not heard, 60 ms of voice are a turn. While it is, they hold the loudspeaker. It goes on if the
+    sound ends soon, or if `takes_floor` says after half a second that it is no more than a nod or a cough; a voice that
+    goes on for a second is a turn whatever that says.
+
+    Args:
+        holds: False takes every voice for a turn at once.
+        takes_floor: Judges half a second of voice; within some milliseconds, on the thread that calls.
+        end_of_turn: Judges up to 8 s of voice after each short pause, in a thread of its own: whether the user has
+            finished. Without, a pause of 0.7 s is the end.
+    """
+
+    def __init__(
+        self, *, holds: bool = True, takes_floor: Judge = is_interruption, end_of_turn: Judge | None = None
+    ) -> None:
+        self._holds, self._takes_floor, self._end_of_turn = holds, takes_floor, end_of_turn
+        self._phase = _Phase.SILENT
+        self._heard: deque[NDArray[np.float32]] = deque()
+        self._heard_samples = 0
+        self._sounding_s = self._quiet_s = self._inactive_s = self._since_s = 0.0
+        self._first_s = INSISTS_WITHIN_S  # since the first of several sounds
+        self._asking: Future[float] | None = None
+
+    def on_frame(
+        self, voice: NDArray[np.float32], *, active: bool, probability: float, ai_heard: bool
+    ) -> list[Outcome]:
+        """Take in one frame of the cleaned microphone.
+
+        Args:
+            voice: At 16 kHz, of 10 or 20 ms.
+            active: The voice detector's word: the user talks; the own loudspeaker does not count.
+            probability: That this frame holds speech.
+            ai_heard: The loudspeaker plays the AI, or is held while it does.
+        """
+        self._keep(voice)
+        frame_s = len(voice) / RATE_HZ
+        sounds = active and probability >= _SOUND
+        self._sounding_s = self._sounding_s + frame_s if sounds else 0.0
+        self._quiet_s = 0.0 if sounds else self._quiet_s + frame_s
+        self._inactive_s = 0.0 if active else self._inactive_s + frame_s
+        self._since_s += frame_s
+        self._first_s += frame_s
+        match self._phase:
+            case _Phase.SILENT:
+                return self._silent(ai_heard)
+            case _Phase.SUSPECTED:
+                return self._suspected()
+            case _Phase.DOUBTED:
+                return self._doubted()
+            case _Phase.TALKING:
+                return self._talking()
+
+    def _silent(self, ai_heard: bool) -> list[Outcome]:
+        if self._sounding_s < STARTS_AFTER_S - 1e-6:
+            return []
+        self._since_s = self._sounding_s
+        if self._first_s > INSISTS_WITHIN_S:
+            self._first_s = self._sounding_s
+        if not (self._holds and ai_heard):
+            return self._start()
+        self._phase = _Phase.SUSPECTED
+        return [Floor.HOLD]
+
+    def _suspected(self) -> list[Outcome]:
+        is_over = self._quiet_s >= OVER_AFTER_S
+        if self._since_s < JUDGED_AFTER_S and not is_over:
+            return []
+        insists = self._first_s > self._since_s
+        if (insists or not is_over) and self._is_judged_a_turn():
+            return self._start()
+        self._phase = _Phase.SILENT if is_over else _Phase.DOUBTED
+        return [Floor.RESUME]
+
+    def _is_judged_a_turn(self) -> bool:
+        heard = self._last(max(self._since_s, self._first_s) + BEFORE_S)
+        return _asked(self._takes_floor, heard, otherwise=1.0) >= 0.5
+
+    def _doubted(self) -> list[Outcome]:
+        if self._quiet_s >= OVER_AFTER_S:
+            self._phase = _Phase.SILENT
+        elif self._since_s >= CERTAIN_AFTER_S:
+            return [Floor.HOLD, *self._start()]
+        return []
+
+    def _start(self) -> list[Outcome]:
+        self._phase = _Phase.TALKING
+        return [UserStartedSpeaking()]
+
+    def _talking(self) -> list[Outcome]:
+        if self._end_of_turn is None:
+            return self._stop() if self._inactive_s >= STOPS_AFTER_S else []
+        if self._quiet_s < ASKED_AFTER_S:
+            self._asking = None  # the user went on: whatever is said of that pause is of no use
+            return []
+        if self._asking is None:
+            self._asking = _answer_of(self._end_of_turn, self._last(KEPT_S))
+        done = self._asking.done() and self._asking.result() >= 0.5
+        return self._stop() if done or self._quiet_s >= STOPS_ANYWAY_S else []
+
+    def _stop(self) -> list[Outcome]:
+        self._phase, self._asking = _Phase.SILENT, None
+        return [UserStoppedSpeaking()]
+
+    def _keep(self, voice: NDArray[np.float32]) -> None:
+        self._heard.append(np.array(voice, np.float32))
+        self._heard_samples += len(voice)
+        while self._heard_samples - len(self._heard[0]) >= KEPT_S * RATE_HZ:
+            self._heard_samples -= len(self._heard.popleft())
+
+    def _last(self, seconds: float) -> NDArray[np.float32]:
+        return np.concatenate(self._heard)[-round(seconds * RATE_HZ) :]
+
+
+def _asked(judge: Judge, voice: NDArray[np.float32], *, otherwise: float) -> float:
+    """What `judge` says, or `otherwise` where it raises."""
+    try:
+        return float(judge(voice))
+    except Exception:
+        logger.exception("%r raised: it is left out of this turn", judge)
+        return otherwise
+
+
+def _answer_of(judge: Judge, voice: NDArray[np.float32]) -> Future[float]:
+    """The same from a thread of its own, which keeps no program from ending."""
+    answer: Future[float] = Future()
+    work = threading.Thread(
+        target=lambda: answer.set_result(_asked(judge, voice, otherwise=0.0)), name="end of turn", daemon=True
+    )
+    work.start()
+    return answer
