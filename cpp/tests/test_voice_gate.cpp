@@ -98,7 +98,8 @@ TEST_CASE("a paused voice waits, fades and goes on where it was") {
     gate.pause(false);
     heard = pulled(voice, gate);
     CHECK(heard.back() == doctest::Approx(0.5f).epsilon(0.01));
-    CHECK(voice.receiver.heard().playout_timestamp < before + 4 * static_cast<std::int64_t>(block));  // it hurries a bit
+    CHECK(voice.receiver.heard().playout_timestamp <
+          before + 4 * static_cast<std::int64_t>(block));  // it hurries a bit
 }
 
 TEST_CASE("the volume changes without a click, and what was played has it") {
