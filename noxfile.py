@@ -129,7 +129,7 @@ def security(session: nox.Session) -> None:
 
 @nox.session
 def ordeal(session: nox.Session) -> None:
-    """Servers that flood, stop, vanish and talk nonsense; handlers that raise. Five minutes, or `-- --minutes 60`."""
+    """Bad networks, servers, clocks, disks, devices and handlers, from a seed. Five minutes, or `-- --minutes 60`."""
     groups(session, "test")
     session.install(".[demo]")
     session.run("python", "tests/tools/ordeal.py", *session.posargs)

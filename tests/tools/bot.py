@@ -15,12 +15,14 @@ from spike_engine.webrtc.closing import close, step
 
 
 class Bot:
-    """Answers offers and says that it is ready.
+    """Answers offers and says that it is ready. Who joins again takes the place of who was there.
 
     Args:
         on_answer: Changes the SDP of an answer before it is sent.
         tracks: What it sends.
         improved: Whether its connection is.
+        port: Where it listens; None for any port that is free.
+        on_ready: Called when it has said that it is ready.
     """
 
     def __init__(
@@ -29,18 +31,21 @@ class Bot:
         *,
         tracks: Sequence[MediaStreamTrack] = (),
         improved: bool = False,
+        port: int | None = None,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.heard: list[str | bytes] = []
         self.offers = 0
         self._on_answer = on_answer
         self._tracks = tracks
         self._improved = improved
+        self._on_ready = on_ready
         self._peer: RTCPeerConnection | None = None
         self._channel: Any = None
         app = web.Application()
         app.router.add_post("/c/api/offer", self._offer)
         app.router.add_patch("/c/api/offer", self._trickle)
-        self._server = TestServer(app)
+        self._server = TestServer(app, port=port)
 
     async def __aenter__(self) -> Self:
         await self._server.start_server()
@@ -66,6 +71,9 @@ class Bot:
     async def _offer(self, request: web.Request) -> web.Response:
         self.offers += 1
         body = await request.json()
+        if self._peer and body.get("restart_pc"):
+            before, self._peer = self._peer, None
+            await close(before)
         if self._peer is None:
             self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
             self._peer.on("datachannel", self._on_channel)
@@ -89,3 +97,4 @@ class Bot:
         self.heard.append(message)
         if isinstance(message, str) and '"client-ready"' in message:
             self.say(encode("bot-ready"))
+            self._on_ready()

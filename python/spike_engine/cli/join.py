@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
-import wave
+import os
+import struct
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -32,13 +34,25 @@ from spike_engine.frames import convert_samples
 
 
 class Recording:
-    """Every sound of a conversation, ``microphone.wav``, ``processed.wav`` and ``ai.wav``, and ``events.jsonl``."""
+    """Every sound of a conversation, ``microphone.wav``, ``processed.wav`` and ``ai.wav``, and ``events.jsonl``.
 
-    def __init__(self, folder: Path) -> None:
+    Whatever ends it, a full disk or a killed program, all that was kept until then can be played and read.
+
+    Args:
+        folder: Made where it is not there.
+        on_failure: Called once, with the reason, where nothing more can be kept. The conversation goes on.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, on_failure: Callable[[str], None] = lambda _: None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._files: dict[str, wave.Wave_write] = {}
-        self._events = (folder / "events.jsonl").open("w")
+        self._on_failure = on_failure
+        self._failed = False
+        self._sounds: dict[str, _SoundFile] = {}
+        self._events = _WholePieces(folder / "events.jsonl")
 
     def __enter__(self) -> Self:
         return self
@@ -47,21 +61,83 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._events.close()
-        for file in self._files.values():
-            file.close()
+        for sound in self._sounds.values():
+            sound.close()
 
     def tap(self, kind: Literal["microphone", "processed", "ai"], samples: NDArray[np.float32]) -> None:
         """For :meth:`~spike_engine.SpikeClient.add_audio_tap`."""
-        if kind not in self._files:
-            file = self._files[kind] = wave.open(str(self._folder / f"{kind}.wav"), "wb")  # noqa: SIM115 (closed above)
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(ENGINE_RATE_HZ)
-        self._files[kind].writeframes(convert_samples(samples, "int16").tobytes())
+        if self._failed:
+            return
+        try:
+            if kind not in self._sounds:
+                self._sounds[kind] = _SoundFile(self._folder / f"{kind}.wav")
+            self._sounds[kind].add(convert_samples(samples, "int16").astype("<i2", copy=False).tobytes())
+        except OSError as error:
+            self._fail(error)
 
     def keep(self, event: Event) -> None:
         """Note an event."""
-        self._events.write(line_of(event) + "\n")
+        if self._failed:
+            return
+        try:
+            self._events.add(f"{line_of(event)}\n".encode())
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self._failed = True
+        self._on_failure(f"the recording in {self._folder} ends here: {error.strerror or error}")
+
+
+class _WholePieces:
+    """A file that grows by whole pieces or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.size = 0
+        self._file = path.open("wb", buffering=0)
+
+    def add(self, piece: bytes) -> None:
+        self.put(self.size, piece)
+        self.size += len(piece)
+
+    def put(self, at: int, piece: bytes) -> None:
+        self._file.seek(at)
+        if self._file.write(piece) != len(piece):  # a disk that is nearly full takes what still fits
+            self._file.truncate(self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _SoundFile:
+    """A WAV file of 16 bits, mono, at 48 kHz, whose header is right after every block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = _WholePieces(path)
+
+    def add(self, pcm: bytes) -> None:
+        if not self._file.size:
+            self._file.add(_wav_header(len(pcm)) + pcm)
+        else:
+            self._file.add(pcm)
+            self._file.put(0, _wav_header(self._file.size - _WAV_HEADER.size))
+
+    def close(self) -> None:
+        self._file.close()
+        if not self._file.size:  # no player opens it
+            self._path.unlink()
+
+
+_WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")  # RIFF, format PCM, data
+
+
+def _wav_header(data_bytes: int) -> bytes:
+    most = 0xFFFFFFFF  # of longer ones, players read on to the end
+    size, riff = min(data_bytes, most), min(data_bytes + _WAV_HEADER.size - 8, most)
+    pcm = (16, 1, 1, ENGINE_RATE_HZ, 2 * ENGINE_RATE_HZ, 2, 16)
+    return _WAV_HEADER.pack(b"RIFF", riff, b"WAVE", b"fmt ", *pcm, b"data", size)
 
 
 async def hold(
@@ -78,7 +154,11 @@ async def hold(
         SpikeError: There is no conversation to be had.
     """
     with contextlib.ExitStack() as stack:
-        recording = stack.enter_context(Recording(record)) if record else None
+
+        def tell_of(failure: str) -> None:
+            say(json.dumps({"event": "recording-ended", "message": failure}) if as_json else failure)
+
+        recording = stack.enter_context(Recording(record, tell_of)) if record else None
         if recording:
             client.add_audio_tap(recording.tap)
         last: list[Disconnected] = []

@@ -1,0 +1,1 @@
+"""What befalls a conversation in an ordeal, one kind of trouble a module."""
