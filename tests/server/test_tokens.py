@@ -32,6 +32,12 @@ def test_an_expired_token_is_rejected() -> None:
         issuer.verify(issuer.issue("conv_a", lifetime_s=-1).text, "conv_a")
 
 
+def test_a_clock_that_was_set_back_since_shuts_nobody_out() -> None:
+    claims = {"sub": "conv_a", "iat": int(time.time()) + 3600, "exp": int(time.time()) + 7200}
+
+    TokenIssuer(SECRET).verify(jwt.encode(claims, SECRET, "HS256"), "conv_a")
+
+
 def test_the_token_of_another_conversation_is_rejected() -> None:
     issuer = TokenIssuer()
     with pytest.raises(TokenRejected, match="another conversation"):
