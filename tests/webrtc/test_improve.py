@@ -262,3 +262,13 @@ async def test_a_pipecat_bot_hears_its_user_through_loss(lose: Lose) -> None:
     assert np.mean(loudness(np.stack(heard[10:])) > 0.1) > 0.85
     await user.close()
     await bot.disconnect()
+
+
+async def test_what_is_repeated_when_the_connection_has_ended_is_lost_in_silence() -> None:
+    pc = improve(RTCPeerConnection())
+    pc.createDataChannel("chat")
+    await pc.setLocalDescription(await pc.createOffer())
+
+    await pc.sctp.transport._send_data(bytes(100))
+
+    await pc.close()

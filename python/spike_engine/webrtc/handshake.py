@@ -134,8 +134,15 @@ class Doubled:
         dtls._send_data = self.send
 
     async def send(self, data: bytes) -> None:
-        """Send `data` now and, where that helps, again."""
-        await self._send(data)
+        """Send `data` now and, where that helps, again. Where the connection has ended, it is lost, as on any road.
+
+        SCTP learns last that there is no connection any more. Until then it repeats what was not acknowledged, in tasks
+        that nobody waits for.
+        """
+        try:
+            await self._send(data)
+        except ConnectionError:
+            return
         if len(data) > _CHUNK_TYPE and data[_CHUNK_TYPE] in _TWICE and self._helps():
             asyncio.get_running_loop().call_later(TWICE_AFTER_S, self._again, data)
 

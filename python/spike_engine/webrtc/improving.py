@@ -10,6 +10,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from spike_engine.webrtc import seam
 from spike_engine.webrtc.descriptions import RED_PAYLOAD_TYPE, ask_for_resilience, asks_for_dtx, red_payload_type
 from spike_engine.webrtc.handshake import Doubled, Flights, hurry_association, repeat_checks
+from spike_engine.webrtc.steady import bound_reports, measure_steadily
 from spike_engine.webrtc.voice_sender import RED_FROM_LOSS, VoiceSender
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def improve(pc: RTCPeerConnection, *, copies: Literal["always", "on loss"] = "al
         if reason := seam.unknown():
             logger.warning("aiortc goes on as before: %s", reason)
         else:
+            measure_steadily()
             setattr(pc, _IMPROVEMENT, Improvement(pc, copies))
     return pc
 
@@ -99,6 +101,9 @@ class Improvement:
         """Do what is to be done to the parts that are there by now, before they begin."""
         transports = {transceiver.receiver.transport for transceiver in self._pc.getTransceivers()}
         for transceiver in self._pc.getTransceivers():
+            if transceiver.receiver not in self._steadied:
+                self._steadied.add(transceiver.receiver)
+                bound_reports(transceiver.receiver)
             if transceiver.kind == "audio":
                 self._take_voice(transceiver)
             else:

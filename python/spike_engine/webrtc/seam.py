@@ -46,6 +46,7 @@ def unknown() -> str | None:
         (JitterBuffer, "_remove_frame", ["self", "sequence_number"]),
         (RTCRtpReceiver, "receive", ["self", "parameters"]),
         (RTCRtpReceiver, "_handle_rtcp_packet", ["self", "packet"]),
+        (RTCRtpReceiver, "_send_rtcp", ["self", "packet"]),
         (RTCRtpSender, "send", ["self", "parameters"]),
         (RTCRtpSender, "_run_rtp", ["self", "codec"]),
         (RTCRtpSender, "_next_encoded_frame", ["self", "codec"]),
