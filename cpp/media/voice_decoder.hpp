@@ -38,7 +38,8 @@ class VoiceDecoder {
     // Room for the longest packet.
     std::size_t longest_output() const noexcept { return longest_; }
 
-    // Each writes to the front of `out` and returns how many samples it did, 0 where the payload cannot be decoded.
+    // Each writes to the front of `out`, which has room for the longest packet, and returns how many samples it did, 0
+    // where the payload cannot be decoded.
     std::size_t decode(std::span<const std::uint8_t> payload, std::span<float> out) noexcept;
     // What the payload repeats of the packet before it.
     std::size_t decode_previous(std::span<const std::uint8_t> payload, std::span<float> out) noexcept;
