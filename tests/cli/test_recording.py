@@ -48,5 +48,5 @@ def test_what_was_heard_is_kept_at_once(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "events.jsonl").read_text()) == {"event": "connected"}
     with wave.open(str(tmp_path / "ai.wav")) as file:
         assert file.getparams()[:4] == (1, 2, 48000, 2 * len(BLOCK))
-        assert np.frombuffer(file.readframes(1), np.int16) == [16383]
+        assert np.frombuffer(file.readframes(1), np.int16) == [16384]
     recording.__exit__(None, None, None)

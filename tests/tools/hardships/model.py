@@ -88,7 +88,7 @@ class Model:
         self._status = "new"
         self._changed = asyncio.Condition()
         self._waking: set[asyncio.Task[None]] = set()
-        for name in EVENT_TYPES.keys() - {"devices-changed"}:
+        for name in EVENT_TYPES.keys() - {"devices-changed", "user-audio-level"}:  # devices are there without a call
             client.on(name, self._take)
 
     async def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
