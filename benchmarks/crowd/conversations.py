@@ -14,13 +14,14 @@ from spike_engine.server import ConversationServer, Persona
 from spike_engine.server.persona import Speech
 from spike_engine.server.workers import load
 
-_TOLD_S = 60
+_SENTENCES = 30  # of four seconds
 
 
 class Teller(Persona):
-    """Tells something for a minute, again and again, and hears nobody."""
+    """Tells a long story as soon as somebody comes in, and hears nobody."""
 
-    greeting = "A long story."
+    greeting = "Once upon a time. " * _SENTENCES
+    voice = speech()
 
     async def hear(self, speech: AsyncIterator[Any]) -> AsyncIterator[str]:
         async for _ in speech:
@@ -31,7 +32,7 @@ class Teller(Persona):
         yield heard
 
     async def speak(self, text: str) -> Speech:
-        return Speech(np.tile(speech(), _TOLD_S // 4), RATE_HZ)
+        return Speech(self.voice, RATE_HZ)
 
 
 class Caller:

@@ -14,7 +14,7 @@ import pytest
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from endpoints import ArrayMicrophone, ColourCamera, MediaLog, RecordingLoudspeaker
 
-from spike_engine import DeviceNotFound, frames
+from spike_engine import DeviceNotFound, dsp, frames
 from spike_engine.lifetime import cancelled
 from spike_engine.media.capture import FRAME_SAMPLES, Capture
 from spike_engine.media.filming import Filming
@@ -53,6 +53,27 @@ async def test_the_microphone_arrives_as_numbered_frames() -> None:
     assert np.abs(frames.audio_to_ndarray(received[4])).max() == pytest.approx(0.3, abs=0.02)
     with pytest.raises(MediaStreamError):
         await track.recv()
+
+
+@pytest.mark.parametrize(("rate_hz", "cleaned_at_hz"), [(8000, 16000), (16000, 16000), (24000, 24000), (44100, 48000)])
+async def test_a_microphone_is_cleaned_at_its_rate_and_sent_at_48_khz(rate_hz: int, cleaned_at_hz: int) -> None:
+    log, sound = MediaLog(), tone()
+    resampled = dsp.resample(sound, 48000, rate_hz)
+    capture = await capture_of(ArrayMicrophone(resampled, rate_hz), log, noise_suppression=False)
+    track = capture.create_track()
+    received = [await track.recv() for _ in range(20)]
+    assert capture.pipeline.sample_rate_hz == cleaned_at_hz
+    await capture.replace(ArrayMicrophone(sound))
+    received += [await track.recv() for _ in range(20)]
+    assert capture.pipeline.sample_rate_hz == 48000
+    await capture.close()
+
+    blocks = np.stack([frames.audio_to_ndarray(frame, dtype="float32", channels=1) for frame in received])
+    assert blocks.shape == (40, FRAME_SAMPLES)
+    for cleaned in (blocks[8:18], blocks[-10:]):
+        spectrum = np.abs(np.fft.rfft(cleaned.reshape(-1)))
+        assert np.argmax(spectrum) * 48000 / cleaned.size == pytest.approx(440, abs=5)
+        assert np.abs(cleaned).max() == pytest.approx(0.3, abs=0.05)
 
 
 async def test_a_muted_microphone_sends_silence_and_goes_on_listening() -> None:

@@ -46,6 +46,7 @@ class Playback:
         self._gate: _core.VoiceGate | None = None
         self._on_played: Callable[[NDArray[np.float32]], None] | None = None
         self._slot: Slot[AudioSink] = Slot(CLOSE_LIMIT_S)
+        self._to_far_end = RateConverter()
         self._use(self.stand_in())
 
     @property
@@ -104,10 +105,12 @@ class Playback:
         self._disconnect()
         self._gate = self._voice = self._on_played = None
 
-    def played(self, samples: int) -> NDArray[np.float32]:
-        """What left the loudspeaker in the time of `samples`: the echo canceller's far end."""
-        rate_hz = self._sink.sample_rate_hz
-        return self._to_engine(self._sink.played(samples * rate_hz // ENGINE_RATE_HZ), rate_hz)
+    def played(self, samples: int, rate_hz: int) -> NDArray[np.float32]:
+        """What left the loudspeaker meanwhile, `samples` at `rate_hz`: the echo canceller's far end."""
+        if rate_hz != self._to_far_end.to_hz:
+            self._to_far_end = RateConverter(rate_hz)
+        sink_hz = self._sink.sample_rate_hz
+        return self._to_far_end(self._sink.played(samples * sink_hz // rate_hz), sink_hz)
 
     @property
     def latency_s(self) -> float:
@@ -151,7 +154,7 @@ class Playback:
         if self._slot.exchange(sink):
             self._sink = sink
             self._to_sink = RateConverter(sink.sample_rate_hz)
-            self._to_engine = RateConverter()
+            self._to_far_end = RateConverter()
         if self._gate:
             self._connect()
 
