@@ -14,14 +14,14 @@ from spike_engine.server import ConversationServer, Persona
 from spike_engine.server.persona import Speech
 from spike_engine.server.workers import load
 
-_SENTENCES = 30  # of four seconds
+_TOLD_S = 32
 
 
 class Teller(Persona):
-    """Tells a long story as soon as somebody comes in, and hears nobody."""
+    """Tells a story of half a minute as soon as somebody comes in, and hears nobody."""
 
-    greeting = "Once upon a time. " * _SENTENCES
-    voice = speech()
+    greeting = "A story."
+    voice = np.tile(speech(), _TOLD_S // 4)
 
     async def hear(self, speech: AsyncIterator[Any]) -> AsyncIterator[str]:
         async for _ in speech:

@@ -1,8 +1,9 @@
-"""Where the CPU time of a process goes: the time of this thread inside a call, less that of the calls within it."""
+"""Where the CPU time of a process goes: that of the thread inside a call, less that of the calls within it."""
 
 from __future__ import annotations
 
 import asyncio.selector_events
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -10,8 +11,11 @@ from typing import Any
 
 import aioice
 import pylibsrtp
+from aiortc.codecs.vpx import Vp8Encoder
 
-from spike_engine import _core
+from spike_engine import _core, frames
+from spike_engine.server.local.hearing import VoiceDetector
+from spike_engine.server.picture.avatar import Avatar
 
 _DATAGRAMS = asyncio.selector_events._SelectorDatagramTransport
 _CALLS: list[tuple[str, Any, str]] = [
@@ -24,6 +28,10 @@ _CALLS: list[tuple[str, Any, str]] = [
     ("SRTP, sockets", _DATAGRAMS, "sendto"),
     ("SRTP, sockets", _DATAGRAMS, "_read_ready"),
     ("chain", _core.CapturePipeline, "process"),
+    ("turns", VoiceDetector, "__call__"),
+    ("picture", Avatar, "draw"),
+    ("picture", frames, "from_ndarray"),
+    ("picture", Vp8Encoder, "encode"),
 ]
 NAMES = [*dict.fromkeys(name for name, _, _ in _CALLS), "the rest"]
 
@@ -33,7 +41,7 @@ class Parts:
 
     def __init__(self) -> None:
         self._spent_ns: Counter[str] = Counter()
-        self._within_ns = [0]  # for each call that is under way, what the calls within it took
+        self._under_way = threading.local()
         self._originals = [(owner, name, getattr(owner, name)) for _, owner, name in _CALLS]
         for (part, owner, name), (_, _, original) in zip(_CALLS, self._originals, strict=True):
             setattr(owner, name, self._timed(part, original))
@@ -48,9 +56,12 @@ class Parts:
         return {**shares, NAMES[-1]: 1 - sum(shares.values())}
 
     def _timed(self, part: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        within, spent, now_ns = self._within_ns, self._spent_ns, time.thread_time_ns
+        under_way, spent, now_ns = self._under_way, self._spent_ns, time.thread_time_ns
 
         def timed(*args: Any, **kwargs: Any) -> Any:
+            if not hasattr(under_way, "within_ns"):
+                under_way.within_ns = [0]  # for each call that is under way, what the calls within it took
+            within = under_way.within_ns
             within.append(0)
             began_ns = now_ns()
             try:
