@@ -342,3 +342,17 @@ def test_what_cannot_be_done_is_said(
 
     assert run(*arguments) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_wav_whose_sound_comes_late_in_the_file(tmp_path: Path) -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return name + len(content).to_bytes(4, "little") + content
+
+    sound = (np.sin(np.arange(8000) / 3) * 8000).astype("<i2").tobytes()
+    form = bytes.fromhex("0100 0100 803e0000 007d0000 0200 1000")  # PCM, mono, 16 kHz, 16 bits
+    body = b"WAVE" + chunk(b"LIST", bytes(300_000)) + chunk(b"fmt ", form) + chunk(b"junk", bytes(200_000))
+    (tmp_path / "late.wav").write_bytes(chunk(b"RIFF", body + chunk(b"data", sound)))
+
+    cleaned = clean_file(tmp_path / "late.wav", tmp_path / "out.wav")
+
+    assert (cleaned.rate_hz, cleaned.channels, cleaned.seconds) == (16000, 1, 0.5)

@@ -21,6 +21,9 @@ Block = NDArray[np.float32]  # shape (n, channels), in [-1, 1]; recordings of fl
 
 BROKEN = (OSError, ValueError, av.FFmpegError)  # what PyAV raises of a file
 
+# A .wav says in its header what it holds. FFmpeg would read on for megabytes to find out, and give 4 kB at a time.
+_WAVE = {"probesize": "32768", "max_size": "32768"}
+
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm", ".mp4", ".mkv")  # looked for in folders
 _CODECS = {".flac": "flac", ".mp3": "libmp3lame", ".ogg": "libopus", ".opus": "libopus", ".m4a": "aac"}
 _PCM = {"u8": "pcm_s16le", "s16": "pcm_s16le", "s32": "pcm_s24le"}  # the codec of a .wav, by its source's samples
@@ -48,7 +51,7 @@ class AudioReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._container: Any = av.open(input_address(path), options=NO_OTHER_FILES)
+            self._container: Any = av.open(input_address(path), options=NO_OTHER_FILES | _reading(path))
         except BROKEN as error:
             raise UnusableAudio(f"{path} cannot be read: {_reason(error)}") from error
         if not self._container.streams.audio:
@@ -183,6 +186,10 @@ class AudioWriter:
 def _rate_of(codec: str, rate_hz: int) -> int:
     rates = sorted(av.Codec(codec, "w").audio_rates or [rate_hz])
     return next((rate for rate in rates if rate >= rate_hz), rates[-1])
+
+
+def _reading(path: Path) -> dict[str, str]:
+    return _WAVE if path.suffix.lower() == ".wav" else {}
 
 
 def _reason(error: Exception) -> str:

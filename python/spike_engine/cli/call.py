@@ -35,7 +35,7 @@ async def make_calls(options: argparse.Namespace) -> int:
     )
     plan = Plan(
         checked(options.url, "the address"),
-        options.token,
+        options.token or None,
         script,
         await voices_of(script.lines),
         sessions=options.sessions,

@@ -115,11 +115,20 @@ def _as_mapping(samples: Block, rate_hz: int) -> dict[str, Any]:
 
 def _of_file(source: Path, restore: Callable[[Block, int], Any]) -> Clip:
     with AudioReader(source) as reader:
-        blocks = list(reader.blocks())
-        if not blocks:
-            raise UnusableClip(f"{reader.path} holds no samples")
-        rate_hz = reader.rate_hz
-        return Clip(np.concatenate(blocks), rate_hz, lambda out: restore(out, rate_hz))
+        return clip_in(reader, restore)
+
+
+def clip_in(reader: AudioReader, restore: Callable[[Block, int], Any] = _as_mapping) -> Clip:
+    """All that `reader` gives.
+
+    Raises:
+        UnusableAudio: It cannot be decoded.
+        UnusableClip: It holds nothing.
+    """
+    blocks, rate_hz = list(reader.blocks()), reader.rate_hz
+    if not blocks:
+        raise UnusableClip(f"{reader.path} holds no samples")
+    return Clip(np.concatenate(blocks), rate_hz, lambda out: restore(out, rate_hz))
 
 
 def _of_array(value: Any, rate_hz: int | None) -> Clip:

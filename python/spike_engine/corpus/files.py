@@ -8,13 +8,13 @@ import posixpath
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spike_engine import __version__
 from spike_engine.clean.audio_file import AudioReader, AudioWriter, UnusableAudio
-from spike_engine.corpus.clips import Clip, UnusableClip, clip_of
+from spike_engine.corpus.clips import Clip, UnusableClip, clip_in
 from spike_engine.extras import require
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _opened(cleaner: Cleaner, path: str, name: str, out: str, folder: Path) -> _
             content = file.read()
         work.made_of = {
             "sha256": hashlib.sha256(content).hexdigest(),
-            "engine": metadata.version("spike-engine"),
+            "engine": __version__,
             "settings": json.dumps(asdict(cleaner), sort_keys=True),
         }
         if _is_done(work):
@@ -87,8 +87,8 @@ def _opened(cleaner: Cleaner, path: str, name: str, out: str, folder: Path) -> _
         source = folder / "source" / posixpath.basename(path)
         source.parent.mkdir(parents=True)
         source.write_bytes(content)
-        work.clip = clip_of(source, None)
         work.reader = AudioReader(source)
+        work.clip = clip_in(work.reader)
     except (OSError, ValueError) as error:
         work.error = str(error).replace(str(folder / "source" / posixpath.basename(path)), path)
     return work
