@@ -103,6 +103,8 @@ def _of_mapping(value: Mapping[str, Any], rate_hz: int | None) -> Clip:
     if value.get("bytes") is not None:
         clip = _clip_of(value["bytes"], rate_hz)
         return Clip(clip.samples, clip.rate_hz, lambda out: {**value, "bytes": clip.restore(out)})
+    if value.get("path") and "bytes" in value:  # datasets' form of a file that it has not read
+        return _of_file(Path(value["path"]), lambda out, own_hz: {**value, "bytes": wave_bytes(out, own_hz)})
     if value.get("path"):
         return _clip_of(value["path"], rate_hz)
     raise UnusableClip(f"a clip has 'array', 'bytes' or 'path', not only {', '.join(map(repr, value)) or 'nothing'}")
