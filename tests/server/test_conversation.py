@@ -12,12 +12,16 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from aiortc import RTCSessionDescription, VideoStreamTrack
+from aiortc import AudioStreamTrack, RTCSessionDescription, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamError
 from caller import Caller
 from host import Host
 
-from spike_engine.server import ConversationServer, conversation, dialogue
+from spike_engine.server import ConversationServer, HummingPersona, conversation, dialogue
 from spike_engine.server.persona import Perceived, Speech
+from spike_engine.server.picture.avatar import Avatar
+from spike_engine.server.picture.face import paint_face
+from spike_engine.server.tracks import VoiceTrack
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -133,6 +137,37 @@ async def test_a_sound_that_is_no_turn_makes_the_ai_pause_and_go_on(
     assert "user-started-speaking" not in kinds
     assert in_order(kinds, ["bot-paused", "bot-resumed", "bot-output", "bot-stopped-speaking"])
     assert not Host.all[0].spoken[-1][1]
+
+
+class ShortBreath(AudioStreamTrack):
+    """Says what it is given, and ends."""
+
+    def __init__(self, pcm: np.ndarray) -> None:
+        super().__init__()
+        self._blocks = [pcm[start : start + 320] for start in range(0, len(pcm) - 319, 320)]
+
+    async def recv(self) -> av.AudioFrame:
+        if not self._blocks:
+            raise MediaStreamError
+        frame = av.AudioFrame.from_ndarray(self._blocks.pop(0)[np.newaxis], format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        return frame
+
+
+async def test_a_microphone_that_ends_while_the_ai_pauses_leaves_nobody_silent(recording: Recording) -> None:
+    voice, sent = VoiceTrack(), []
+    talk = dialogue.Dialogue(HummingPersona(), Avatar(paint_face()), lambda kind, data=None: sent.append(kind))
+    talk.start(voice)
+    talk.read("hello")
+    async with asyncio.timeout(10):
+        while "bot-started-speaking" not in sent:
+            await voice.recv()
+    await talk.listen(ShortBreath(np.concatenate([np.zeros(1600, np.int16), recording("hello")[:4000]])))
+
+    assert [kind for kind in sent if kind in ("bot-paused", "bot-resumed")] == ["bot-paused", "bot-resumed"]
+    assert not voice.held
+    await talk.pause()
+    voice.stop()
 
 
 async def test_the_client_interrupts(server: ConversationServer) -> None:

@@ -75,6 +75,7 @@ class Dialogue:
                         self._send("user-stopped-speaking")
                         utterance.end()
             self._hold(detector.suspects)
+        self._hold(False)
 
     def _hold(self, held: bool) -> None:
         """Pause the voice, and tell the client, which has yet to play what was sent before; or let it go on."""
