@@ -10,13 +10,15 @@ from spike_engine.rig.figures import METRICS, Figures, statistic
 WIDTH, HEIGHT = 480, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 34, 10, 24
 _LINES = (("p50", "--one"), ("p95", "--two"), ("p99", "--three"))
+_LINES_OF_GOOD = (("p50", "--one"), ("p5", "--two"), ("p1", "--three"))  # where little of it is bad
+_GOOD = ("understood",)
 
 Point = tuple[float, float]
 
 
 def plot(figures: Figures, metric: str) -> str:
     """A figure with the percentiles of `metric`; behind them, the calls at once, whose scale is on the right."""
-    bins = figures.bins
+    bins, kinds = figures.bins, _LINES_OF_GOOD if metric in _GOOD else _LINES
     middles = [(since_s + until_s) / 2 for since_s, until_s in bins]
     lines = {
         name: [
@@ -24,7 +26,7 @@ def plot(figures: Figures, metric: str) -> str:
             for middle, edges in zip(middles, bins, strict=True)
             if not math.isnan(value := statistic(name, figures.values(metric, *edges)))
         ]
-        for name, _ in _LINES
+        for name, _ in kinds
     }
     top = _above(max((value for points in lines.values() for _, value in points), default=1.0))
     counts = [figures.active_between(*edges) for edges in bins]
@@ -38,14 +40,14 @@ def plot(figures: Figures, metric: str) -> str:
 
     area = [(0.0, 0.0), *zip(middles, map(float, counts), strict=True), (span, 0.0)]
     shapes = [f'<polygon points="{" ".join(place(p, most) for p in area)}" style="fill:var(--area)"/>']
-    for name, colour in _LINES:
+    for name, colour in kinds:
         points = [place(point, top) for point in lines[name]]
         shapes.append(f'<polyline points="{" ".join(points)}" style="fill:none;stroke:var({colour});stroke-width:2"/>')
         shapes += [
             f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="2" style="fill:var({colour})"/>' for p in points
         ]
     shapes += _axes(top, most, span)
-    legend = ", ".join(f'<span style="color:var({colour})">{name}</span>' for name, colour in _LINES)
+    legend = ", ".join(f'<span style="color:var({colour})">{name}</span>' for name, colour in kinds)
     drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{metric} over time">{"".join(shapes)}</svg>'
     return f"<figure>{drawing}<figcaption><b>{metric}</b>, {METRICS[metric]}: {legend}</figcaption></figure>"
 
