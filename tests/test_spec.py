@@ -41,6 +41,15 @@ def test_every_test_that_the_page_names_exists() -> None:
         assert not name or name in functions, f"{file} has no {name}"
 
 
+def test_every_test_that_the_museum_names_exists() -> None:
+    page = PAGE.with_name("museum.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) >= 20
+    for file, name in named:
+        functions = {node.name for node in ast.walk(ast.parse((TESTS / file).read_text())) if hasattr(node, "name")}
+        assert not name or name in functions, f"{file} has no {name}"
+
+
 def test_every_browser_test_that_the_page_names_exists() -> None:
     named = re.findall(IN_A_BROWSER, "\n".join(row[2] for row in rows()))
     assert len(named) >= 30

@@ -16,20 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame, OutputAudioRawFrame
 
 from spike_engine import dsp
-from spike_engine.dsp.rates import RateConverter
 from spike_engine.errors import InvalidState
+from spike_engine.integrations.far_end import FarEnd, Samples, Whole
 
 __all__ = ["SpikeAudioFilter"]
-
-Samples = NDArray[np.int16]
-
-_MOST_QUEUED_S = 4.0  # of a transport that writes faster than it plays
-_DRIFT = 500e-6  # by how much the microphone's clock may be slower than the system's
 
 
 class SpikeAudioFilter(BaseAudioFilter):
@@ -60,9 +54,9 @@ class SpikeAudioFilter(BaseAudioFilter):
         }
         self._clock = clock
         self._pipeline: dsp.CapturePipeline | None = None
-        self._far_end: _FarEnd | None = None
+        self._far_end: FarEnd | None = None
         self._enabled = True
-        self._captured, self._written = _Whole(), _Whole()
+        self._captured, self._written = Whole(), Whole()
 
     def listen_to(self, output: Any) -> None:
         """Take what the output transport `output` writes from now on as what the loudspeaker plays.
@@ -91,7 +85,7 @@ class SpikeAudioFilter(BaseAudioFilter):
     async def start(self, sample_rate: int) -> None:
         """Pipecat calls this. ValueError unless `sample_rate` is from 8000 to 48000."""
         self._pipeline = dsp.CapturePipeline(sample_rate, **self._stages)
-        self._far_end = _FarEnd(sample_rate)
+        self._far_end = FarEnd(sample_rate)
 
     async def stop(self) -> None:
         """Pipecat calls this."""
@@ -118,50 +112,3 @@ class SpikeAudioFilter(BaseAudioFilter):
         if self._pipeline is None:
             raise InvalidState("the filter is not started: its transport does that when the pipeline runs")
         return self._pipeline
-
-
-class _Whole:
-    """Cuts chunks of bytes between samples; what is left of one begins the next."""
-
-    def __init__(self) -> None:
-        self._kept = b""
-
-    def __call__(self, audio: bytes, unit_bytes: int) -> bytes:
-        audio = self._kept + audio
-        end = len(audio) - len(audio) % unit_bytes
-        self._kept = audio[end:]
-        return audio[:end]
-
-
-class _FarEnd:
-    """What was played, on the microphone's time line.
-
-    Chunks come earlier than they sound, by a delay that the canceller finds; it must only stay the same. So a chunk
-    that follows another is placed right behind it, and one that comes after a pause where the microphone was at that
-    moment, however late its samples are fetched.
-    """
-
-    def __init__(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._to_rate = RateConverter(rate_hz, dtype="int16")
-        self._queued = np.zeros(0, np.int16)  # begins at the microphone's next sample
-        self._taken = 0  # samples of the microphone so far
-        self._epoch: float | None = None  # when its first sample was captured, by the quickest fetch
-        self._asked_at = 0.0
-
-    def append(self, samples: Samples, sample_rate_hz: int, channels: int, now: float) -> None:
-        if channels > 1:
-            samples = samples[: len(samples) // channels * channels].reshape(-1, channels).mean(axis=1).astype(np.int16)
-        samples = self._to_rate(samples, sample_rate_hz)
-        gap = round((now - self._epoch) * self._rate_hz) - self._taken if self._epoch is not None else 0
-        pause = np.zeros(max(0, gap - len(self._queued)), np.int16)  # what is queued ended before now
-        self._queued = np.concatenate([self._queued, pause, samples])[-int(_MOST_QUEUED_S * self._rate_hz) :]
-
-    def take(self, count: int, now: float) -> Samples:
-        """What was played during the microphone's next `count` samples, zeros where nothing was."""
-        self._taken += count
-        begun = now - self._taken / self._rate_hz
-        latest = begun if self._epoch is None else self._epoch + _DRIFT * (now - self._asked_at)
-        self._epoch, self._asked_at = min(begun, latest), now
-        taken, self._queued = self._queued[:count], self._queued[count:]
-        return taken if len(taken) == count else np.concatenate([taken, np.zeros(count - len(taken), np.int16)])
