@@ -1,7 +1,4 @@
-"""A bot on the telephone: python phone_bot.py PORT serves the media streams of a telephony service (Twilio's messages).
-
-It repeats what the caller has said, and is silent when they interrupt it.
-"""
+"""A bot on the telephone that repeats what it hears: python phone_bot.py PORT serves Twilio's media streams."""
 
 import base64
 import json
@@ -31,12 +28,12 @@ async def call(request):
                 continue
             answer, said = to_mulaw(np.concatenate(said)), []
             phone.say(answer)
-            payload = base64.b64encode(answer).decode()
-            await socket.send_json({"event": "media", "streamSid": stream, "media": {"payload": payload}})
+            media = {"payload": base64.b64encode(answer).decode()}
+            await socket.send_json({"event": "media", "streamSid": stream, "media": media})
     return socket
 
 
 if __name__ == "__main__":
     app = web.Application()
     app.router.add_get("/media", call)
-    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), handle_signals=True)
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]))

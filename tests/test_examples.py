@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import aiohttp
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from rooms import FAR, NEAR, impulse_response, speech
 from sound_card import Room, sound_card
 
 from spike_engine import SpikeClient
+from spike_engine.integrations.telephony import to_mulaw
 from spike_engine.server import ConversationServer, HummingPersona
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -312,3 +315,38 @@ async def test_persona() -> None:
     await process.communicate()
 
     assert line.decode().startswith("http://127.0.0.1:")
+
+
+async def test_phone_bot(unused_tcp_port: int) -> None:
+    """What the caller says comes back, over mu-law; a caller who interrupts has the service drop the rest."""
+    bot = await start("phone_bot.py", str(unused_tcp_port))
+    words = np.round(16000 * speech(NEAR, 8000, 3.0)).astype(np.int16)
+    caller = to_mulaw(words) + bytes([0xFF]) * 12000
+    try:
+        async with aiohttp.ClientSession() as http:
+            socket = await connected(http, f"http://127.0.0.1:{unused_tcp_port}/media")
+            await socket.send_json({"event": "start", "streamSid": "MZ1"})
+            kinds: list[str] = []
+            for at in range(0, len(caller), 160):
+                payload = base64.b64encode(caller[at : at + 160]).decode()
+                await socket.send_json({"event": "media", "streamSid": "MZ1", "media": {"payload": payload}})
+            while "media" not in kinds:
+                answer = await asyncio.wait_for(socket.receive_json(), 20)
+                kinds.append(answer["event"])
+            await socket.close()
+    finally:
+        bot.terminate()
+        await bot.wait()
+
+    assert kinds[0] == "clear"
+    assert answer["streamSid"] == "MZ1"
+    assert len(base64.b64decode(answer["media"]["payload"])) > 8000
+
+
+async def connected(http: aiohttp.ClientSession, url: str) -> aiohttp.ClientWebSocketResponse:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await http.ws_connect(url)
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.1)
