@@ -9,7 +9,6 @@ import numpy as np
 from crowd.sound import LOUD, RATE_HZ, Room, speech
 
 from spike_engine import SpikeClient
-from spike_engine.devices.stand_ins import Silence
 from spike_engine.server import ConversationServer, Persona
 from spike_engine.server.persona import Speech
 from spike_engine.server.workers import load
@@ -36,12 +35,12 @@ class Teller(Persona):
 
 
 class Caller:
-    """A client: `chain_hz` is the rate at which its sound is cleaned, 0 for one that neither cleans nor speaks."""
+    """A client: `chain_hz` is the rate at which its sound is cleaned, 0 for one that cleans nothing; `voice` speaks."""
 
     def __init__(self, url: str, token: str, *, chain_hz: int, voice: np.ndarray, video: bool = False) -> None:
         self.heard = 0.0
         chained = chain_hz > 0
-        room: Any = Room(chain_hz, voice) if chained else Silence()
+        room = Room(chain_hz or RATE_HZ, voice)
         self._client = SpikeClient(
             conversation_url=url,
             token=token,

@@ -23,9 +23,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crowd.bots import AiortcBot, SpikeBot, WrtcBot
-from crowd.sound import speech
+from crowd.sound import RATE_HZ, background, speech
 
-SETTLE_S, MEASURED_S, PARTS_S = 3.0, 6.0, 3.0
+SETTLE_S, MEASURED_S, PARTS_S = 2.0, 5.0, 2.5
 AT_ONCE = 4  # conversations that begin together
 BOTS: dict[str, Callable[[np.ndarray], Any]] = {"bots": SpikeBot, "aiortc": AiortcBot, "wrtc": WrtcBot}
 CLIENTS_HZ = {"clients, nothing cleaned": 0, "clients, chain at 16 kHz": 16000, "clients, chain at 48 kHz": 48000}
@@ -70,12 +70,16 @@ async def answer(ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
 
 
 async def join(
-    count: int, ask: Callable[[], Awaitable[dict[str, Any]]], *, chain_hz: int, video: bool = False
+    count: int,
+    ask: Callable[[], Awaitable[dict[str, Any]]],
+    voice: np.ndarray,
+    *,
+    chain_hz: int,
+    video: bool = False,
 ) -> list[Any]:
     """Clients that have joined."""
     from crowd.conversations import Caller  # noqa: PLC0415 (libwebrtc's process has none)
 
-    voice = speech(chain_hz or 48000)
     callers = [Caller(**(await ask()), chain_hz=chain_hz, voice=voice, video=video) for _ in range(count)]
     for at in range(0, count, AT_ONCE):
         await asyncio.gather(*(caller.join() for caller in callers[at : at + AT_ONCE]))
@@ -149,7 +153,8 @@ async def near(kind: str, count: int) -> None:
         running = await serve(count)
         await ask()  # everybody is there
     elif kind in CLIENTS_HZ:
-        parties = await join(count, ask, chain_hz=CLIENTS_HZ[kind])
+        chain_hz = CLIENTS_HZ[kind]
+        parties = await join(count, ask, speech(chain_hz or RATE_HZ), chain_hz=chain_hz)
     else:
         parties = await call(kind, count, ask)
     await asyncio.sleep(SETTLE_S)
@@ -163,7 +168,7 @@ async def near(kind: str, count: int) -> None:
 async def far(kind: str, count: int) -> None:
     ask = await told()
     if kind in SERVERS:
-        await join(count, ask, chain_hz=0, video=SERVERS[kind])
+        await join(count, ask, background(), chain_hz=0, video=SERVERS[kind])
         tell({"joined": count})
     elif kind in CLIENTS_HZ:
         await serve(count)

@@ -18,6 +18,11 @@ def speech(rate_hz: int = RATE_HZ, seconds: int = 4) -> np.ndarray:
     return (0.15 * buzz * (0.55 + 0.45 * np.sin(2 * np.pi * 4 * time_s))).astype(np.float32)
 
 
+def background() -> np.ndarray:
+    """The noise of a room in which nobody speaks, at 48 kHz and -50 dBFS."""
+    return np.random.default_rng(0).normal(0.0, 10 ** (-50 / 20), RATE_HZ).astype(np.float32)
+
+
 class Room:
     """A microphone and a loudspeaker of one rate: the user talks, and what plays comes back at a third 60 ms later."""
 

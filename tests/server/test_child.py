@@ -324,5 +324,6 @@ def test_a_voice_is_told_from_silence_and_noise(recording: Recording) -> None:
 
     rng = np.random.default_rng(1)
     assert share(np.zeros(16_000)) == 0
+    assert {detector(np.full(512, 1e-4 * sign, np.float32)) for sign in (-1, 1)} == {0.0}
     assert share(rng.normal(0, 300, 16_000)) < 0.1
     assert share(recording("vm-nobodyavail")) > 0.7

@@ -23,7 +23,7 @@ RED_FROM_LOSS, RED_TWICE_FROM_LOSS = 0.01, 0.12
 # So many in one process get the best of the encoder; more of them half of the time each, and a crowd still less.
 FEW_VOICES, MANY_VOICES = 4, 40
 COMPLEXITY, COMPLEXITY_OF_MANY, COMPLEXITY_OF_A_CROWD = 9, 5, 3
-CROWD_CORRECTS_FROM_LOSS = 0.005  # its error correction, a third of the encoder's time, waits for the first report
+CROWD_CORRECTS_FROM_LOSS = 0.005  # its error correction, a fifth of the encoder's time, waits for a report
 RED_LEAST_BITRATE_BPS = 24_000  # where the network gives less, copies would crowd out the voice itself
 _DTX_BYTES = 2  # a packet of so few bytes need not be sent (RFC 6716 section 2.1.9)
 _TIME_BASE = Fraction(1, ENGINE_RATE_HZ)

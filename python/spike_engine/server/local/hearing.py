@@ -16,6 +16,7 @@ from spike_engine.server.persona import HEARING_RATE_HZ, Samples
 
 WINDOW_SAMPLES = 512
 PAUSE_S = 0.18  # longer than a consonant holds the breath, and well before a turn is taken for over
+UNHEARD = 10 ** (-70 / 20)  # nobody speaks so softly: what a suppressor of noise leaves of a pause, and digital silence
 QUIET = 0.05  # 26 dB below the loudest moment of the sentence
 PRE_ROLL_BLOCKS = 3
 
@@ -35,6 +36,8 @@ class VoiceDetector:
 
     def __call__(self, window: Samples) -> float:
         """The probability that `window` holds a voice."""
+        if max(window.max(), -window.min()) < UNHEARD:  # the model would take longest of all that a conversation needs
+            return 0.0
         return float(self._model.process(np.ctypeslib.as_ctypes(window.copy())))
 
 
