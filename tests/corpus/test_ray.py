@@ -1,31 +1,29 @@
-"""A corpus cleaned by a real Ray cluster of one machine; one of its workers is killed in the middle."""
+"""A real Ray cluster of one machine: a corpus that it cleans, with a worker killed in the middle, and calls."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from host import Host
 from rooms import NEAR, speech
 
 from spike_engine import cli
 from spike_engine.corpus import Cleaner
 from spike_engine.corpus.clips import wave_bytes
+from spike_engine.rig.caller import Plan
+from spike_engine.rig.record import CallRecord
+from spike_engine.rig.runner import run
+from spike_engine.rig.script import Line, Script, Turn
+from spike_engine.rig.voices import voices_of
+from spike_engine.server import ConversationServer
 
 ray = pytest.importorskip("ray", reason="needs ray[data], which is in the dependency group peers")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield
-    ray.shutdown()
 
 
 def clips(count: int) -> list[np.ndarray[Any, Any]]:
@@ -111,3 +109,16 @@ def test_the_command_takes_addresses_and_one_file(cluster: None, tmp_path: Path)
     assert (tmp_path / "out.flac").exists()
     assert cli.main(["clean", f"file://{tmp_path}", "-o", f"file://{tmp_path}/far", "--cluster", "local"]) == 0
     assert sorted(path.name for path in (tmp_path / "far").glob("*.*a*")) == ["one.wav", "out.flac"]
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_actors_call_and_all_is_collected(cluster: None) -> None:
+    script = Script((Turn((Line("Is there anybody at home?"),)),), join_timeout_s=30.0)
+    said: list[Any] = []
+    async with ConversationServer(persona=Host) as server:
+        plan = Plan(server.url, None, script, await voices_of(script.lines), sessions=2, per_second=10.0)
+        await run(plan, said.append, processes=2, cluster="local")
+
+    records = sorted((each for each in said if isinstance(each, CallRecord)), key=lambda record: record.number)
+    assert [record.number for record in records] == [0, 1]
+    assert all(record.first_sound_ms for record in records), records

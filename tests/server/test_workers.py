@@ -22,6 +22,8 @@ pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 Found = tuple[int, str, Any]
 
+PORTS = (42000, 42063)
+
 
 async def ask(method: str, url: str, *, token: str | None = None, **options: Any) -> Found:
     headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -42,8 +44,14 @@ def samples_of(text: str) -> dict[str, float]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[ConversationServer]:
-    async with ConversationServer(persona=Host, workers=2, max_conversations=4) as server:
+    async with ConversationServer(persona=Host, workers=2, max_conversations=4, udp_ports=PORTS) as server:
         yield server
+
+
+def keeps_to_its_ports(caller: Caller) -> bool:
+    sdp = caller.pc.remoteDescription.sdp
+    used = [int(port) for port in re.findall(r"a=candidate:\S+ 1 udp \d+ \S+ (\d+) typ host", sdp)]
+    return bool(used) and all(PORTS[0] <= port <= PORTS[1] for port in used)
 
 
 def worker_of(invitation: Invitation) -> str:
@@ -56,6 +64,7 @@ async def test_workers_share_conversations_and_each_survives_the_other(server: C
     async with Caller(first) as here, Caller(second) as there:
         await here.until("bot-started-speaking")
         await there.until("bot-started-speaking")
+        assert keeps_to_its_ports(here)
         assert (await ask("POST", f"{first.conversation_url}/api/offer", token=second.token, json={}))[0] == 401
 
         worker = server._pool.workers[int(worker_of(first))]
@@ -182,17 +191,12 @@ def test_places_follow_the_measured_load() -> None:
     assert meter.load().capacity is None
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_media_keep_to_the_ports_that_are_open(workers: int) -> None:
-    ports = (42000, 42063)
+async def test_media_of_one_process_keep_to_the_ports_that_are_open() -> None:
     async with (
-        ConversationServer(persona=Host, workers=workers, udp_ports=ports) as server,
+        ConversationServer(persona=Host, udp_ports=PORTS) as server,
         Caller(server.create_conversation()) as caller,
     ):
-        sdp = caller.pc.remoteDescription.sdp
-    used = [int(port) for port in re.findall(r"a=candidate:\S+ 1 udp \d+ \S+ (\d+) typ host", sdp)]
-    assert used
-    assert all(ports[0] <= port <= ports[1] for port in used)
+        assert keeps_to_its_ports(caller)
 
 
 async def test_clients_are_sent_to_the_public_address() -> None:
