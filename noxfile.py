@@ -20,6 +20,10 @@ SANS_IO = ",".join(
     f"*/spike_engine/{name}"
     for name in ("protocols/*", "events/*", "options.py", "conversation/adaptation.py", "sources/resolve.py")
 )
+TOUCHING = (
+    *("test_client.py", "test_frames.py", "clean/test_clean.py", "dsp/test_arrays.py", "integrations"),
+    *("media/test_local.py", "server/test_app.py", "server/test_tokens.py", "transports"),
+)
 CPP_SOURCES = [str(path) for path in sorted(Path("cpp").rglob("*.?pp"))]
 
 
@@ -108,6 +112,21 @@ def fuzz(session: nox.Session) -> None:
         session.install("atheris")
     session.install(".[demo]")
     session.run("python", "tests/tools/fuzz.py", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("end", ["oldest", "newest"])
+def versions(session: nox.Session, end: str) -> None:
+    """What touches other packages, with the oldest or the newest versions of them that pyproject.toml allows."""
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    allowed = [*PYPROJECT["project"]["dependencies"], *extras["demo"], *extras["pipecat"]]
+    pins = [requirement.replace(">=", "==") for requirement in allowed]
+    groups(session, "test")
+    session.install(".[demo,pipecat]", *(pins if end == "oldest" else ["--upgrade", "--upgrade-strategy=eager"]))
+    touching = [ROOT / "tests" / name for name in TOUCHING]
+    session.chdir(session.create_tmp())  # so that what is installed is imported, not the sources
+    quiet = ("-W", "ignore::DeprecationWarning")  # old versions of packages warn of newer ones
+    session.run("python", "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), *quiet, *map(str, touching))
 
 
 @nox.session

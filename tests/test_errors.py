@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from spike_engine import errors
@@ -36,3 +39,19 @@ def test_device_errors_are_media_errors() -> None:
 
 def test_a_program_may_raise_the_base_of_media_errors() -> None:
     assert MediaError("unplugged").code == ErrorCode.DEVICE_NOT_FOUND
+
+
+def test_a_subinterpreter_is_refused_in_words() -> None:
+    program = """
+import importlib
+try:
+    interpreters = importlib.import_module("_interpreters")
+except ImportError:
+    interpreters = importlib.import_module("_xxsubinterpreters")
+inside = "try:\\n import spike_engine\\nexcept ImportError as error:\\n print(error, flush=True)"
+interpreters.run_string(interpreters.create(), inside)
+import spike_engine
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    assert "cannot be used in a subinterpreter" in done.stdout

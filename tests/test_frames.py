@@ -424,7 +424,8 @@ def test_tensors_and_buffers_are_written_in_place() -> None:
     rgb = picture()
     expected = frames.convert(rgb, "rgb24", "bgra")
 
-    for wrap in (Interface, memoryview, Tensor):
+    tensors = [Tensor] if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else []  # older ones make them read-only
+    for wrap in (Interface, memoryview, *tensors):
         out = np.zeros_like(expected)
         frames.convert(rgb, "rgb24", "bgra", out=wrap(out))
         np.testing.assert_array_equal(out, expected)

@@ -223,6 +223,8 @@ def _reason(error: Exception, proxy: str | None) -> str:
         return f"{behind} answered {error.status}"
     if isinstance(error, aiohttp.ClientResponseError):
         return f"{behind} speaks no HTTP"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return printable(str(error.certificate_error))
     if isinstance(error, aiohttp.ClientConnectorError) and not error.os_error.strerror:
         return "it hung up while the connection was made"
     if isinstance(error, aiohttp.InvalidURL):
