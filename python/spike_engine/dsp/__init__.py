@@ -21,7 +21,7 @@ is not accepted; both say what is.
 
 from __future__ import annotations
 
-from spike_engine.dsp import interpreters  # isort: skip (before the native module, which it keeps from hanging)
+from spike_engine.dsp import interpreters  # noqa: F401 # isort: skip (before the native module, which it keeps from hanging)
 from spike_engine._core import CaptureStats, EchoStats, Ring, WeightsError, active_isa
 from spike_engine.dsp.echo import EchoCanceller, LinearStage
 from spike_engine.dsp.gain import GainControl
