@@ -22,6 +22,7 @@ EDGES = np.concatenate([np.arange(0, 32), np.arange(32, 64, 2), np.linspace(64, 
 BANDS = len(EDGES) - 1
 PHASE_BINS, LOW_BINS = 64, 80  # whose phases are heard; that are refined
 INPUTS = 6 * BANDS + 2 * PHASE_BINS
+HIDDEN = 240
 TAPS = 3  # of a refined bin: what is left now, a frame ago; the echo
 FLOOR = 1e-10  # of a band's power
 QUIET_DB, FAR_QUIET_DB = -80.0, -60.0  # levels are taken against what they have been of late, or this
@@ -43,7 +44,7 @@ class EchoMask(MaskNetwork):
     """Hears a block of four signals and answers for one of them."""
 
     def __init__(self) -> None:
-        super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
+        super().__init__(INPUTS, BANDS, LOW_BINS, TAPS, HIDDEN)
         self.register_buffer("means", band_means(), persistent=False)
         self.register_buffer("spread", (band_means() > 0).float().T.contiguous(), persistent=False)
         self.register_buffer("turns", FRAMES.turns(PHASE_BINS), persistent=False)

@@ -10,6 +10,7 @@ from training.shared.mask_network import FLOOR, MaskNetwork, phase_advance, runn
 
 FRAMES = Frames(hop=480, window=1440)  # samples at 48 kHz: 10 ms, 30 ms
 INPUTS = 2 * BANDS + 3 * LOW_BINS
+HIDDEN = 320
 TAPS = 2  # frames that a low bin is made from: its own, the one before
 
 
@@ -17,7 +18,7 @@ class Suppressor(MaskNetwork):
     """Hears a frame and answers for it."""
 
     def __init__(self) -> None:
-        super().__init__(INPUTS, BANDS, LOW_BINS, TAPS)
+        super().__init__(INPUTS, BANDS, LOW_BINS, TAPS, HIDDEN)
         self.register_buffer("shares", torch.from_numpy(filterbank()), persistent=False)
         self.register_buffer("turns", FRAMES.turns(LOW_BINS), persistent=False)
 

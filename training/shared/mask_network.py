@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from training.shared.recurrence import recurrent
 
-HIDDEN = 240
 KEEP = 0.99  # of a running level from frame to frame: one second
 FLOOR = 1e-10
 
@@ -42,15 +41,15 @@ class MaskNetwork(nn.Module):
     It answers with gains of bands, with complex filters of `taps` for low bins, and with the chance of a voice.
     """
 
-    def __init__(self, inputs: int, bands: int, low_bins: int, taps: int) -> None:
+    def __init__(self, inputs: int, bands: int, low_bins: int, taps: int, hidden: int) -> None:
         super().__init__()
         self._shape = 2, taps, low_bins
-        self.inputs = nn.Linear(inputs, HIDDEN)
-        self.first = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
-        self.second = nn.GRU(HIDDEN, HIDDEN, batch_first=True)
-        self.gains = nn.Linear(HIDDEN, bands)
-        self.filters = nn.Linear(HIDDEN, 2 * taps * low_bins)
-        self.voice = nn.Linear(HIDDEN, 1)
+        self.inputs = nn.Linear(inputs, hidden)
+        self.first = nn.GRU(hidden, hidden, batch_first=True)
+        self.second = nn.GRU(hidden, hidden, batch_first=True)
+        self.gains = nn.Linear(hidden, bands)
+        self.filters = nn.Linear(hidden, 2 * taps * low_bins)
+        self.voice = nn.Linear(hidden, 1)
         nn.init.zeros_(self.filters.weight)
         nn.init.zeros_(self.filters.bias)
         nn.init.constant_(self.gains.bias, 1.0)

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from training.shared.weights_file import read_weights
+from training.shared.widening import widened
 
 PEAK_RATE, LEAST_RATE, WARM_STEPS = 1e-3, 1e-5, 150
 MATRIX_RATE = 1.7  # of that rate, for matrices under Muon
@@ -29,7 +30,9 @@ def options_of(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=90.0)
     parser.add_argument(
-        "--begin-with", type=Path, help="what a new run starts from: averaged weights of a checkpoint, or a .spkw"
+        "--begin-with",
+        type=Path,
+        help="what a new run starts from: averaged weights of a checkpoint, or a .spkw, which may be narrower",
     )
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="the highest learning rate")
     parser.add_argument("--average", type=float, default=0.997, help="share of the averaged weights kept at a step")
@@ -68,7 +71,10 @@ class Trainer:
         if file.suffix == ".spkw":
             tensors = read_weights(file)
             with torch.no_grad():
-                for name, value in self._averaged.module.named_parameters():
+                parameters = dict(self._averaged.module.named_parameters())
+                if len(parameters["inputs.weight"]) > len(tensors["inputs.weight"]):
+                    tensors = widened(tensors, len(parameters["inputs.weight"]))
+                for name, value in parameters.items():
                     value.copy_(torch.from_numpy(tensors[name.replace("_l0", "")].copy()).reshape(value.shape))
         else:
             self._averaged.load_state_dict(torch.load(file, weights_only=True)["averaged"])
