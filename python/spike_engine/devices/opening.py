@@ -58,7 +58,11 @@ def _begun(call: Callable[..., Any], *arguments: Any) -> concurrent.futures.Futu
         elif close := getattr(result, "close", None):
             close()
 
-    threading.Thread(target=run, daemon=True, name=getattr(call, "__name__", "a device")).start()
+    name = getattr(call, "__name__", "a device")
+    thread = threading.Thread(target=run, daemon=True, name=name)
+    thread.start()
+    # PortAudio crashes where the program ends while a thread is in it: that end waits, but not for ever.
+    threading.Thread(target=thread.join, args=(OPEN_LIMIT_S,), name=f"end of {name}").start()
     return done
 
 

@@ -83,11 +83,15 @@ class EventEmitter:
 
     @typed.iterates
     def events(self, *names: EventName) -> EventStream[Event]:
-        """Iterate over the events of `names`, all of them where none is named; see :class:`EventStream`."""
-        for name in names or EVENT_TYPES:
+        """Iterate over the events of `names`; see :class:`EventStream`.
+
+        Where none is named, over all but ``"user-audio-level"``, which comes too often to be meant.
+        """
+        chosen = frozenset(names or EVENT_TYPES.keys() - {"user-audio-level"})
+        for name in chosen:
             _check_name(name)
             self._subscribed(name)
-        stream: EventStream[Event] = EventStream(frozenset(names or EVENT_TYPES), self._streams.discard)
+        stream: EventStream[Event] = EventStream(chosen, self._streams.discard)
         self._streams.add(stream)
         return stream
 
