@@ -99,7 +99,7 @@ async def measured(options: argparse.Namespace) -> list[tuple[str, int, dict[str
     rows = []
     for kind in options.kinds:
         if kind == "wrtc" and not options.wrtc_python:
-            print("wrtc is not installed: no row of it", file=sys.stderr)
+            print("wrtc is not installed (or --wrtc-python): no row of libwebrtc's.\n")
             continue
         for count in options.counts or ROWS[kind]:
             python = options.wrtc_python if kind == "wrtc" else sys.executable

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from spike_engine.webrtc.clock import BEAT_S, MOST_BEATS, Clock, running_clock
+from spike_engine.webrtc.shared_reading import running_reading
 
 
 async def beats(clock: Clock, wanted: int, *, every: int = 1) -> None:
@@ -36,6 +39,19 @@ async def test_beats_come_as_time_goes_for_whoever_listens() -> None:
     await asyncio.gather(beats(clock, 40), beats(clock, 20, every=2))
 
     assert time.monotonic() - began_s >= 39 * BEAT_S
+
+
+def test_a_clock_goes_with_its_event_loop() -> None:
+    async def listen() -> weakref.ref[asyncio.AbstractEventLoop]:
+        await beats(running_clock(), 2)
+        running_reading()
+        return weakref.ref(asyncio.get_running_loop())
+
+    with asyncio.Runner() as runner:
+        loop = runner.run(listen())
+    del runner
+    gc.collect()
+    assert loop() is None
 
 
 async def test_late_beats_are_made_up_for_one_by_one_within_reason() -> None:

@@ -117,6 +117,7 @@ async def test_another_track_takes_the_place_of_one_and_the_end_of_a_track_ends_
     (sender,) = here.getSenders()
     await hears(there, 400)
     sender.replaceTrack(second)
+    first.stop()
     await hears(there, 900)
     second.stop()
 
@@ -124,7 +125,6 @@ async def test_another_track_takes_the_place_of_one_and_the_end_of_a_track_ends_
         return sender.track is None
 
     await until(over)
-    first.stop()
     await asyncio.gather(here.close(), there.close())
 
 

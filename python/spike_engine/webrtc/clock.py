@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ class Clock:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self._loop: asyncio.AbstractEventLoop = weakref.proxy(
+            loop
+        )  # which lives as long as anybody needs it, and no longer
         self._slots: list[dict[Beat, None]] = [{} for _ in range(_SLOTS)]
         self._read_first: Callable[[], None] | None = None
         self._timer: asyncio.Handle | None = None
@@ -104,7 +106,7 @@ class Clock:
             logger.exception("%r failed; the others go on", beat)
 
 
-_clocks: WeakKeyDictionary[asyncio.AbstractEventLoop, Clock] = WeakKeyDictionary()
+_clocks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Clock] = weakref.WeakKeyDictionary()
 
 
 def running_clock() -> Clock:

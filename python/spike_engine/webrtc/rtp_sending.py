@@ -94,8 +94,12 @@ class RtpSending:
                 over.set_exception(error)
 
         def end() -> None:
-            if not over.done():
+            if over.done():
+                return
+            if self._sender.track is track:
                 over.set_exception(MediaStreamError())
+            else:
+                over.set_result(None)
 
         track.once("ended", end)
         try:
