@@ -27,9 +27,7 @@ class Clock:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop: asyncio.AbstractEventLoop = weakref.proxy(
-            loop
-        )  # its entry below must not keep it
+        self._loop: asyncio.AbstractEventLoop = weakref.proxy(loop)  # its entry below must not keep it
         self._slots: list[dict[Beat, None]] = [{} for _ in range(_SLOTS)]
         self._read_first: Callable[[], None] | None = None
         self._timer: asyncio.Handle | None = None
