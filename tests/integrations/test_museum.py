@@ -8,18 +8,13 @@ are local servers that follow what is published of the wire.
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
-from aiohttp import WSMsgType, web
-from aiohttp.test_utils import TestServer
+from clouds import Cloud, gemini_live, openai_realtime, trusted_by_nobody_else
 from leaky_room import ECHO, bot_speech, comes_back_db, device, until_long_enough
 
 from spike_engine.integrations import blocking, google_genai, openai_agents
@@ -36,79 +31,10 @@ def judge(heard: bytes, rate_hz: int, *, cancels: bool) -> None:
         assert level_db > 20 * np.log10(ECHO) - 3
 
 
-class Cloud:
-    """A server that speaks through a WebSocket; the test says how."""
-
-    def __init__(
-        self,
-        talk: Callable[[web.WebSocketResponse, bytearray], Awaitable[None]],
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self.heard = bytearray()
-        self._tls = tls
-        self._talk = talk
-        app = web.Application()
-        app.router.add_get("/{path:.*}", self._connect)
-        self._server = TestServer(app, scheme="https" if tls else "http")
-
-    async def __aenter__(self) -> Self:
-        await self._server.start_server(ssl=self._tls)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._server.close()
-
-    @property
-    def url(self) -> str:
-        return str(self._server.make_url("/")).rstrip("/")
-
-    async def _connect(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(max_msg_size=1 << 24)
-        await socket.prepare(request)
-        await self._talk(socket, self.heard)
-        return socket
-
-
-async def messages(socket: web.WebSocketResponse) -> AsyncIterator[dict[str, Any]]:
-    async for message in socket:
-        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            yield json.loads(message.data)
-
-
-async def openai_realtime(socket: web.WebSocketResponse, heard: bytearray) -> None:
-    delta = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
-    started = False
-    await socket.send_json({"type": "session.created", "event_id": "e1", "session": {"type": "realtime"}})
-    async for message in messages(socket):
-        if message["type"] != "input_audio_buffer.append":
-            continue
-        heard += base64.b64decode(message["audio"])
-        if not started:
-            started = True
-            audio = base64.b64encode(bot_speech(24000)).decode()
-            await socket.send_json({"type": "response.output_audio.delta", "event_id": "e2", "delta": audio, **delta})
-
-
-async def gemini_live(socket: web.WebSocketResponse, heard: bytearray) -> None:
-    async for message in messages(socket):
-        if "setup" in message:
-            await socket.send_json({"setupComplete": {}})
-            blob = {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(bot_speech(24000)).decode()}
-            await socket.send_json({"serverContent": {"modelTurn": {"parts": [{"inlineData": blob}]}}})
-        elif spoken := message.get("realtimeInput") or message.get("realtime_input"):
-            heard += base64.urlsafe_b64decode(spoken["audio"]["data"])
-
-
 @pytest.fixture
 def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server's side and a client's of a certificate that only they know."""
-    key, certificate = tmp_path / "key", tmp_path / "cert"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command, *subject, *files], check=True, capture_output=True)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificate, key)
+    server, certificate = trusted_by_nobody_else(tmp_path)
     return server, ssl.create_default_context(cafile=str(certificate))
 
 

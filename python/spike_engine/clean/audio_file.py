@@ -27,6 +27,7 @@ _WAVE = {"probesize": "32768", "max_size": "32768"}
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm", ".mp4", ".mkv")  # looked for in folders
 _CODECS = {".flac": "flac", ".mp3": "libmp3lame", ".ogg": "libopus", ".opus": "libopus", ".m4a": "aac"}
 _PCM = {"u8": "pcm_s16le", "s16": "pcm_s16le", "s32": "pcm_s24le"}  # the codec of a .wav, by its source's samples
+_COMPANDED = ("pcm_mulaw", "pcm_alaw")  # a .wav of a telephone's stays one
 _LAYOUTS = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # by the number of channels
 _MOST_CHANNELS = {".mp3": 2}
 WRITABLE = (".wav", *_CODECS)
@@ -42,6 +43,7 @@ class AudioReader:
     Attributes:
         rate_hz: Its sampling rate.
         channels: 1 to 8.
+        codec: FFmpeg's name of its coding.
         seconds: Its length as its header has it, 0 where that says nothing.
 
     Raises:
@@ -66,6 +68,7 @@ class AudioReader:
         self.channels: int = len(context.layout.channels)
         named: str = context.layout.name  # "1 channels" where the file does not say which
         self.layout = _LAYOUTS[self.channels] if named.endswith("channels") and self.channels <= 8 else named
+        self.codec: str = context.name
         self.sample_format: str = context.format.name.removesuffix("p") if context.format else "flt"
         self.seconds = float((stream.duration or 0) * stream.time_base) or (self._container.duration or 0) / 1e6
         if not self.rate_hz:
@@ -118,7 +121,8 @@ class AudioWriter:
         suffix = path.suffix.lower()
         if suffix not in WRITABLE:
             raise UnusableAudio(f"{path} must end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}")
-        codec = _CODECS.get(suffix) or _PCM.get(source.sample_format, "pcm_f32le")
+        pcm = source.codec if source.codec in _COMPANDED else _PCM.get(source.sample_format, "pcm_f32le")
+        codec = _CODECS.get(suffix) or pcm
         most = _MOST_CHANNELS.get(suffix, 8)
         if source.channels > most:
             raise UnusableAudio(

@@ -1,0 +1,91 @@
+"""The examples for other frameworks, on PulseAudio's devices in a room, against local stand-ins of their clouds."""
+
+from __future__ import annotations
+
+import asyncio
+import runpy
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clouds import Cloud, gemini_live, openai_realtime, trusted_by_nobody_else
+from leaky_room import bot_speech, comes_back_db, until_long_enough
+from rooms import impulse_response
+from sound_card import Room, sound_card
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.exists(), reason="the examples are not here: an installed package is tested"
+)
+
+
+async def talked(folder: Path, name: str, cloud: Cloud, more: dict[str, str]) -> float:
+    """How loud the bot comes back to its cloud."""
+    with (
+        sound_card(folder) as environment,
+        Room(environment, impulse_response(48000, 0.2, 5.0, -6.0, seed=3)),
+    ):
+        command = (sys.executable, str(EXAMPLES / name))
+        program = await asyncio.create_subprocess_exec(*command, env=environment | more)
+        try:
+            await until_long_enough(cloud.heard, 24000)
+        finally:
+            program.kill()
+            await program.wait()
+    return comes_back_db(bytes(cloud.heard), 24000)
+
+
+async def test_openai_agents(tmp_path: Path) -> None:
+    pytest.importorskip("agents.realtime")
+    async with Cloud(openai_realtime) as cloud:
+        more = {"OPENAI_API_KEY": "sk", "REALTIME_URL": cloud.url.replace("http", "ws")}
+        assert await talked(tmp_path, "openai_agents_local.py", cloud, more) < -25
+
+
+async def test_google_genai(tmp_path: Path) -> None:
+    pytest.importorskip("google.genai")
+    server, certificate = trusted_by_nobody_else(tmp_path)
+    async with Cloud(gemini_live, server) as cloud:
+        more = {"GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": cloud.url, "SSL_CERT_FILE": str(certificate)}
+        assert await talked(tmp_path, "google_genai_live.py", cloud, more) < -25
+
+
+async def test_livekit_agents(tmp_path: Path) -> None:
+    pytest.importorskip("livekit.agents")
+    with wave.open(str(tmp_path / "spoken.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(24000)
+        file.writeframes(bot_speech(24000))
+    with (
+        sound_card(tmp_path) as environment,
+        Room(environment, impulse_response(48000, 0.2, 5.0, -6.0, seed=3)),
+    ):
+        command = (sys.executable, str(EXAMPLES / "livekit_local.py"), str(tmp_path / "spoken.wav"))
+        pipe = asyncio.subprocess.PIPE
+        program = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+        out, error = await asyncio.wait_for(program.communicate(), 60)
+
+    assert "heard 4.0 s, interrupted: False" in out.decode(), error.decode()
+
+
+async def test_fastrtc() -> None:
+    """The parrot alone answers its own echo for ever; with its handler cleaned, that dies away."""
+    pytest.importorskip("fastrtc")
+    parrot = runpy.run_path(str(EXAMPLES / "fastrtc_phone.py"))
+    levels = {}
+    for name, handler in (("clean", parrot["stream"].event_handler.copy()), ("alone", parrot["Parrot"]())):
+        await handler.start_up()
+        said = np.frombuffer(bot_speech(24000), np.int16).reshape(-1, 480)
+        air = [np.zeros((1, 480), np.int16)] * 3
+        for block in [*said, *np.zeros((150, 480), np.int16)]:
+            heard = np.clip(block + air.pop(0).astype(int), -32768, 32767).astype(np.int16)
+            await handler.receive((24000, heard))
+            spoken = (await handler.emit())[1] if name == "alone" or not handler._inner.heard.empty() else air[0]
+            air.append((0.9 * np.resize(spoken, (1, 480))).astype(np.int16))
+        levels[name] = float(np.mean(np.square(air[-1], dtype=float)))
+
+    assert levels["clean"] < 0.1 * levels["alone"]
