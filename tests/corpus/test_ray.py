@@ -16,7 +16,7 @@ from rooms import NEAR, speech
 from spike_engine import cli
 from spike_engine.corpus import Cleaner
 from spike_engine.corpus.clips import wave_bytes
-from spike_engine.rig.caller import Plan
+from spike_engine.rig.plan import Plan
 from spike_engine.rig.record import CallRecord
 from spike_engine.rig.runner import run
 from spike_engine.rig.script import Line, Script, Turn

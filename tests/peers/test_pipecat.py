@@ -17,7 +17,8 @@ import pytest
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 from spike_engine import ErrorCode, FunctionCall, Perception, SpikeClient
-from spike_engine.rig.caller import Plan, call
+from spike_engine.rig.caller import call
+from spike_engine.rig.plan import Plan
 from spike_engine.rig.script import Line, Script, Turn
 from spike_engine.rig.voices import voices_of
 from spike_engine.webrtc import gathering

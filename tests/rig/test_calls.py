@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from host import Host
 
-from spike_engine.rig.caller import Plan, call
+from spike_engine.rig.caller import call
 from spike_engine.rig.network import Road
+from spike_engine.rig.plan import Plan
 from spike_engine.rig.script import Line, Network, Script, Turn
 from spike_engine.rig.share import Share, State
 from spike_engine.rig.voices import voices_of

@@ -7,14 +7,15 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
 from spike_engine.addresses.text import printable
 from spike_engine.addresses.web import checked
 from spike_engine.options import ClientOptions
-from spike_engine.rig.caller import Plan
 from spike_engine.rig.figures import Expectation
+from spike_engine.rig.plan import Plan
 from spike_engine.rig.report import Run, write_report
 from spike_engine.rig.runner import run
 from spike_engine.rig.screen import Screen, table_of
@@ -61,8 +62,13 @@ async def make_calls(options: argparse.Namespace) -> int:
     records = sorted(screen.records, key=lambda record: record.number)
     finished = Run(settings, records, expectations, screen.lag_ms)
     files = await asyncio.to_thread(write_report, finished, options.output)
+    _show(finished, files, console, as_json=options.json)
+    return 0 if all(met for _, _, met in finished.outcomes) else 1
+
+
+def _show(finished: Run, files: list[Path], console: Console, *, as_json: bool) -> None:
     missed = [(expected, value) for expected, value, met in finished.outcomes if not met]
-    if options.json:
+    if as_json:
         print(json.dumps(finished.as_dict(), indent=1))  # noqa: T201
     else:
         totals = finished.figures.totals
@@ -72,4 +78,3 @@ async def make_calls(options: argparse.Namespace) -> int:
         console.print(" ".join(map(str, files)), highlight=False, soft_wrap=True)
     for expected, value in missed:
         print(printable(f"spike-engine: expected {expected.text}, was {value:g}"), file=sys.stderr)  # noqa: T201
-    return 1 if missed else 0

@@ -6,92 +6,24 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
-from typing import Literal
 
 import aiohttp
-import numpy as np
-from numpy.typing import NDArray
 
-from spike_engine.addresses.web import extended
 from spike_engine.client import SpikeClient
-from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import SpikeError
 from spike_engine.events import Disconnected, UserTranscript
-from spike_engine.options import trusted
 from spike_engine.rig.ear import Ear
+from spike_engine.rig.mouth import Microphone
 from spike_engine.rig.network import Road
+from spike_engine.rig.plan import Plan, Refused, conversation
 from spike_engine.rig.record import CallRecord, Fault, TurnRecord
-from spike_engine.rig.script import Line, Network, Script, Turn
-from spike_engine.rig.voices import Sound
+from spike_engine.rig.script import Network, Turn
 
 PAUSE_S = 0.5  # an AI that is silent for so long, and does not say that it speaks, has finished
 LOOK_EVERY_S = 0.1
 MOST_ANSWER_S = 120.0
 STOP_TIMEOUT_S = 2.0  # an AI that speaks on for so long after the caller has finished was not interrupted
-HTTP_TIMEOUT_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that a process needs to call; it can be pickled.
-
-    Attributes:
-        url: The conversation, or without `token` a server that gives out conversations by ``POST {url}/conversations``.
-        token: What opens the conversation.
-        sessions: How many calls, in all processes.
-        per_second: How many begin in a second, in all processes.
-    """
-
-    url: str
-    token: str | None
-    script: Script
-    voices: Mapping[Line, Sound]
-    sessions: int = 1
-    per_second: float = 1.0
-    seed: int = 0
-    transport: Literal["smallwebrtc", "openai", "whip", "daily"] | None = None
-    allow_insecure: bool = False
-    ca_file: str | Path | None = None
-
-
-class Microphone:
-    """An :class:`~spike_engine.AudioSource` that is silent until somebody speaks, at the pace of the clock."""
-
-    sample_rate_hz = ENGINE_RATE_HZ
-
-    def __init__(self) -> None:
-        self._unsaid: NDArray[np.float32] = np.zeros(0, np.float32)
-        self._said = asyncio.Event()
-        self._due: float | None = None
-
-    async def start(self) -> None:
-        """See :meth:`AudioSource.start`."""
-
-    async def read(self, samples: int) -> NDArray[np.float32]:
-        """See :meth:`AudioSource.read`."""
-        now = asyncio.get_running_loop().time()
-        self._due = max(self._due or now, now - 0.5) + samples / ENGINE_RATE_HZ
-        await asyncio.sleep(max(0.0, self._due - now))
-        block, self._unsaid = self._unsaid[:samples], self._unsaid[samples:]
-        if not len(self._unsaid):
-            self._said.set()
-        return block if len(block) == samples else np.pad(block, (0, samples - len(block)))
-
-    async def close(self) -> None:
-        """See :meth:`AudioSource.close`."""
-
-    async def say(self, voice: Sound) -> tuple[float, float]:
-        """Say `voice`; when that began and ended, in the loop's seconds."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        self._said.clear()
-        self._unsaid = voice
-        await self._said.wait()
-        return began, max(loop.time(), began + len(voice) / ENGINE_RATE_HZ)
 
 
 async def call(plan: Plan, number: int, began: float) -> CallRecord:
@@ -104,7 +36,7 @@ async def call(plan: Plan, number: int, began: float) -> CallRecord:
         await caller.hold()
     except SpikeError as error:
         caller.fault(error.code, error.message)
-    except _Refused as error:
+    except Refused as error:
         caller.fault(error.code, str(error))
     except (aiohttp.ClientError, OSError) as error:  # OSError has TimeoutError in it
         caller.fault("UNREACHABLE", f"{error or type(error).__name__}")
@@ -113,12 +45,6 @@ async def call(plan: Plan, number: int, began: float) -> CallRecord:
         caller.fault("RIG", repr(error))
     caller.record.ended_at_s = caller.now()
     return caller.record
-
-
-class _Refused(Exception):
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class _Caller:
@@ -145,7 +71,7 @@ class _Caller:
         plan = self._plan
         if plan.script.network != Network():
             Road(plan.script.network, self._random.getrandbits(32)).take()
-        async with _conversation(plan) as (url, token):
+        async with conversation(plan) as (url, token):
             client = SpikeClient(
                 conversation_url=url,
                 token=token,
@@ -256,28 +182,6 @@ class _Caller:
             self.record.loss = max(0.0, network.packets_lost / packets)
             self.record.outbound_loss = network.outbound_loss
         self.record.rtt_ms, self.record.jitter_ms = network.round_trip_time_ms, network.jitter_ms
-
-
-@contextlib.asynccontextmanager
-async def _conversation(plan: Plan) -> AsyncIterator[tuple[str, str]]:
-    """The address and the token of a conversation, which is ended where it was begun for this call."""
-    if plan.token is not None:
-        yield plan.url, plan.token
-        return
-    timeout = aiohttp.ClientTimeout(total=HTTP_TIMEOUT_S)
-    tls = trusted(plan.ca_file) or True
-    async with aiohttp.ClientSession(timeout=timeout) as http:
-        async with http.post(extended(plan.url, "/conversations"), ssl=tls) as response:
-            text = await response.text()
-            if response.status != 201:
-                raise _Refused(f"HTTP_{response.status}", text)
-            body = await response.json()
-        url, token = str(body["conversation_url"]), str(body["token"])
-        try:
-            yield url, token
-        finally:
-            with contextlib.suppress(aiohttp.ClientError, OSError):
-                await http.delete(url, headers={"Authorization": f"Bearer {token}"}, ssl=tls)
 
 
 def understood(said: str, heard: str) -> float:

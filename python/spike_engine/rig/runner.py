@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from spike_engine.cluster import connect
-from spike_engine.rig.caller import Plan
+from spike_engine.rig.plan import Plan
 from spike_engine.rig.record import CallRecord, Fault
 from spike_engine.rig.share import Share, State
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from spike_engine.rig.caller import Plan, call
+from spike_engine.rig.caller import call
+from spike_engine.rig.plan import Plan
 from spike_engine.rig.record import CallRecord
 from spike_engine.server.workers.load import LoadMeter
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from aiohttp import web
@@ -13,6 +13,8 @@ from spike_engine.server.workers.tally import Histogram
 from spike_engine.server.workers.worker import Worker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+Families = Sequence[tuple[str, str, Iterable[tuple[str, float]]]]  # name, what it is, and samples by their labels
+
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
@@ -38,7 +40,7 @@ def exposition(
     loads = [worker.load() for worker in workers]
     tallies = [worker.tally for worker in workers]
     places = conversations + free_places
-    gauges: list[tuple[str, str, Iterable[tuple[str, float]]]] = [
+    gauges: Families = [
         ("conversations", "Conversations that exist.", [("", conversations)]),
         ("free_places", "Conversations that would be admitted now.", [("", free_places)]),
         ("places_used_ratio", "Of those and the free places.", [("", conversations / max(1, places))]),
@@ -48,7 +50,7 @@ def exposition(
         ("loop_busy", "Share of a core that the loop uses.", _each(load.busy for load in loads)),
     ]
     refused = [(f'code="{status}"', count) for status, count in sorted(http_errors.items())]
-    counters: list[tuple[str, str, Iterable[tuple[str, float]]]] = [
+    counters: Families = [
         ("joins_total", "Connections that were answered.", _each(tally.joins for tally in tallies)),
         ("persona_errors_total", "What the AI could not do.", _each(tally.persona_errors for tally in tallies)),
         ("packets_received_total", "Media packets of clients.", _each(tally.packets_received for tally in tallies)),
@@ -60,6 +62,10 @@ def exposition(
         ("first_word_seconds", "From an offer to the AI's first sound.", [tally.first_word_s for tally in tallies]),
         ("answer_seconds", "From the user's end to the AI's first sound.", [tally.answer_s for tally in tallies]),
     ]
+    return "\n".join(_lines(gauges, counters, histograms)) + "\n"
+
+
+def _lines(gauges: Families, counters: Families, histograms: Sequence[tuple[str, str, list[Histogram]]]) -> list[str]:
     lines: list[str] = []
     for kind, families in (("gauge", gauges), ("counter", counters)):
         for name, text, samples in families:
@@ -71,7 +77,7 @@ def exposition(
         lines += _head(f"spike_{name}", "histogram", text)
         for number, histogram in enumerate(each):
             lines += _samples(f"spike_{name}", f'worker="{number}"', histogram)
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _each(values: Iterable[float]) -> list[tuple[str, float]]:
