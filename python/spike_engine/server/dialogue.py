@@ -23,6 +23,7 @@ from spike_engine.server.turns import SpeechContinued, SpeechEnded, SpeechStarte
 logger = logging.getLogger(__name__)
 
 GLANCE_INTERVAL_S = 0.5
+PATIENCE_S = 3.0
 CLEANUP_LIMIT_S = 3.0  # a turn that was cancelled may take so long to end, and no longer keeps the next from beginning
 
 
@@ -41,6 +42,7 @@ class Dialogue:
         self._turn: asyncio.Task[None] | None = None
         self._answer: Answer | None = None
         self._unanswered = ""
+        self._patient_until_s = 0.0
 
     def start(self, voice: VoiceTrack) -> None:
         """Listen from now on, and speak on `voice`; greet a user who is here for the first time."""
@@ -78,11 +80,18 @@ class Dialogue:
         self._hold(False)
 
     def _hold(self, held: bool) -> None:
-        """Pause the voice, and tell the client, which has yet to play what was sent before; or let it go on."""
-        if self._voice and self._voice.held != held:
-            self._voice.held = held
-            if self._answer and self._answer.speaking:
-                self._send("bot-paused" if held else "bot-resumed")
+        """Pause the voice, and tell the client, which has yet to play what was sent before; or let it go on.
+
+        Soon after a pause that was for nothing there is no other: an echo would make the AI stammer.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if not self._voice or self._voice.held == held or (held and now_s < self._patient_until_s):
+            return
+        self._voice.held = held
+        if self._answer and self._answer.speaking:
+            self._send("bot-paused" if held else "bot-resumed")
+            if not held:
+                self._patient_until_s = now_s + PATIENCE_S
 
     async def watch(self, track: MediaStreamTrack) -> None:
         """Show the user to a persona that sees, until `track` ends."""
