@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import socket
 from collections.abc import Awaitable, Callable
 
 import numpy as np
@@ -141,6 +142,26 @@ async def test_sockets_that_are_read_together_miss_nothing_and_are_let_go(monkey
     await asyncio.sleep(0)
     assert reading.sockets == 0
     assert clock.read_first is None
+
+
+async def test_datagrams_of_strangers_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    here, there = await connected(spoken(400))
+    await hears(there, 400)
+    receiver = there.getReceivers()[0]
+    (source,) = receiver.getSynchronizationSources()
+    (pair,) = receiver.transport.transport._connection._nominated.values()
+    header = bytes([0x80, 96, 0, 1]) + bytes(4) + source.source.to_bytes(4, "big")
+    chance = random.Random(0)
+    family = socket.AF_INET6 if ":" in pair.local_addr[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as stranger:
+        for size in (0, 1, 30, 1400, 1490, 1500, 4000):
+            stranger.sendto(header + chance.randbytes(size), pair.local_addr)
+            stranger.sendto(bytes([0x80]) + chance.randbytes(size), pair.local_addr)
+    await hears(there, 400)
+    await hears(there, 400)
+    assert there.connectionState == "connected"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    await asyncio.gather(here.close(), there.close())
 
 
 async def test_two_voices_on_one_connection_are_kept_apart() -> None:

@@ -13,6 +13,7 @@ from spike_engine.webrtc.shared_reading import running_reading
 
 _HEADER = struct.Struct("!BBHLL")
 _PADDING, _EXTENSION, _MOST_SOURCES = 0x20, 0x10, 0x0F
+_MOST_BYTES = 1500  # pylibsrtp raises for more, which would end the connection
 _RTP = range(128, 192)  # by its first byte (RFC 7983)
 _RTCP = range(192, 224)  # by its second byte (RFC 5761 section 4)
 
@@ -64,6 +65,8 @@ class RtpReceiving:
 
     def data_received(self, data: bytes, component: int) -> None:
         """A datagram came that is none of ICE's own (aioice's `data_received`)."""
+        if len(data) > _MOST_BYTES and data[0] in _RTP:
+            return
         if not self._is_ours(data):
             self._otherwise(data, component)
             return
