@@ -106,6 +106,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def joins(session: nox.Session) -> None:
+    """A thousand joins and leaves, whose memory, threads, sockets and descriptors are counted. Twenty minutes."""
+    groups(session, "test")
+    session.install(".[demo]")
+    session.run("python", "tests/tools/joins.py", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Bytes of chance for everything that takes what a stranger made. A minute; `-- --minutes 60` for more."""
     groups(session, "test")

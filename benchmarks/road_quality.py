@@ -1,6 +1,6 @@
-"""A voice over a network that loses packets, by spike_engine, aiortc and libwebrtc: a table of delay, PESQ and PLCMOS.
+"""A voice over a network that loses and delays packets, by three stacks: a table of delay, PESQ and PLCMOS.
 
-Needs root and Linux (namespaces, iptables), the group ``road-bench`` of pyproject.toml, and an otherwise idle machine.
+Needs root and Linux (namespaces, TUN devices), the group ``road-bench`` of pyproject.toml, and an idle machine.
 """
 
 from __future__ import annotations
@@ -14,15 +14,28 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 STACKS = ("spike_engine", "aiortc", "wrtc")
-LOSSES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
-BURSTS = ((0.05, 3), (0.1, 3))  # share of loss and mean length
+# What the network does: share of packets lost, mean length of losses in a row, most delay in ms.
+NETWORKS = {
+    "loss": [(loss, 1, 0) for loss in (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)],
+    "bursts": [(loss, 3, 0) for loss in (0.02, 0.05, 0.1, 0.2)],
+    "jitter": [(0.0, 1, 40), (0.0, 1, 120), (0.02, 1, 120)],
+}
 
 
-def run(stack: str, loss: float, burst: int | None, voice: Path, seconds: int) -> list[dict[str, object]]:
-    command = [str(HERE / "road" / "lossy.sh"), stack, f"{loss:g}", str(seconds), str(voice)]
+def run(stack: str, network: tuple[float, int, int], voice: Path, seconds: int) -> list[dict[str, object]]:
+    loss, burst, jitter_ms = network
+    command = [
+        str(HERE / "road" / "lossy.sh"),
+        stack,
+        f"{loss:g}",
+        str(seconds),
+        str(voice),
+        str(burst),
+        str(jitter_ms),
+    ]
     output = subprocess.run(
-        command + ([str(burst)] if burst else []),
-        env=os.environ | {"PYTHON": sys.executable},
+        command,
+        env={"PYTHON": sys.executable} | os.environ,
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -34,9 +47,11 @@ def row(results: list[dict[str, object]]) -> str:
     ways = {result["way"]: result for result in results}
     down, up = ways.get("down", {}), ways.get("up", {})
     first = down or up
-    loss = f"{100 * float(str(first['loss'])):g} %" + (f", bursts of {first['burst']:g}" if first.get("burst") else "")
-    cells = [loss, first["stack"]]
-    cells += [down.get(name, "no call") for name in ("delay_ms", "pesq", "plcmos")]
+    network = f"{100 * float(str(first['loss'])):g} %"
+    network += f", bursts of {first['burst']:g}" if first["burst"] != 1.0 else ""
+    network += f", {first['jitter_ms']:g} ms" if first["jitter_ms"] else ""
+    cells = [network, first["stack"]]
+    cells += [down.get(name, "no call") for name in ("delay_ms", "delay_p95_ms", "pesq", "plcmos")]
     cells += [up.get(name, "no call") for name in ("pesq", "plcmos")]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
@@ -46,11 +61,13 @@ def main() -> None:
     parser.add_argument("voice", type=Path, help="a recording of some 30 s of clear speech")
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--stacks", nargs="+", default=STACKS, choices=STACKS)
+    parser.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS)
     options = parser.parse_args()
-    print("| loss | stack | delay ms | PESQ heard | PLCMOS | PESQ sent | PLCMOS |\n|---|---|---|---|---|---|---|")
-    for loss, burst in (*((loss, None) for loss in LOSSES), *BURSTS):
+    heads = "loss, jitter", "stack", "delay ms", "p95", "PESQ heard", "PLCMOS", "PESQ sent", "PLCMOS"
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for network in (network for name in options.networks for network in NETWORKS[name]):
         for stack in options.stacks:
-            if results := run(stack, loss, burst, options.voice, options.seconds):
+            if results := run(stack, network, options.voice, options.seconds):
                 print(row(results), flush=True)
 
 

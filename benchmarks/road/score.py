@@ -81,9 +81,10 @@ def main() -> None:
     parser.add_argument("kept", type=Path)
     parser.add_argument("--stack", required=True)
     parser.add_argument("--loss", type=float, required=True)
-    parser.add_argument("--burst", type=float)
+    parser.add_argument("--burst", type=float, default=1.0)
+    parser.add_argument("--jitter-ms", type=float, default=0.0)
     options = parser.parse_args()
-    run = {"stack": options.stack, "loss": options.loss, "burst": options.burst}
+    run = {"stack": options.stack, "loss": options.loss, "burst": options.burst, "jitter_ms": options.jitter_ms}
     sent = np.load(options.kept / "sent.npy").astype(np.float32) / 32768
     try:
         down = np.load(options.kept / "heard.npz")

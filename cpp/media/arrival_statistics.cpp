@@ -15,7 +15,7 @@ constexpr float mended_s = 6.0f;          // for which what later packets repeat
 constexpr float new_way_ms = 100.0f;      // by how much packets come sooner where everything is different
 constexpr float peak_ms = 10.0f;          // lateness that is one
 constexpr float first_guess_ms = 20.0f;   // jitter to expect before any was seen
-constexpr float first_guess_s = 1.0f;     // for so long: who gets the lasting delay later is heard to be hurried
+constexpr float first_guess_s = 2.5f;     // the first loss comes by then, or seldom
 
 // What a delay costs, in the same unit: nearly nothing where nobody notices, in proportion from `noticed` on.
 float delay_cost(float delay_ms) noexcept {

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamTrack
 from bot import Bot
+from endpoints import ColourCamera
 from udp_relay import BadNetwork
 
 from spike_engine import SpikeClient, frames
@@ -104,7 +105,13 @@ class Watcher:
         self.network, self.beeps = network, beeps
         self.ear = Ear()
         self.client = SpikeClient(
-            conversation_url=network.url, token="t", audio=False, audio_output=self.ear, join_timeout_s=20
+            conversation_url=network.url,
+            token="t",
+            audio=False,
+            audio_output=self.ear,
+            video_source=ColourCamera(),
+            video_quality="low",
+            join_timeout_s=20,
         )
         self.flashes_s: list[float] = []
         self.pictures = 0
