@@ -37,6 +37,8 @@ async def in_thread(open_device: Callable[..., Any], *arguments: Any, called: st
     except BaseException as error:
         if not opening.cancel() and opening.exception() is None:  # it opened in the very moment
             _begun(opening.result().close)
+        if isinstance(error, asyncio.CancelledError):  # PortAudio closes the standard error output while it begins
+            await asyncio.to_thread(concurrent.futures.wait, {opening}, CLOSE_LIMIT_S)
         if isinstance(error, TimeoutError) and opening.cancelled():
             raise DeviceNotFound(f"{called} did not open within {OPEN_LIMIT_S:g} s") from error
         raise
