@@ -98,6 +98,15 @@ def duplex(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("extras", ["google-genai,livekit-agents,openai-agents", "fastrtc"])  # gradio wants an older starlette
+def museum(session: nox.Session, extras: str) -> None:
+    """The museum of issues with the frameworks in it, the real packages against local stand-ins of their clouds."""
+    groups(session, "test")
+    session.install(f".[{extras}]")
+    session.run("pytest", "tests/integrations/test_museum.py", "tests/integrations/test_framework_examples.py")
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """A day of audio through the echo canceller and the capture pipeline. About an hour; `-- --hours 1` for less."""
     groups(session, "test")

@@ -104,6 +104,14 @@ async def test_an_interruption_holds_it_until_the_program_flushes() -> None:
     assert (held, flushed) == (True, False)
 
 
+@pytest.mark.parametrize("levelled", [True, False])
+async def test_a_quiet_voice_is_raised_where_the_option_says_so(levelled: bool) -> None:
+    async with duplex(microphone=ArrayMicrophone(0.05 * VOICE), auto_gain_control=levelled) as audio:
+        gains_db = [audio.stats.gain_db async for _ in _first(audio, 125)]
+
+    assert (max(gains_db) > 6) == levelled
+
+
 async def test_judges_of_the_program_are_asked() -> None:
     asked: list[str] = []
 
