@@ -107,8 +107,8 @@ async def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("servers", nargs="*", default=["embedded", "pipecat"], help="embedded, pipecat")
-    arguments.add_argument("--sessions", type=int, default=40)
-    arguments.add_argument("--per-minute", type=float, default=40.0)
+    arguments.add_argument("--sessions", type=int, default=48)
+    arguments.add_argument("--per-minute", type=float, default=72.0)
     arguments.add_argument("--processes", type=int, default=1)
     arguments.add_argument("--workers", type=int, default=1)
     arguments.add_argument("--bound-ms", type=float, default=1500.0)
