@@ -69,6 +69,7 @@ def test_a_number_that_is_not_accepted_is_refused_in_one_line(arguments: list[st
         (["join", "https://bot.example", "--token", "t", "--ice-server", "turn:"], "INVALID_OPTION: ice_servers"),
         (["join", "https://bot.example", "--token", "t", "--ca-file", "none.pem"], "INVALID_OPTION: ca_file"),
         ([*JOIN, "--record", "/dev/null/x"], "spike-engine: "),
+        (["demo", "--output", "/dev/null/x", "--turns", "1"], "spike-engine: "),
         (["clean", "none.wav", "-o", "x.wav"], "spike-engine: none.wav cannot be read: no such file"),
         (["doctor", "--turn", "nonsense", "--seconds", "0"], "INVALID_OPTION: ice_servers"),
     ],
@@ -92,6 +93,13 @@ def test_the_token_can_come_from_the_environment_where_no_other_user_sees_it() -
     done = run(*JOIN[:2], "--voice-only", "--speaker", "none", SPIKE_TOKEN="t\n")
 
     assert done.stderr.startswith("CONNECTION_FAILED")
+
+
+def test_an_address_of_a_model_that_is_none_is_one_line() -> None:
+    done = run("serve", "--port", "0", SPIKE_CHAT_MODEL="m", OPENAI_BASE_URL="localhost:11434/v1")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("INVALID_OPTION: OPENAI_BASE_URL must be an http://")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe of POSIX")

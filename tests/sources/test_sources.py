@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import threading
 import wave
 from collections.abc import AsyncIterator
@@ -370,3 +371,34 @@ async def test_a_client_sends_what_it_is_given_and_reads_the_ai_as_arrays(film: 
 def test_a_text_is_the_id_of_a_device() -> None:
     assert isinstance(audio_source_of("Headset"), Microphone)
     assert isinstance(sink_of("Headset"), Loudspeaker)
+
+
+CLOCKWISE = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+
+
+@pytest.mark.parametrize("degrees", [0, *CLOCKWISE])
+async def test_a_film_that_lies_on_its_side_stands_upright(tmp_path: Path, degrees: int) -> None:
+    """As phones write them: the pictures as the sensor gives them, and in the header how to turn them."""
+    upright = np.zeros((64, 96, 3), np.uint8)
+    upright[:32, :48] = 255  # the corner where reading begins
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as out:
+        lying = np.ascontiguousarray(np.rot90(upright, degrees // 90))
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *lying.shape[:2], "yuv420p"
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(lying, "rgb24")))
+        out.mux(stream.encode())
+    film = bytearray(path.read_bytes())
+    if degrees:  # the matrix of the track header (ISO/IEC 14496-12, 8.3.2)
+        a, b, c, d = (value * 65536 for value in CLOCKWISE[degrees])
+        at = film.index(b"tkhd") + 44
+        film[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(film)
+
+    source = VideoFile(path)
+    await source.start()
+    picture = await source.read()
+    await source.close()
+
+    assert picture.shape == upright.shape
+    assert np.mean((picture > 128) != (upright > 128)) < 0.05

