@@ -32,6 +32,7 @@ from lossy_voice import (
     offset_of,
     perfect,
     random_loss,
+    uncompressed,
 )
 from rooms import Samples
 
@@ -61,6 +62,17 @@ def scores(sent: Samples, heard: Samples) -> tuple[float, float]:
     except ImportError:
         mos = np.nan
     return quality, mos
+
+
+def plain_table(voice: str, seconds: float) -> None:
+    """L16 at 16 kHz: nothing repeats what is lost, and the codec has no concealment of its own."""
+    sent = talk(voice, RATE_HZ, seconds, seed=1)
+    packets = uncompressed(dsp.resample(sent.astype(np.float32), RATE_HZ, 16000), 16000)
+    for name, network in (("random", random_loss), ("bursts", burst_loss)):
+        for loss in LOSSES:
+            call = Reception(codec="l16", clock_rate_hz=16000)
+            quality, mos = scores(sent, call.run(packets, network(len(packets), loss, seed=1)))
+            print(f"| {voice}, L16 | {name} {loss:.0%} | {quality:.2f} | {mos:.2f} |", flush=True)
 
 
 def loss_table(voice: str, seconds: float) -> None:
@@ -146,6 +158,7 @@ if __name__ == "__main__":
     print("| voice | loss | PESQ | PLCMOS | delay | recovered | concealed |\n|---|---|---|---|---|---|---|")
     for each in arguments.voices.split(","):
         loss_table(each, arguments.seconds)
+        plain_table(each, arguments.seconds)
     print()
     traces(arguments.seconds)
     print()

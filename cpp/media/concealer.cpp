@@ -7,28 +7,31 @@ namespace spike {
 
 Concealer::Concealer(int sample_rate_hz)
     : step_(static_cast<std::size_t>(sample_rate_hz) / 100),
-      hold_(3 * step_),
       faded_(16 * step_),
       noise_(sample_rate_hz),
       extrapolator_(sample_rate_hz),
       scratch_(step_) {}
 
 float Concealer::gain() const noexcept {
-    if (run_ <= hold_) return 1.0f;
-    return run_ >= faded_ ? 0.0f : static_cast<float>(faded_ - run_) / static_cast<float>(faded_ - hold_);
+    const std::size_t hold = extrapolates_ ? step_ : 3 * step_, end = extrapolates_ ? 8 * step_ : faded_;
+    if (run_ <= hold) return 1.0f;
+    return run_ >= end ? 0.0f : static_cast<float>(end - run_) / static_cast<float>(end - hold);
 }
 
 void Concealer::next(std::span<const float> history, VoiceDecoder* decoder, Splice& splice,
                      std::span<float> out) noexcept {
+    if (!running()) {
+        extrapolates_ = decoder == nullptr || !decoder->conceals();
+        if (extrapolates_) extrapolator_.begin(history, splice);
+    }
     const float from = gain();
     if (faded()) {
         noise_.fill(out);
-    } else if (decoder != nullptr && decoder->conceals()) {
+    } else if (extrapolates_) {
+        extrapolator_.next(out);
+    } else {
         const std::size_t count = decoder->conceal(out);
         std::ranges::fill(out.subspan(count), 0.0f);
-    } else {
-        if (!running()) extrapolator_.begin(history, splice);
-        extrapolator_.next(out);
     }
     const bool was_voice = !faded();
     run_ = std::min(run_ + out.size(), faded_);

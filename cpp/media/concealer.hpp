@@ -12,8 +12,8 @@
 
 namespace spike {
 
-// Goes on with the voice, by the decoder's own means where it has any, fades it out within 160 ms and the background's
-// noise in.
+// Goes on with the voice, by the decoder's own means where it has any, fades it out and the background's noise in:
+// within 160 ms, or within 80 ms where a period of the voice is repeated, which is soon heard as a buzz.
 class Concealer {
   public:
     explicit Concealer(int sample_rate_hz);
@@ -27,6 +27,8 @@ class Concealer {
     bool running() const noexcept { return run_ > 0; }
     bool faded() const noexcept { return run_ >= faded_; }  // only noise is left
     float gain() const noexcept;                            // of the voice
+    // The decoder knows nothing of the gap: it does not lead back from what is played instead.
+    bool extrapolates() const noexcept { return running() && extrapolates_; }
 
     // One step of the voice that fades; `history` is what was played, `decoder` may be null.
     void next(std::span<const float> history, VoiceDecoder* decoder, Splice& splice, std::span<float> out) noexcept;
@@ -40,8 +42,9 @@ class Concealer {
     void reset() noexcept;
 
   private:
-    std::size_t step_, hold_, faded_;
+    std::size_t step_, faded_;
     std::size_t run_ = 0;  // samples concealed without an end
+    bool extrapolates_ = false;
     ComfortNoise noise_;
     PitchExtrapolator extrapolator_;
     std::vector<float> scratch_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace spike {
 namespace {
@@ -157,7 +158,8 @@ void Playout::play(const WaitingPacket& next, std::int64_t resume) noexcept {
     const bool other_codec = decoder_ != nullptr && decoder_ != &decoder_of(next);
     misplaced_ = misplaced_ || waited_ > 0 || other_codec;
     waited_ = 0;
-    if (misplaced_ && decoder_ != nullptr) {
+    joins_ = misplaced_ || concealer_.extrapolates();
+    if (joins_ && decoder_ != nullptr) {
         keep_state();
         for (const std::size_t at : {std::size_t{0}, step_})
             concealer_.next(line_.history(), decoder_, splice_, std::span(tail_).subspan(at, step_));
@@ -202,21 +204,21 @@ std::size_t Playout::decode(const WaitingPacket& next, bool repeated) noexcept {
     return count;
 }
 
-// What was decoded goes on from what was concealed, where both are most alike: after a little more of the one or
-// without the beginning of the other, as the delay allows. Returns how many samples are left of what was decoded.
+// What was decoded fades in over what was concealed. Where it does not come in its place, it goes on where both are
+// most alike: after a little more of the one or without the beginning of the other, as the delay allows. Returns how
+// many samples are left of what was decoded.
 std::size_t Playout::join(std::size_t count, std::int64_t excess) noexcept {
     const auto decoded = std::span(decoded_).first(count);
-    if (!misplaced_ || count < step_) {
-        misplaced_ = false;
+    const bool misplaced = std::exchange(misplaced_, false);
+    if (!joins_ || count < step_) {
         concealer_.end(decoded);
         return count;
     }
-    misplaced_ = false;
     std::size_t offset = 0, more = 0;
-    if (excess > 0) {
+    if (misplaced && excess > 0) {
         const std::size_t reach = std::min(count, step_ + std::min(static_cast<std::size_t>(excess), step_));
         offset = splice_.find(std::span(tail_).first(step_), decoded.first(reach)).offset;
-    } else {
+    } else if (misplaced) {
         more = splice_.find(decoded.first(step_), tail_).offset;
     }
     Splice::crossfade(std::span(tail_).subspan(more, step_), decoded.subspan(offset, step_));

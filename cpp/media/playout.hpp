@@ -83,6 +83,7 @@ class Playout {
     bool pausing_ = true;     // the delay may be set anew
     bool silent_ = false;     // the sender has said that it falls silent
     bool saved_ = false;      // the decoder's state before the concealment
+    bool joins_ = false;      // what comes next fades in over what was concealed
     bool misplaced_ = false;  // what comes next does not go on from what was concealed
     ReceiverState state_ = ReceiverState::silence;
 };

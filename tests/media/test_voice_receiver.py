@@ -19,6 +19,7 @@ from lossy_voice import (
     perfect,
     random_loss,
     spectral_distance_db,
+    uncompressed,
 )
 
 from spike_engine._core import VoiceReceiver
@@ -65,6 +66,29 @@ def test_random_loss_leaves_speech(packets: list[bytes], reference: np.ndarray, 
 def test_bursts_of_loss_fade_and_come_back(packets: list[bytes], reference: np.ndarray) -> None:
     out = Reception().run(packets, burst_loss(len(packets), 0.1, seed=3))
     assert spectral_distance_db(reference, out) < 5.0
+
+
+def test_a_codec_without_concealment_of_its_own_comes_back_without_a_click() -> None:
+    seconds = np.arange(10 * 16000) / 16000
+    glide = 0.3 * np.sin(2 * np.pi * (200 * seconds + 12 * np.sin(5 * seconds))).astype(np.float32)
+    packets = uncompressed(glide, 16000)
+    arrivals = perfect(len(packets))
+    arrivals[100::7] = np.nan
+    call = Reception(codec="l16", clock_rate_hz=16000)
+    out = call.run(packets, arrivals)
+
+    assert call.receiver.stats.concealment_events > 40
+    curved = np.abs(np.diff(out[48000 : 9 * 48000], n=2))
+    assert curved.max() < 0.05  # a jump within a period of the glide reaches 0.6
+
+
+def test_a_codec_without_concealment_of_its_own_fades_soon() -> None:
+    seconds = np.arange(2 * 16000) / 16000
+    packets = uncompressed(0.3 * np.sin(2 * np.pi * 200 * seconds).astype(np.float32), 16000)
+    out = Reception(codec="l16", clock_rate_hz=16000).run(packets, perfect(len(packets)))
+
+    end = int(np.flatnonzero(np.abs(out) > 0.25)[-1])
+    assert np.abs(out[end + 48 * 75 :]).max() < 0.01
 
 
 @pytest.mark.parametrize("in_order", [True, False])

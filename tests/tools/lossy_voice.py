@@ -27,6 +27,13 @@ def encoded(samples: Samples, *, bit_rate: int = 32000, expected_loss: float = 0
     return [encoder.encode(block) for block in np.ascontiguousarray(whole)]
 
 
+def uncompressed(samples: Samples, rate_hz: int) -> list[bytes]:
+    """Packets of 20 ms of L16 (RFC 3551), of samples at that rate."""
+    whole = np.clip(samples * 32767, -32768, 32767).astype(">i2")
+    step = rate_hz // 50
+    return [whole[at : at + step].tobytes() for at in range(0, len(whole) - step + 1, step)]
+
+
 def decoded(packets: list[bytes]) -> Samples:
     """What FFmpeg's libopus makes of all packets."""
     context = av.CodecContext.create("libopus", "r")
@@ -70,6 +77,8 @@ class Reception:
     block: int = 480
     phase_ms: float = 3.0  # of the clock that plays, behind the packets'
     after_pull: Callable[[float], None] = lambda now_ms: None
+    codec: str = "opus"
+    clock_rate_hz: int = RATE_HZ
 
     def run(self, packets: list[bytes], arrivals: Arrivals, *, first: int = 65000) -> Samples:
         """Everything that is played from the first packet's beginning to half a second after the last one."""
@@ -81,8 +90,11 @@ class Reception:
             now = 1000 * pull * self.block / RATE_HZ + self.phase_ms
             while pushed < len(order) and arrivals[order[pushed]] <= now:
                 n = int(order[pushed])
-                timestamp = (PACKET_SAMPLES * (first + n) + 0xFC000000) % 2**32
-                self.receiver.push(packets[n], (first + n) % 2**16, timestamp, float(arrivals[n]))
+                timestamp = (self.clock_rate_hz // 50 * (first + n) + 0xFC000000) % 2**32
+                self.receiver.push(
+                    packets[n], (first + n) % 2**16, timestamp, float(arrivals[n]),
+                    codec=self.codec, clock_rate_hz=self.clock_rate_hz,
+                )  # fmt: skip
                 pushed += 1
             self.receiver.pull(out[pull * self.block : (pull + 1) * self.block])
             self.after_pull(now)
