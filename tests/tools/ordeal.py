@@ -25,10 +25,8 @@ from pathlib import Path
 
 import pytest
 from hardships import clock, messages, network, recordings, servers, sound_devices
-from hardships.model import Round, Wrong
+from hardships.model import Round
 from sound_card import sound_card
-
-from spike_engine import SpikeError
 
 FAULTS: list[Callable[[Round], Awaitable[None]]] = [
     messages.flood,
@@ -87,7 +85,7 @@ async def befall(fault: Callable[[Round], Awaitable[None]], seed: str, figures: 
         with tempfile.TemporaryDirectory() as folder:
             async with asyncio.timeout(LONGEST_ROUND_S):
                 await fault(Round(random.Random(seed), Path(folder), figures))
-    except (Wrong, SpikeError, TimeoutError, ExceptionGroup, OSError) as error:
+    except Exception as error:  # whatever it is: the next round comes all the same
         left.append(repr(error))
     return "; ".join(left) or None
 
