@@ -212,3 +212,29 @@ def test_a_frame_of_sound_keeps_the_interpreter(count: int) -> None:
 
     assert not other.ran
     other.join()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, np.int32])
+def test_samples_are_the_same_however_they_lie(dtype: type) -> None:
+    samples = np.arange(-50, 50).astype(dtype)
+    records = np.zeros(100, [("tag", "u1"), ("value", dtype)])
+    records["value"] = samples
+    shifted = np.zeros(samples.nbytes + 1, np.uint8)[1:].view(dtype)
+    shifted[:] = samples
+    expected = frames.convert_samples(samples, "float32")
+
+    for lying in (
+        records["value"],
+        shifted,
+        samples.astype(samples.dtype.newbyteorder(">")),
+        samples[::-1].copy()[::-1],
+    ):
+        np.testing.assert_array_equal(frames.convert_samples(lying, "float32"), expected)
+
+
+def test_samples_are_not_written_where_they_would_not_lie_whole() -> None:
+    records = np.zeros(100, [("tag", "u1"), ("value", np.float32)])
+    for out in (records["value"], np.zeros(100, ">f4")):
+        with pytest.raises(ValueError, match="out must be aligned, and in this machine's byte order"):
+            frames.convert_samples(np.ones(100, np.int16), "float32", out=out)
+    assert not records["value"].any()

@@ -73,6 +73,23 @@ py::array checked_array(py::handle object, const char* name) {
     return py::reinterpret_borrow<py::array>(object);
 }
 
+// Whether samples lie as this machine computes with them: in its byte order, and whole steps apart.
+bool is_plain(const py::array& array) {
+    bool plain = array.dtype().byteorder() != '>' && (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+    for (py::ssize_t axis = 0; plain && axis < array.ndim(); ++axis)
+        plain = array.strides(axis) % array.itemsize() == 0;
+    return plain;
+}
+
+// What is read: an array, or a copy of it that is plain, as of a field of records or of samples from a file.
+py::array input_of(py::handle object) {
+    const py::array array = checked_array(object, "a");
+    dtype_of(array, "a");
+    if (is_plain(array)) return array;
+    const py::object native = array.attr("dtype").attr("newbyteorder")("=");
+    return py::module_::import("numpy").attr("array")(array, native, py::arg("order") = "C");
+}
+
 py::array output_of(py::handle out, std::string_view dtype, std::size_t count, std::size_t channels, bool planar) {
     const auto n = static_cast<py::ssize_t>(count), c = static_cast<py::ssize_t>(channels);
     py::array::ShapeContainer shape = channels == 1 ? std::vector{n} : planar ? std::vector{c, n} : std::vector{n, c};
@@ -84,8 +101,9 @@ py::array output_of(py::handle out, std::string_view dtype, std::size_t count, s
                          std::move(shape));
     }
     py::array array = checked_array(out, "out");
-    bool fits =
-        dtype_of(array, "out") == dtype && array.writeable() && static_cast<std::size_t>(array.ndim()) == shape->size();
+    const bool right_type = dtype_of(array, "out") == dtype;
+    if (!is_plain(array)) throw py::value_error("out must be aligned, and in this machine's byte order");
+    bool fits = right_type && array.writeable() && static_cast<std::size_t>(array.ndim()) == shape->size();
     for (std::size_t axis = 0; fits && axis < shape->size(); ++axis)
         fits = array.shape(static_cast<py::ssize_t>(axis)) == (*shape)[axis];
     if (!fits)
@@ -197,7 +215,7 @@ py::array samples_of_frame(py::handle frame, std::string_view dtype, Channels ch
 
 void samples_to_frame(py::handle array, py::handle frame, bool planar, Seed dither) {
     const HeldFrame held(frame);
-    const py::array samples = checked_array(array, "a");
+    const py::array samples = input_of(array);
     const auto in = block_of<const void>(samples, planar, "a");
     if (in.count != held.out().count)
         throw py::value_error("out must be a frame of " + std::to_string(in.count) + " samples, not " +
@@ -208,7 +226,7 @@ void samples_to_frame(py::handle array, py::handle frame, bool planar, Seed dith
 
 py::array convert_array(py::handle array, std::string_view dtype, Channels channels, bool planar_in, bool planar_out,
                         Seed dither, py::handle out) {
-    const py::array samples = checked_array(array, "a");
+    const py::array samples = input_of(array);
     return convert_into(block_of<const void>(samples, planar_in, "a"), dtype, channels, planar_out, dither, out);
 }
 

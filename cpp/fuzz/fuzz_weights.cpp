@@ -29,11 +29,6 @@ void think(std::shared_ptr<const Weights> weights, std::size_t streams) {
             for (std::size_t n = 0; n < features.size(); ++n) features[n] = static_cast<float>(n % 7) - 3.0f;
         }
         network.think();
-        for (std::size_t stream = 0; stream < streams; ++stream) {
-            require_finite(network.gains(stream));
-            require_finite(network.filters(stream));
-            require(std::isfinite(network.voice_probability(stream)));
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,19 @@ def test_nothing_and_direct_current_stay_quiet(level: float) -> None:
 
     assert np.isfinite(out).all()
     assert np.abs(out[RATE_HZ:]).max() <= level + 1e-6
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1e5])
+def test_weights_that_are_no_numbers_are_refused(number: float) -> None:
+    file = bytearray(weights_file())
+    (count,) = struct.unpack_from("<I", file, 16)
+    tensors = [struct.unpack_from("<32s4I", file, 20 + 48 * index) for index in range(count)]
+    name, begin = next((name, begin) for name, kind, _, _, begin in tensors if kind == 0)
+    struct.pack_into("<f", file, begin, number)
+    struct.pack_into("<I", file, 12, zlib.crc32(file[16:]))
+
+    with pytest.raises(dsp.WeightsError, match=rf"holds numbers in '{name.rstrip(bytes(1)).decode()}' that are none"):
+        _core.Weights(bytes(file), "some.spkw")
 
 
 def test_damaged_weights_are_refused_by_name_and_checksum() -> None:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -15,6 +16,7 @@ constexpr std::string_view magic{"SPKWGT\0\0", 8};
 constexpr std::size_t header_bytes = 20, checked_from = 16;
 constexpr std::size_t tensor_bytes = 48, name_bytes = 32;
 constexpr std::uint32_t float_kind = 0, matrix_kind = 1;
+constexpr float most_weight = 1e4f;
 
 constexpr std::array<std::uint32_t, 256> crc_table = [] {
     std::array<std::uint32_t, 256> table{};
@@ -80,6 +82,10 @@ void Weights::read_tensors() {
             (tensor.kind == matrix_kind ? matrix_bytes(tensor.rows, tensor.columns) : 0) + floats * sizeof(float);
         if (tensor.offset > data_.size() || bytes > data_.size() - tensor.offset)
             refuse("is cut off within '" + tensor.name + "'");
+        // The floats lie behind all else of a tensor.
+        const auto* last = reinterpret_cast<const float*>(data_.data() + tensor.offset + bytes);
+        if (!std::all_of(last - floats, last, [](float number) { return std::abs(number) <= most_weight; }))
+            refuse("holds numbers in '" + tensor.name + "' that are none, or too large");
         tensors_.push_back(tensor);
     }
 }
