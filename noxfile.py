@@ -124,11 +124,15 @@ def joins(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Bytes of chance for everything that takes what a stranger made. A minute; `-- --minutes 60` for more."""
+    """Bytes of chance for everything that takes what a stranger made. A minute each; `-- --hour` for an hour in all."""
     groups(session, "test")
     with contextlib.suppress(nox.command.CommandFailed):  # there are no wheels of it for every interpreter
         session.install("atheris")
-    session.install(".[demo]")
+    session.install(".[demo]", "cmake", "ninja")
+    compilers = ("clang++", *(f"clang++-{version}" for version in range(16, 30)))
+    if found := [path for path in map(shutil.which, compilers) if path]:  # the newest: 14 is too old
+        session.run("cmake", "--preset", "fuzz", f"-DCMAKE_CXX_COMPILER={found[-1]}", silent=True)
+        session.run("cmake", "--build", "--preset", "fuzz", silent=True)
     session.run("python", "tests/tools/fuzz.py", *session.posargs)
 
 
