@@ -1,7 +1,8 @@
-"""The one place that reaches into aiortc's receiver and sender, for each version that it knows.
+"""Where the engine reaches into aiortc's receiver and sender, for each version that it knows.
 
 aiortc decodes and encodes by itself and offers no hook for another codec path. What is used here of its insides was
 read in the versions below; :func:`unknown` looks whether they are still there. Where they are not, nothing is touched.
+What takes their place, in `rtp_receiving` and `rtp_sending`, keeps aiortc's counters.
 """
 
 from __future__ import annotations
