@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import time
+import weakref
 from typing import Any
 
 import aiohttp
@@ -325,3 +327,13 @@ async def test_an_invitation_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert not codes.redeem(code)
     assert not codes.redeem("")
+
+
+async def test_a_server_that_has_stopped_is_kept_by_nobody() -> None:
+    async with ConversationServer(persona=Host) as server:
+        await request("GET", f"{server.url}/health")
+        gone = weakref.ref(server)
+    del server
+    gc.collect()
+
+    assert gone() is None

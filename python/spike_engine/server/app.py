@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from weakref import WeakMethod
 
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from spike_engine.server.workers.pool import RETRY_AFTER_S, TooManyConversations
 from spike_engine.server.workers.worker import Offer, Overloaded, PersonaFactory, Worker
 
 MAX_BODY_BYTES = 256 * 1024  # an offer with every codec and candidate has about 10 kB
+T = TypeVar("T")
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 (what it is to listen beyond this machine)
 
 
@@ -132,18 +134,18 @@ class ConversationServer:
         on_loopback = is_on_this_machine(f"http://{_in_url(self._host)}") and self._host not in EVERYWHERE
         cors.install(app, self._allowed_origins)
         safety.install(app, on_loopback=on_loopback, allowed_origins=self._allowed_origins)
-        app.on_response_prepare.append(self._count)
+        app.on_response_prepare.append(_weakly(self._count))
         app.add_routes(
             [
                 *page.routes(),
                 *openapi.routes(),
-                web.get("/health", self._health),
-                web.get("/ready", self._ready),
-                web.get("/metrics", self._metrics),
-                web.post("/conversations", self._create),
-                web.delete("/conversations/{id}", self._delete),
-                web.post("/conversations/{id}/api/offer", self._offer),
-                web.patch("/conversations/{id}/api/offer", self._trickle),
+                web.get("/health", _weakly(self._health)),
+                web.get("/ready", _weakly(self._ready)),
+                web.get("/metrics", _weakly(self._metrics)),
+                web.post("/conversations", _weakly(self._create)),
+                web.delete("/conversations/{id}", _weakly(self._delete)),
+                web.post("/conversations/{id}/api/offer", _weakly(self._offer)),
+                web.patch("/conversations/{id}/api/offer", _weakly(self._trickle)),
             ]
         )
         runner = web.AppRunner(app, access_log=None, lingering_time=1.0)
@@ -318,3 +320,15 @@ def _busy(message: str, retry_after_s: int = RETRY_AFTER_S) -> web.HTTPException
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _weakly(method: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """`method`, without keeping its server: aiohttp keeps the handlers of many applications beyond their end."""
+    reference = WeakMethod(method)
+
+    async def call(*arguments: Any) -> T:
+        bound = reference()
+        assert bound, "the server is gone, but still asked"
+        return await bound(*arguments)
+
+    return call

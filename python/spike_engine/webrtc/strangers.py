@@ -23,8 +23,9 @@ def checked(sdp: str) -> str:
     A candidate that is none is left out, as those of kinds to come (RFC 8839 section 5.1).
 
     Raises:
-        ValueError: It is too long, or has a section whose certificate nobody could verify (RFC 8827 section 6.5) or a
-            data channel without a port (RFC 8841 section 5), which aiortc would find out late.
+        ValueError: It is too long, or has a section whose certificate nobody could verify (RFC 8827 section 6.5), a
+            data channel without a port (RFC 8841 section 5) or a bundle of sections that are not there (RFC 9143
+            section 7.1), which aiortc would find out late.
     """
     if len(sdp) > MOST_CHARS:
         raise ValueError(f"it is longer than {MOST_CHARS} characters")
@@ -35,7 +36,11 @@ def checked(sdp: str) -> str:
         if not line.startswith("a=candidate:") or (_is_candidate(line) and next(kept) < MOST_CANDIDATES)
     ]
     sdp = "\r\n".join([*lines, ""])
-    for media in SessionDescription.parse(sdp).media:
+    description = SessionDescription.parse(sdp)
+    names = {media.rtp.muxId for media in description.media}
+    if not all(names.issuperset(group.items) for group in description.group if group.semantic == "BUNDLE"):
+        raise ValueError("its bundle names a section that it does not have")
+    for media in description.media:
         if media.port and not (media.dtls and media.dtls.fingerprints):
             raise ValueError(f"its {media.kind} has no a=fingerprint")
         if media.port and media.kind == "application":
