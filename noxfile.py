@@ -116,7 +116,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def joins(session: nox.Session) -> None:
-    """A thousand joins and leaves, whose memory, threads, sockets and descriptors are counted. Twenty minutes."""
+    """A thousand joins and leaves, whose memory, threads, sockets and descriptors are counted. Five minutes or more."""
     groups(session, "test")
     session.install(".[demo]")
     session.run("python", "tests/tools/joins.py", *session.posargs)

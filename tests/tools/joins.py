@@ -95,7 +95,8 @@ async def run(joins: int, at_once: int) -> bool:
             print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
     settled, last = held[SETTLED - 1], held[-1]
     since = joins * (REPORTS - SETTLED) / REPORTS
-    growth_kb = (last.memory_kb - settled.memory_kb) / since
+    before, after = held[SETTLED - 1 : REPORTS // 2], held[REPORTS // 2 :]  # of memory the least: it goes up and down
+    growth_kb = (min(each.memory_kb for each in after) - min(each.memory_kb for each in before)) / (since / 2)
     print(f"grown by {growth_kb:.2f} kB and {(last.objects - settled.objects) / since:.1f} objects a join")
     same = all(getattr(last, name) <= getattr(settled, name) for name in ("threads", "descriptors", "tasks"))
     return same and growth_kb < MOST_GROWTH_KB_A_JOIN
