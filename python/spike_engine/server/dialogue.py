@@ -98,6 +98,8 @@ class Dialogue:
         last: Perceived | None = None
         try:
             async for picture in glances(track, GLANCE_INTERVAL_S if self._persona.sees else math.inf):
+                if not self._voice:  # nobody is there yet to be told
+                    continue
                 with no_cancellation_by("see()"):
                     perceived = await self._persona.see(picture)
                 if self._voice and perceived != last:
