@@ -8,7 +8,8 @@ from spike_engine.errors import ErrorCode, MediaError, SpikeError
 
 
 def leaves(error_type: type[SpikeError]) -> list[type[SpikeError]]:
-    children = error_type.__subclasses__()
+    """Of the tree; what other rooms make of one, as of an extra that is missing, has its code."""
+    children = [child for child in error_type.__subclasses__() if child.__module__ == errors.__name__]
     return [leaf for child in children for leaf in leaves(child)] if children else [error_type]
 
 

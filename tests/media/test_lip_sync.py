@@ -35,6 +35,7 @@ class Beeps(MediaStreamTrack):
         super().__init__()
         self.until_s = float("inf")
         self.began_s = time.monotonic()
+        self.has_begun = asyncio.Event()
         self._speed = speed
         self._at = 0
 
@@ -45,6 +46,7 @@ class Beeps(MediaStreamTrack):
         await asyncio.sleep(max(0.0, due_s - time.monotonic()))
         if self._at == 0:  # only now somebody listens
             self.began_s = time.monotonic()
+            self.has_begun.set()
         at_s = (self._at + np.arange(960)) / 48000
         is_on = (at_s / self._speed) % EVERY_S < LASTS_S
         beep = (0.4 * is_on * np.sin(2 * np.pi * 700 * at_s)).astype(np.float32)
@@ -65,6 +67,7 @@ class Flashes(MediaStreamTrack):
         self._tick = -1
 
     async def recv(self) -> av.VideoFrame:
+        await self._beeps.has_begun.wait()  # from then on both have one clock
         now_s = time.monotonic() - self._beeps.began_s
         self._tick = max(self._tick + 1, int(now_s * FPS))
         await asyncio.sleep(max(0.0, self._tick / FPS - now_s))
