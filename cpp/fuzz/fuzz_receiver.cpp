@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 packet.timestamp += 160u * static_cast<std::uint32_t>(bytes.number<std::int8_t>());
                 packet.format = format;
                 const bool redundant = bytes.number<std::uint8_t>() % 2;
-                packet.payload = bytes.take(bytes.number<std::uint8_t>() * 2u);
+                packet.payload = bytes.take(2 * static_cast<std::size_t>(bytes.number<std::uint8_t>()));
                 redundant ? receiver.push_redundant(packet) : receiver.push(packet);
             }
         }

@@ -30,7 +30,7 @@ void Concealer::next(std::span<const float> history, VoiceDecoder* decoder, Spli
     } else if (extrapolates_) {
         extrapolator_.next(out);
     } else {
-        const std::size_t count = decoder->conceal(out);
+        const std::size_t count = decoder ? decoder->conceal(out) : 0;  // it may have gone with its codec
         std::ranges::fill(out.subspan(count), 0.0f);
     }
     const bool was_voice = !faded();
