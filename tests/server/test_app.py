@@ -337,3 +337,19 @@ async def test_a_server_that_has_stopped_is_kept_by_nobody() -> None:
     gc.collect()
 
     assert gone() is None
+
+
+async def test_a_server_that_listens_stays_though_nobody_keeps_it() -> None:
+    async def started() -> tuple[str, weakref.ref[ConversationServer]]:
+        server = ConversationServer(persona=Host)
+        await server.start()
+        return server.url, weakref.ref(server)
+
+    url, server = await started()
+    gc.collect()
+    status, _ = await request("GET", f"{url}/health")
+    running = server()
+    assert running
+    await running.stop()
+
+    assert status == 200

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from weakref import WeakMethod
 
 from aiohttp import web
@@ -65,6 +65,8 @@ class ConversationServer:
     Raises:
         ValueError: An origin is none, or a number is out of its range.
     """
+
+    _listening: ClassVar[set[ConversationServer]] = set()  # they stay, though a program keeps none
 
     def __init__(
         self,
@@ -158,11 +160,13 @@ class ConversationServer:
             await runner.cleanup()
             raise
         self._runner = runner
+        ConversationServer._listening.add(self)
 
     async def stop(self) -> None:
         """End every conversation and stop listening. A server that does not run stays as it is."""
         runner, self._runner = self._runner, None
         if runner:
+            ConversationServer._listening.discard(self)
             await self._pool.stop()
             await runner.cleanup()
 
