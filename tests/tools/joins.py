@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import gc
 import math
 import os
@@ -19,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
-from soak import resident_kb
+from soak import give_back_free_memory, resident_kb
 
 from spike_engine import SpikeClient, SpikeError
 from spike_engine.server import ConversationServer, HummingPersona
@@ -41,7 +40,7 @@ class Held(NamedTuple):
     @classmethod
     def now(cls) -> Held:
         gc.collect()
-        _give_back()
+        give_back_free_memory()
         return cls(
             resident_kb(),
             threading.active_count(),
@@ -49,12 +48,6 @@ class Held(NamedTuple):
             len(asyncio.all_tasks()),
             len(gc.get_objects()),
         )
-
-
-def _give_back() -> None:
-    """Have the C library return what is free, which would look like a leak (glibc; elsewhere it does so by itself)."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 async def join_and_leave(server: ConversationServer, *, pictures: bool) -> float:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import gc
 import logging
 import os
 import random
-import resource
 import sys
 import tempfile
 import threading
@@ -27,6 +25,7 @@ from pathlib import Path
 import pytest
 from hardships import clock, messages, network, recordings, servers, sound_devices
 from hardships.model import Round
+from soak import give_back_free_memory, resident_kb
 from sound_card import sound_card
 
 FAULTS: list[Callable[[Round], Awaitable[None]]] = [
@@ -56,15 +55,13 @@ LONGEST_ROUND_S = 180.0
 def measured() -> dict[str, int]:
     """What this process holds, without the memory that is free and that the allocator only keeps for later."""
     gc.collect()
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    give_back_free_memory()
     descriptors = []
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # the one that listed them
             descriptors.append(os.readlink(f"/proc/self/fd/{name}"))
     return {
-        "memory_kB": pages * resource.getpagesize() // 1024,
+        "memory_kB": resident_kb(),
         "threads": sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate()),
         "sockets": sum(name.startswith("socket:") for name in descriptors),
         "descriptors": len(descriptors),

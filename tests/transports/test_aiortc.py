@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import aioice
 import pytest
-from aiortc import RTCConfiguration, RTCIceGatherer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCIceGatherer, RTCPeerConnection
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+from negotiation import connect
 
 from spike_engine.webrtc import encoders
 from spike_engine.webrtc.closing import close
@@ -23,10 +24,7 @@ async def connected(*tracks: object) -> tuple[RTCPeerConnection, RTCPeerConnecti
     here, there = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
     for track in tracks:
         here.addTrack(track)
-    await here.setLocalDescription(await here.createOffer())
-    await there.setRemoteDescription(RTCSessionDescription(here.localDescription.sdp, "offer"))
-    await there.setLocalDescription(await there.createAnswer())
-    await here.setRemoteDescription(RTCSessionDescription(there.localDescription.sdp, "answer"))
+    await connect(here, there)
     return here, there
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from negotiation import connect
 
 from spike_engine import frames
 from spike_engine.webrtc import improve
@@ -70,13 +71,6 @@ def lose(monkeypatch: pytest.MonkeyPatch) -> Lose:
 def connection(*, improved: bool = True) -> RTCPeerConnection:
     pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     return improve(pc) if improved else pc
-
-
-async def connect(here: RTCPeerConnection, there: RTCPeerConnection) -> None:
-    await here.setLocalDescription(await here.createOffer())
-    await there.setRemoteDescription(RTCSessionDescription(here.localDescription.sdp, "offer"))
-    await there.setLocalDescription(await there.createAnswer())
-    await here.setRemoteDescription(RTCSessionDescription(there.localDescription.sdp, "answer"))
 
 
 class Ear:

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpReceiveParameters
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 from aiortc.stats import RTCInboundRtpStreamStats, RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats
+from negotiation import connect
 
 from spike_engine.server.tracks import VoiceTrack
 from spike_engine.webrtc import improve, shared_reading
@@ -41,10 +42,7 @@ async def connected(*tracks: VoiceTrack) -> tuple[RTCPeerConnection, RTCPeerConn
     here, there = (improve(RTCPeerConnection(RTCConfiguration(iceServers=[]))) for _ in range(2))
     for track in tracks:
         here.addTrack(track)
-    await here.setLocalDescription(await here.createOffer())
-    await there.setRemoteDescription(RTCSessionDescription(here.localDescription.sdp, "offer"))
-    await there.setLocalDescription(await there.createAnswer())
-    await here.setRemoteDescription(RTCSessionDescription(there.localDescription.sdp, "answer"))
+    await connect(here, there)
     return here, there
 
 
