@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -22,8 +23,11 @@ Recording = Callable[[str], np.ndarray]
 
 def child_processes() -> set[str]:
     """Of this process, Linux only."""
-    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return {child for task in tasks for child in task.read_text().split()}
+    children: set[str] = set()
+    for task in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            children.update(task.read_text().split())
+    return children
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
-import signal
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -21,6 +20,7 @@ from spike_engine.addresses.text import printable
 from spike_engine.clean.audio_file import AudioReader, UnusableAudio
 from spike_engine.clean.cleaning import CleanedFile, CleaningOptions, clean_file
 from spike_engine.clean.planning import Job
+from spike_engine.lifetime import signals
 
 _PROGRESS_EVERY_S = 2.0  # of sound, so that the queue stays short
 
@@ -71,9 +71,10 @@ def _run_in_processes(
     read: Any = context.SimpleQueue()
     stop = context.Event()
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(read, stop)) as pool:
-        running: dict[Future[CleanedFile | Exception], int] = {
-            pool.submit(_clean_elsewhere, index, job, options): index for index, job in enumerate(jobs)
-        }
+        with signals.held_back():  # the first ones start the processes
+            running: dict[Future[CleanedFile | Exception], int] = {
+                pool.submit(_clean_elsewhere, index, job, options): index for index, job in enumerate(jobs)
+            }
         try:
             while running:
                 done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
@@ -106,9 +107,7 @@ def _begin(read: Any, stop: Any) -> None:
     """Make ready for jobs. The parent ends a worker: a signal to all of them must leave nothing half-written."""
     global _read, _stop
     _read, _stop = read, stop
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):
-            signal.signal(number, signal.SIG_IGN)
+    signals.ignore()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 

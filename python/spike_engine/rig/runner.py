@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from spike_engine.cluster import connect
+from spike_engine.lifetime import signals
 from spike_engine.rig.plan import Plan
 from spike_engine.rig.record import CallRecord, Fault
 from spike_engine.rig.share import Share, State
@@ -50,7 +50,7 @@ async def _in_processes(plan: Plan, take: Take, count: int) -> None:
     for index in range(count):
         ours, theirs = context.Pipe()
         child = context.Process(target=_make_share, args=(theirs, plan, index, count), daemon=True)
-        await asyncio.to_thread(child.start)
+        await asyncio.to_thread(signals.held_back()(child.start))
         theirs.close()
         pipes.append(ours)
         children.append(child)
@@ -73,7 +73,7 @@ async def _in_processes(plan: Plan, take: Take, count: int) -> None:
 
 
 def _make_share(pipe: Connection, plan: Plan, index: int, count: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
+    signals.ignore()  # the parent ends its children
     share = Share(plan, index, count)
     pipe.send(None)
     asyncio.run(share.run(pipe.recv(), pipe.send))

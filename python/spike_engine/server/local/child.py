@@ -48,8 +48,13 @@ class Child:
             if self._reading and not self._reading.done():
                 return
             await self._end()
+            command = (sys.executable, "-I", str(CHILDREN), self._name)
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", str(CHILDREN), self._name, stdin=PIPE, stdout=PIPE, limit=MAX_LINE_BYTES
+                *command,
+                stdin=PIPE,
+                stdout=PIPE,
+                limit=MAX_LINE_BYTES,
+                process_group=0,  # out of Ctrl-C's reach
             )
             self._reading = asyncio.create_task(self._read(self._process))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import threading
 from collections.abc import Coroutine, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from spike_engine.lifetime import signals
 from spike_engine.server.conversation import ConversationOver
 from spike_engine.server.peer import BadOffer
 from spike_engine.server.workers.worker import LocalWorker, Overloaded, PersonaFactory
@@ -25,8 +25,7 @@ def run_worker(
 ) -> None:
     """The whole life of the process: it ends with ``stop``, or when the server has gone."""
     # Terminals and service managers send both to every process. The server decides when its conversations end.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    signals.ignore()
     asyncio.run(_run(pipe, persona, idle_timeout_s, udp_ports))
 
 

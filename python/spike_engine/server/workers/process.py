@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from spike_engine.lifetime import signals
 from spike_engine.server.conversation import ConversationOver
 from spike_engine.server.peer import BadOffer
 from spike_engine.server.workers.child import REPORT_EVERY_S, run_worker
@@ -78,7 +79,7 @@ class WorkerProcess:
         self._begun = loop.create_future()
         process = context.Process(target=run_worker, args=(theirs, *self._arguments), daemon=True)
         try:
-            await asyncio.to_thread(process.start)
+            await asyncio.to_thread(signals.held_back()(process.start))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             self._pipe.close()
             self._pipe = None
