@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from host import Host
 from spike_engine.rig.caller import call
 from spike_engine.rig.network import Road
 from spike_engine.rig.plan import Plan
+from spike_engine.rig.record import CallRecord
 from spike_engine.rig.script import Line, Network, Script, Turn
 from spike_engine.rig.share import Share, State
 from spike_engine.rig.voices import voices_of
@@ -34,11 +36,18 @@ async def plan_of(url: str, script: Script = SCRIPT, **options: Any) -> Plan:
     return Plan(url, None, script, await voices_of(script.lines), **options)
 
 
+async def called(plan: Plan, number: int) -> CallRecord:
+    records: list[CallRecord] = []
+    await call(plan, number, asyncio.get_running_loop().time(), records.append)
+    (record,) = records
+    return record
+
+
 @pytest.mark.usefixtures("nothing_left_open")
 async def test_a_call_measures_what_a_user_would_notice(server: ConversationServer) -> None:
     plan = await plan_of(server.url, Script((*SCRIPT.turns, Turn((HELLO,), barge_in_after_s=(0.3, 0.3)))))
 
-    record = await call(plan, 7, asyncio.get_running_loop().time())
+    record = await called(plan, 7)
 
     assert record.faults == []
     assert record.number == 7
@@ -61,7 +70,7 @@ async def test_a_call_measures_what_a_user_would_notice(server: ConversationServ
 async def test_a_bad_network_is_noticed(server: ConversationServer) -> None:
     script = Script(SCRIPT.turns, network=Network(loss=0.1, delay_ms=50.0, jitter_ms=10.0))
 
-    record = await call(await plan_of(server.url, script), 0, asyncio.get_running_loop().time())
+    record = await called(await plan_of(server.url, script), 0)
 
     assert record.joined_at_s, record.faults
     assert record.loss
@@ -84,11 +93,10 @@ async def test_the_same_seed_loses_the_same_packets() -> None:
 async def test_refusals_have_their_codes(server: ConversationServer, unused_tcp_port: int) -> None:
     for _ in range(4):
         server.create_conversation()
-    began = asyncio.get_running_loop().time()
 
-    refused = await call(await plan_of(server.url), 0, began)
-    unreachable = await call(await plan_of(f"http://127.0.0.1:{unused_tcp_port}"), 1, began)
-    strange = await call(Plan(f"{server.url}/conversations/none", "token", SCRIPT, {}), 2, began)
+    refused = await called(await plan_of(server.url), 0)
+    unreachable = await called(await plan_of(f"http://127.0.0.1:{unused_tcp_port}"), 1)
+    strange = await called(Plan(f"{server.url}/conversations/none", "token", SCRIPT, {}), 2)
 
     codes = [record.faults[0].code for record in (refused, unreachable, strange)]
     assert codes == ["HTTP_503", "UNREACHABLE", "CONVERSATION_ENDED"]
@@ -105,11 +113,15 @@ async def test_a_share_makes_its_part_of_the_calls(unused_tcp_port: int) -> None
     assert any(isinstance(record, State) for record in said)
 
 
-async def spike_engine(*arguments: str) -> tuple[int | None, str, str]:
+async def started(*arguments: str) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "spike_engine.cli", *arguments, stdout=pipe, stderr=pipe
     )
+
+
+async def spike_engine(*arguments: str) -> tuple[int | None, str, str]:
+    process = await started(*arguments)
     out, error = await asyncio.wait_for(process.communicate(), 100)
     return process.returncode, out.decode(), error.decode()
 
@@ -141,6 +153,38 @@ async def test_the_command_fails_where_what_is_expected_is_missed(unused_tcp_por
     assert "1 calls, 0 joined, 1 failed" in error
     assert error.splitlines()[-1] == "spike-engine: expected joined>=1, was 0"
     assert "UNREACHABLE" in (tmp_path / "report.html").read_text()
+
+
+async def _until_begun(server: ConversationServer, count: int) -> None:
+    async with asyncio.timeout(60):
+        while len(server._pool.ids) < count:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("name", "processes"), [("SIGINT", 1), ("SIGTERM", 2)])
+async def test_a_signal_ends_the_calls_and_not_the_report(
+    name: str, processes: int, server: ConversationServer, tmp_path: Path
+) -> None:
+    (tmp_path / "talk.json").write_text(json.dumps({"turns": [{"say": HELLO.text, "pause_s": 3600}]}))
+    arguments = ("--script", str(tmp_path / "talk.json"), "--output", str(tmp_path / "out"), "--json")
+    process = await started(
+        *("call", server.url, *arguments, "--sessions", "4", "--ramp", "2/s", "--processes", str(processes))
+    )
+    await _until_begun(server, 2)
+    process.send_signal(getattr(signal, name))
+    out, error = await asyncio.wait_for(process.communicate(), 60)
+
+    assert process.returncode == 128 + getattr(signal, name)
+    (line,) = error.decode().splitlines()
+    assert line.startswith(f"spike-engine: stopped by {name} when ")
+    report = json.loads(out)
+    assert report == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["stopped_by"] == name
+    assert 2 <= len(report["calls"]) <= 4
+    assert all(record["stopped"] and not record["faults"] for record in report["calls"])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "report.json"]
+    assert f"stopped by {name}" in (tmp_path / "out" / "report.html").read_text()
+    assert server._pool.ids == []  # the calls were left, not dropped
 
 
 @pytest.mark.parametrize(

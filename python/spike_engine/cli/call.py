@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -24,7 +28,10 @@ from spike_engine.rig.voices import voices_of
 
 
 async def make_calls(options: argparse.Namespace) -> int:
-    """Make them; 0 where all that was expected was met, else 1."""
+    """Make them; 0 where all that was expected was met, else 1. Stopped by a signal, 128 and its number.
+
+    A signal ends the calls, not the report.
+    """
     expectations = [Expectation.parse(text) for text in options.expect]
     script = load_script(options.script) if options.script else DEFAULT
     # What is wrong with the address or the token is told now, and not by each call.
@@ -49,7 +56,7 @@ async def make_calls(options: argparse.Namespace) -> int:
     console = Console(stderr=True, quiet=options.json)
     processes = options.processes or min(os.cpu_count() or 1, options.sessions)
     with Screen(plan.sessions, console) as screen:
-        await run(plan, screen.take, processes=processes, cluster=options.cluster)
+        stopped_by = await _until_stopped(run(plan, screen.take, processes=processes, cluster=options.cluster))
     settings = {
         "address": plan.url,
         "sessions": plan.sessions,
@@ -60,10 +67,36 @@ async def make_calls(options: argparse.Namespace) -> int:
         "cluster": options.cluster or "none",
     }
     records = sorted(screen.records, key=lambda record: record.number)
-    finished = Run(settings, records, expectations, screen.lag_ms)
+    finished = Run(settings, records, expectations, screen.lag_ms, stopped_by.name if stopped_by else "")
     files = await asyncio.to_thread(write_report, finished, options.output)
     _show(finished, files, console, as_json=options.json)
+    if stopped_by:
+        return 128 + stopped_by
     return 0 if all(met for _, _, met in finished.outcomes) else 1
+
+
+async def _until_stopped(running: Coroutine[Any, Any, None]) -> signal.Signals | None:
+    """Await `running`, or a signal, which it returns; a second signal does not wait for what the first one ends.
+
+    Further signals come to nothing: the program is about to end.
+    """
+    task = asyncio.ensure_future(running)
+    came: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        came.append(number)
+        task.cancel()
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one
+            with contextlib.suppress(NotImplementedError):  # Windows, where Ctrl-C cancels this task
+                asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return came[0] if came else signal.SIGINT
+    return None
 
 
 def _show(finished: Run, files: list[Path], console: Console, *, as_json: bool) -> None:
@@ -76,5 +109,7 @@ def _show(finished: Run, files: list[Path], console: Console, *, as_json: bool) 
         console.print(table_of(finished.figures, title))
         console.print(finished.warning or None, style="yellow", highlight=False, soft_wrap=True)
         console.print(" ".join(map(str, files)), highlight=False, soft_wrap=True)
+    if finished.ending:
+        print(printable(f"spike-engine: {finished.ending}: {files[0]} is of these"), file=sys.stderr)  # noqa: T201
     for expected, value in missed:
         print(printable(f"spike-engine: expected {expected.text}, was {value:g}"), file=sys.stderr)  # noqa: T201

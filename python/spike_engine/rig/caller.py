@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Callable
 from difflib import SequenceMatcher
 
 import aiohttp
@@ -26,14 +27,23 @@ MOST_ANSWER_S = 120.0
 STOP_TIMEOUT_S = 2.0  # an AI that speaks on for so long after the caller has finished was not interrupted
 
 
-async def call(plan: Plan, number: int, began: float) -> CallRecord:
-    """Hold call `number` and return what became of it; `began` is the loop's time when the run began.
+async def call(plan: Plan, number: int, began: float, say: Callable[[CallRecord], None]) -> None:
+    """Hold call `number`; `say` is given what became of it, also where it is cancelled.
 
     Raises nothing: what goes wrong is in the record.
+
+    Args:
+        plan: What to do.
+        number: Of the call, which decides what it draws.
+        began: The loop's time when the run began.
+        say: Takes the record at the end.
     """
     caller = _Caller(plan, number, began)
     try:
         await caller.hold()
+    except asyncio.CancelledError:
+        caller.record.stopped = True
+        raise
     except SpikeError as error:
         caller.fault(error.code, error.message)
     except Refused as error:
@@ -43,8 +53,9 @@ async def call(plan: Plan, number: int, began: float) -> CallRecord:
     except Exception as error:  # one call that fails by a fault of ours may not end all others
         logging.getLogger(__name__).exception("call %d failed", number)
         caller.fault("RIG", repr(error))
-    caller.record.ended_at_s = caller.now()
-    return caller.record
+    finally:
+        caller.record.ended_at_s = caller.now()
+        say(caller.record)
 
 
 class _Caller:
@@ -57,7 +68,6 @@ class _Caller:
         self._heard: list[str] = []
         self._transcribes = False
         self._lost = asyncio.Event()
-        self._leaving = False
         self.record = CallRecord(number, self.now())
 
     def now(self) -> float:
@@ -96,7 +106,6 @@ class _Caller:
                 await self._talk(client)
                 await self._measure(client)
             finally:
-                self._leaving = True
                 await client.leave()
 
     def _on_transcript(self, event: UserTranscript) -> None:
@@ -105,7 +114,7 @@ class _Caller:
             self._heard.append(event.transcript)
 
     def _on_disconnected(self, event: Disconnected) -> None:
-        if not self._leaving:
+        if event.reason != "left":  # that was the caller
             self.fault("DISCONNECTED", f"the conversation broke off: {event.reason}")
             self._lost.set()
 

@@ -48,6 +48,7 @@ class CallRecord:
         outbound_loss: Share of the caller's packets that the server missed, when it was last told.
         rtt_ms: Round trip, when it was last told.
         jitter_ms: Of the AI's voice, when it was last told.
+        stopped: The run was stopped while the call went on; what had been measured by then is here.
     """
 
     number: int
@@ -62,3 +63,4 @@ class CallRecord:
     jitter_ms: float | None = None
     turns: list[TurnRecord] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    stopped: bool = False

@@ -46,12 +46,14 @@ class Run:
         records: What became of each call.
         expectations: What the run was to show.
         lag_ms: The latest that an event loop of the rig was.
+        stopped_by: The signal that ended it early; empty where it came to its end.
     """
 
     settings: dict[str, Any]
     records: list[CallRecord]
     expectations: Sequence[Expectation] = ()
     lag_ms: float = 0.0
+    stopped_by: str = ""
     figures: Figures = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +64,17 @@ class Run:
         """Each expectation, what became of it, and whether it was met."""
         values = [(expected, expected.value(self.figures)) for expected in self.expectations]
         return [(expected, value, expected.is_met(value)) for expected, value in values]
+
+    @property
+    def ending(self) -> str:
+        """How it was stopped, in words; empty where it came to its end."""
+        if not self.stopped_by:
+            return ""
+        begun, broken_off = len(self.records), sum(record.stopped for record in self.records)
+        return (
+            f"stopped by {self.stopped_by} when {begun} of {self.settings['sessions']} calls had begun, "
+            f"{broken_off} of which it ended"
+        )
 
     @property
     def warning(self) -> str:
@@ -99,6 +112,7 @@ class Run:
                 {"text": expected.text, "value": _plain(value), "met": met} for expected, value, met in self.outcomes
             ],
             "bends_at": bends_at(figures, self.expectations),
+            "stopped_by": self.stopped_by or None,
             "rig_lag_ms": round(self.lag_ms, 1),
             "over_time": over_time,
             "calls": [asdict(record) for record in self.records],
@@ -109,9 +123,19 @@ def write_report(run: Run, folder: Path) -> list[Path]:
     """Write ``report.html`` and ``report.json`` into `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     page, data = folder / "report.html", folder / "report.json"
-    page.write_text(html_of(run), encoding="utf-8")
-    data.write_text(json.dumps(run.as_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
+    _put(page, html_of(run))
+    _put(data, json.dumps(run.as_dict(), indent=1, ensure_ascii=False))
     return [page, data]
+
+
+def _put(path: Path, text: str) -> None:
+    """Write `path` whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def html_of(run: Run) -> str:
@@ -123,7 +147,7 @@ def html_of(run: Run) -> str:
         f"<h1>{totals['sessions']:.0f} calls, {totals['joined']:.0f} joined, {totals['failed']:.0f} failed</h1>",
         f"<p>{escape(asked)}; at most {totals['most_active']:.0f} at once, {figures.seconds:.0f} s, "
         f"spike_engine {__version__}</p>",
-        f'<p class="missed">{escape(run.warning)}</p>' if run.warning else "",
+        *(f'<p class="missed">{escape(text)}</p>' for text in (run.ending, run.warning) if text),
         _expectations(run),
         f'<p class="missed">It bends at {bend} calls at once.</p>' if bend is not None else "",
         "<h2>Figures</h2>",

@@ -10,7 +10,6 @@ from typing import Any
 
 from spike_engine.rig.caller import call
 from spike_engine.rig.plan import Plan
-from spike_engine.rig.record import CallRecord
 from spike_engine.server.workers.load import LoadMeter
 
 REPORT_EVERY_S = 1.0
@@ -50,6 +49,8 @@ class Share:
     async def run(self, begins_at: float, say: Say) -> None:
         """Make the calls; `say` is given each :class:`CallRecord`, and a :class:`State` every second.
 
+        Where it is cancelled, the calls that go on are ended, and their records are said, too.
+
         Args:
             begins_at: When the run begins for all processes, in seconds since the epoch.
             say: Takes them, at once.
@@ -78,10 +79,9 @@ class Share:
     async def _call(self, number: int, began: float, say: Say) -> None:
         self._active += 1
         try:
-            record: CallRecord = await call(self._plan, number, began)
+            await call(self._plan, number, began, say)
         finally:
             self._active -= 1
-        say(record)
 
     async def _report(self, say: Say) -> None:
         while True:
