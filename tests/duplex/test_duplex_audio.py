@@ -12,7 +12,9 @@ from endpoints import ArrayMicrophone, RecordingLoudspeaker
 from rooms import NEAR, speech
 
 from spike_engine import DeviceNotFound, InvalidOption, InvalidState
+from spike_engine.devices.output import Output
 from spike_engine.duplex import DuplexAudio
+from spike_engine.duplex.player import Player
 
 VOICE = speech(NEAR, 48000, 3.0)
 
@@ -102,6 +104,70 @@ async def test_an_interruption_holds_it_until_the_program_flushes() -> None:
         await _until(lambda: bool(len(loudspeaker.blocks) and loudspeaker.samples.max() > 0.15))
 
     assert (held, flushed) == (True, False)
+
+
+async def test_a_flush_reaches_what_a_loudspeaker_of_the_programs_has_queued() -> None:
+    loudspeaker = RecordingLoudspeaker()
+    async with duplex(loudspeaker=loudspeaker) as audio:
+        audio.play(np.full(48000, 0.1, np.float32))
+        await _until(lambda: bool(len(loudspeaker.samples)))
+        before = loudspeaker.flushed
+        audio.flush()
+        await _until(lambda: loudspeaker.flushed > before)
+
+    assert (before, loudspeaker.flushed) == (0, 1)
+
+
+class PulledOut(RecordingLoudspeaker):
+    """A loudspeaker of the engine's kind that takes its sound by itself, until it is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes: list[Any] = []
+        self.gone = False
+
+    def play_from(self, take: Any) -> bool:
+        self.takes.append(take)
+        return True
+
+    def write(self, samples: np.ndarray) -> None:
+        if self.gone:
+            raise DeviceNotFound("it is gone")
+
+
+async def test_an_output_keeps_its_state_from_one_loudspeaker_to_the_next_and_plays_on_in_silence() -> None:
+    told: list[Any] = []
+    output, player = Output(told.append, 1.0), Player()
+    first, second = PulledOut(), RecordingLoudspeaker(16000)
+    output.paused, output.volume = True, 0.5
+    output.play_from(player)
+    player.play(np.full(4800, 0.5, np.float32))
+    await output.replace(first)
+    output.feed(480)
+    assert (player.paused, player.volume, first.takes) == (True, 0.5, [player.pull])
+    assert player.queued_samples == 4800
+
+    await output.replace(second)
+    output.paused = False
+    output.feed(480)
+    assert (first.takes[-1], first.closed, player.queued_samples) == (None, 1, 4320)
+    assert len(second.samples) == 160
+
+    await output.replace(gone := PulledOut())
+    gone.gone = True
+    output.feed(480)
+    output.feed(480)
+    assert isinstance(told[0], DeviceNotFound)
+    assert player.queued_samples == 3840
+    await output.close()
+
+
+async def test_a_microphone_of_a_low_rate_is_cleaned_at_that_rate() -> None:
+    async with duplex(microphone=ArrayMicrophone(sample_rate_hz=16000)) as audio:
+        blocks = [block async for _, block in _first(audio, 3)]
+
+    assert [len(block) for block in blocks] == [960] * 3
+    assert audio.latency_ms == pytest.approx(50, abs=20)
 
 
 @pytest.mark.parametrize("levelled", [True, False])

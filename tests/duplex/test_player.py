@@ -61,9 +61,9 @@ def test_a_pause_goes_on_with_the_next_sample() -> None:
     player = Player()
     player.play(ramp(3 * BLOCK))
     first = pulled(player)
-    player.pause()
+    player.paused = True
     between = [pulled(player) for _ in range(3)]
-    player.resume()
+    player.paused = False
 
     assert first[-1] > 0
     assert not between[1].any()

@@ -62,10 +62,10 @@ async def test_a_microphone_is_cleaned_at_its_rate_and_sent_at_48_khz(rate_hz: i
     capture = await capture_of(ArrayMicrophone(resampled, rate_hz), log, noise_suppression=False)
     track = capture.create_track()
     received = [await track.recv() for _ in range(20)]
-    assert capture.pipeline.sample_rate_hz == cleaned_at_hz
+    assert capture.front_end.pipeline.sample_rate_hz == cleaned_at_hz
     await capture.replace(ArrayMicrophone(sound))
     received += [await track.recv() for _ in range(20)]
-    assert capture.pipeline.sample_rate_hz == 48000
+    assert capture.front_end.pipeline.sample_rate_hz == 48000
     await capture.close()
 
     blocks = np.stack([frames.audio_to_ndarray(frame, dtype="float32", channels=1) for frame in received])

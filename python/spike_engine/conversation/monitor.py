@@ -90,7 +90,7 @@ class Monitor:
         )
         if self._media.capture is None:
             return stats
-        audio = self._media.capture.pipeline.stats
+        audio = self._media.capture.front_end.pipeline.stats
         return replace(
             stats,
             echo_reduction_db=audio.erle_db,

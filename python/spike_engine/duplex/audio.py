@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from spike_engine import dsp
 from spike_engine.devices import AudioSink
+from spike_engine.devices.output import Output
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex import voice_shape
 from spike_engine.duplex.block import Block
+from spike_engine.duplex.front_end import FrontEnd
 from spike_engine.duplex.player import Player
 from spike_engine.duplex.sound_loop import Kind, SoundLoop
 from spike_engine.duplex.turn_taking import Floor, Judge, TurnTaking
@@ -28,6 +30,7 @@ from spike_engine.events.emitter import EventEmitter
 from spike_engine.frames import convert_samples
 
 _QUEUED_S = 5.0  # of blocks that nobody has read yet
+_CLOSE_LIMIT_S = 3.0  # a loudspeaker that takes longer to close is left to itself
 
 
 class DuplexAudio(EventEmitter):
@@ -96,19 +99,22 @@ class DuplexAudio(EventEmitter):
                 raise InvalidOption(f"{name} must be callable or None, not {judge!r}")
         self.sample_rate_hz, self.dtype, self.block_samples = sample_rate_hz, dtype, block_samples
         self.dropped_blocks = 0
-        self._chain = dsp.CapturePipeline(
-            ENGINE_RATE_HZ,
+        self._player = Player()
+        self._output = Output(self._tell, _CLOSE_LIMIT_S)
+        self._output.play_from(self._player)
+        self._front_end = FrontEnd(
+            self._output,
             echo_cancellation=echo_cancellation,
             noise_suppression=noise_suppression,
             gain_control=auto_gain_control,
         )
-        self._player = Player()
         self._to_engine, self._to_program = RateConverter(), RateConverter(sample_rate_hz)
         self._played_lock = threading.Lock()
         self._sound = SoundLoop(
             microphone,
             loudspeaker,
-            self._chain,
+            self._front_end,
+            self._output,
             self._player,
             on_frame=self._on_frame,
             on_error=self._tell,
@@ -186,7 +192,7 @@ class DuplexAudio(EventEmitter):
     @property
     def stats(self) -> dsp.CaptureStats:
         """Of the last 10 ms: the echo's attenuation and delay, the levels, whether the user talks."""
-        return self._chain.stats
+        return self._front_end.pipeline.stats
 
     # --- played -------------------------------------------------------------------------------------------------------
 
@@ -213,29 +219,30 @@ class DuplexAudio(EventEmitter):
 
     def flush(self) -> None:
         """Fall silent now, and drop what has not been heard; what is played from now on is heard at once."""
-        self._player.flush()
+        self._sound.flush()
+        self._output.held = False
 
     def pause(self) -> None:
         """Hold still; `resume` goes on with the next sample."""
-        self._player.pause()
+        self._output.paused = True
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        self._player.resume()
+        self._output.paused = self._output.held = False
 
     @property
     def held(self) -> bool:
         """The loudspeaker holds still until it is known whether the user interrupts, or until they have finished."""
-        return self._player.held
+        return self._output.held
 
     @property
     def volume(self) -> float:
         """1 plays as it came, 0 is silence, up to 4."""
-        return self._player.volume
+        return self._output.volume
 
     @volume.setter
     def volume(self, volume: float) -> None:
-        self._player.volume = volume
+        self._output.volume = volume
 
     @property
     def played_ms(self) -> float:
@@ -262,7 +269,7 @@ class DuplexAudio(EventEmitter):
         """From the microphone to the program: the device's, the chain's and the block's."""
         device_s = self._sound.latency_s("microphone")
         block_s = self.block_samples / self.sample_rate_hz
-        return 1000.0 * (device_s + self._chain.latency_samples / ENGINE_RATE_HZ + block_s)
+        return 1000.0 * (device_s + self._front_end.latency_s + block_s)
 
     # --- other devices ------------------------------------------------------------------------------------------------
 
@@ -294,7 +301,7 @@ class DuplexAudio(EventEmitter):
             self._deliver(self._block_of(samples))
 
     def _take_turns(self, cleaned: NDArray[np.float32]) -> None:
-        stats = self._chain.stats
+        stats = self._front_end.pipeline.stats
         outcomes = self._turns.on_frame(
             self._to_judges(cleaned, ENGINE_RATE_HZ),
             active=stats.voice_active,
@@ -303,10 +310,10 @@ class DuplexAudio(EventEmitter):
         )
         for outcome in outcomes:
             if isinstance(outcome, Floor):
-                self._player.held = outcome is Floor.HOLD
+                self._output.held = outcome is Floor.HOLD
                 continue
             if isinstance(outcome, UserStoppedSpeaking):
-                self._player.held = False
+                self._output.held = False
             self._tell(outcome)
 
     def _block_of(self, samples: NDArray[np.float32]) -> Block:
@@ -314,7 +321,7 @@ class DuplexAudio(EventEmitter):
         return Block.of(
             convert_samples(samples, self.dtype),
             level=float(np.sqrt(np.mean(np.square(samples)))),
-            voice_active=self._chain.stats.voice_active,
+            voice_active=self._front_end.pipeline.stats.voice_active,
             captured_at=time.monotonic() - pending_s - self.latency_ms / 1000,
         )
 

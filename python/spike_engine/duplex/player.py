@@ -22,12 +22,17 @@ _REMEMBERED = 64  # utterances
 class Player:
     """A queue of mono float32 at 48 kHz between a program's threads and the loudspeaker's.
 
-    `play`, `flush`, `pause`, `resume` and `held` may be used from any thread; `pull` is the loudspeaker's. What is cut
-    off fades within 5 ms, and a pause ends with the sample after the last one that was heard.
+    It is a :class:`~spike_engine.devices.output.Gate`. `pull` is the loudspeaker's, everything else may be used from
+    any thread. What is cut off fades within 5 ms, and a pause ends with the sample after the last one that was heard.
+
+    Attributes:
+        paused, held: While one of them is True, it holds still; nothing is lost.
+        underruns: Blocks that ran dry in the middle of an utterance.
     """
 
     def __init__(self) -> None:
-        self.underruns = 0  # blocks that ran dry in the middle of an utterance
+        self.paused = self.held = False
+        self.underruns = 0
         self._render = dsp.RenderPipeline(ENGINE_RATE_HZ)
         self._ready = dsp.Ring(_AHEAD_SAMPLES)
         self._waiting: deque[Samples] = deque()
@@ -37,7 +42,7 @@ class Player:
         self._taken = 0  # samples ever, by the loudspeaker
         self._numbered = 0
         self._flushed_at = 0
-        self._paused = self._held = self._flushing = False
+        self._flushing = False
         self._last = np.float32(0.0)
 
     @property
@@ -82,29 +87,11 @@ class Player:
                 self._waiting.popleft()
 
     def flush(self) -> None:
-        """Drop everything that has not been heard, and hold no more."""
+        """Drop everything that has not been heard."""
         with self._lock:
-            self._held = False
             self._waiting.clear()
             self._flushed_at = self._queued
             self._flushing = True  # the loudspeaker's thread clears what lies ready
-
-    def pause(self) -> None:
-        """Hold still; nothing is lost."""
-        self._paused = True
-
-    def resume(self) -> None:
-        """Go on with the sample after the last one that was heard."""
-        self._paused = self._held = False
-
-    @property
-    def held(self) -> bool:
-        """As paused, for as long as it is not known whether the user interrupts."""
-        return self._held
-
-    @held.setter
-    def held(self, held: bool) -> None:
-        self._held = held
 
     def heard_samples(self, utterance: Hashable | None = None, latency_samples: int = 0) -> int:
         """How much of an utterance, by default of the last one, has left the loudspeaker; 0 for one that is unknown."""
@@ -119,7 +106,7 @@ class Player:
         """Fill `out` with what is to be heard now, and queue it in `tee` as well."""
         if self._flushing:
             self._drop()
-        still = self._paused or self._held
+        still = self.paused or self.held
         count = 0 if still else self._ready.pop(out)
         if count < len(out):
             out[count:] = 0.0

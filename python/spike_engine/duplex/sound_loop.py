@@ -11,13 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine import dsp
-from spike_engine.devices import AudioSink, AudioSource, Silence
-from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.devices import AudioSource, Silence
+from spike_engine.devices.output import Output
+from spike_engine.dsp.rates import ENGINE_RATE_HZ
+from spike_engine.duplex.front_end import FrontEnd
 from spike_engine.duplex.player import Player
 from spike_engine.errors import MediaError
-from spike_engine.sources.guarded import GuardedSink, GuardedSound
-from spike_engine.sources.resolve import audio_source_of, named, sink_of
+from spike_engine.sources.opened import loudspeaker_of, microphone_of, started
 
 FRAME_SAMPLES = ENGINE_RATE_HZ // 100
 
@@ -33,8 +33,9 @@ class SoundLoop:
     Args:
         microphone: A device id, or an object of the program's.
         loudspeaker: The same.
-        chain: What cleans.
-        player: What is to be played.
+        front_end: What cleans.
+        output: What the loudspeaker is put into.
+        player: What is to be played; `output` plays it already.
         on_frame: Takes each cleaned frame, mono float32 at 48 kHz; on this thread.
         on_error: Takes the error of a device that is gone, silence taking its place; on this thread.
         on_end: Called when everything is closed; on this thread.
@@ -44,7 +45,8 @@ class SoundLoop:
         self,
         microphone: Any,
         loudspeaker: Any,
-        chain: dsp.CapturePipeline,
+        front_end: FrontEnd,
+        output: Output,
         player: Player,
         *,
         on_frame: Callable[[NDArray[np.float32]], None],
@@ -52,12 +54,11 @@ class SoundLoop:
         on_end: Callable[[], None],
     ) -> None:
         self._given: dict[Kind, Any] = {"microphone": microphone, "loudspeaker": loudspeaker}
-        self._devices: dict[Kind, Any] = {}
-        self._chain, self._player = chain, player
+        self._microphone: Any = Silence()
+        self._front_end, self._output, self._player = front_end, output, player
         self._on_frame, self._on_error, self._on_end = on_frame, on_error, on_end
-        self._captured, self._far_end, self._to_sink = RateConverter(), RateConverter(), RateConverter()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pulls = False  # the loudspeaker does, by itself
+        self._flushes = False
         self._stop: asyncio.Event | None = None
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="duplex audio", daemon=True)
@@ -69,7 +70,12 @@ class SoundLoop:
 
     def latency_s(self, kind: Kind) -> float:
         """What a device says of its own delay; 0 where it says nothing."""
-        return float(getattr(self._devices.get(kind), "latency_s", 0.0))
+        return self._output.latency_s if kind == "loudspeaker" else float(getattr(self._microphone, "latency_s", 0.0))
+
+    def flush(self) -> None:
+        """Drop what is to be played, and what a loudspeaker of the program's has queued."""
+        self._player.flush()
+        self._flushes = True  # its flush() is called where the rest of it is
 
     def start(self) -> Future[None]:
         """Begin; the future is done when both devices run, or has the error of the one that does not."""
@@ -99,9 +105,8 @@ class SoundLoop:
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
-            for kind, device in self._given.items():
-                self._devices[kind] = await self._opened(kind, device)
-            self._connect()
+            self._microphone = await self._opened("microphone", self._given["microphone"])
+            await self._output.replace(await self._opened("loudspeaker", self._given["loudspeaker"]))
         except BaseException as error:
             await self._close_devices()
             self._ready.set_exception(error)
@@ -115,64 +120,38 @@ class SoundLoop:
         self._on_end()
 
     async def _close_devices(self) -> None:
-        await asyncio.gather(*(device.close() for device in self._devices.values()), return_exceptions=True)
+        await asyncio.gather(self._microphone.close(), self._output.close(), return_exceptions=True)
 
     async def _opened(self, kind: Kind, given: Any) -> Any:
-        """A device by its id, or the program's own object, which may fail in any way; started, and running."""
-        device: Any
-        guard: Any
-        if kind == "microphone":
-            device, guard = audio_source_of(given), GuardedSound
-        else:
-            device, guard = sink_of(given), GuardedSink
-        if not isinstance(given, str):
-            device = guard(device, named(kind, given), self._on_error)
-        await device.start()
-        if ready := getattr(device, "ready", None):
-            await ready()
-        return device
+        device_of: Any = microphone_of if kind == "microphone" else loudspeaker_of
+        return await started(device_of(given, kind, self._on_error))
 
     async def _replace(self, kind: Kind, device: Any) -> None:
         opened = await self._opened(kind, device)
-        before, self._devices[kind] = self._devices[kind], opened
         if kind == "loudspeaker":
-            self._connect()
-        await before.close()
-
-    def _connect(self) -> None:
-        self._to_sink = RateConverter(self._devices["loudspeaker"].sample_rate_hz)
-        play_from = getattr(self._devices["loudspeaker"], "play_from", None)
-        self._pulls = bool(play_from and play_from(self._player.pull))
+            await self._output.replace(opened)
+        else:
+            before, self._microphone = self._microphone, opened
+            await before.close()
 
     async def _capture(self) -> None:
         while True:
-            microphone: AudioSource = self._devices["microphone"]
+            microphone: AudioSource = self._microphone
             try:
                 captured = await microphone.read(microphone.sample_rate_hz // 100)
             except MediaError as error:
-                if microphone is self._devices["microphone"]:
-                    await self._give_up("microphone", error)
+                if microphone is self._microphone:
+                    self._microphone = Silence()
+                    self._on_error(error)
+                    await microphone.close()
                 continue
-            await self._play_on()
-            loudspeaker: AudioSink = self._devices["loudspeaker"]
-            sink_hz = loudspeaker.sample_rate_hz
-            played = self._far_end(loudspeaker.played(sink_hz // 100), sink_hz)
-            self._on_frame(self._chain.process(self._captured(captured, microphone.sample_rate_hz), played))
+            self._play_on()
+            self._on_frame(self._front_end.process(captured, microphone.sample_rate_hz))
 
-    async def _play_on(self) -> None:
-        """Keep the loudspeaker supplied; one that does not pull by itself is written to."""
+    def _play_on(self) -> None:
+        """Keep the loudspeaker supplied."""
+        if self._flushes:
+            self._flushes = False
+            self._output.device.flush()
         self._player.top_up()
-        loudspeaker: AudioSink = self._devices["loudspeaker"]
-        block = np.zeros(0, np.float32)
-        if not self._pulls:
-            block = np.empty(FRAME_SAMPLES, np.float32)
-            self._player.pull(block)
-        try:
-            loudspeaker.write(self._to_sink(block, ENGINE_RATE_HZ))
-        except MediaError as error:
-            await self._give_up("loudspeaker", error)
-
-    async def _give_up(self, kind: Kind, error: MediaError) -> None:
-        gone, self._devices[kind] = self._devices[kind], Silence()
-        self._on_error(error)
-        await gone.close()
+        self._output.feed(FRAME_SAMPLES)

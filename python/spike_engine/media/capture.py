@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +10,15 @@ from numpy.typing import NDArray
 from spike_engine import dsp
 from spike_engine.devices import AudioSource
 from spike_engine.devices.stand_ins import Silence
-from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter, working_rate_hz
+from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.duplex.front_end import FrontEnd
 from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.media.reading import Reading
 from spike_engine.webrtc.fed_track import FedVoice
 
-FRAME_SAMPLES = ENGINE_RATE_HZ // 50
-
-
 _FRAMES_PER_SECOND = 50
-
+FRAME_SAMPLES = ENGINE_RATE_HZ // _FRAMES_PER_SECOND
 
 # What a sender that falls behind may still catch up with; older frames would only be delay.
 _QUEUED_FRAMES = 3
@@ -47,22 +44,22 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         gain_control: bool = False,
     ) -> None:
         super().__init__(listener)
-        self._pipeline_at = partial(
-            dsp.CapturePipeline,
+        self.front_end = FrontEnd(
+            playback,
             echo_cancellation=echo_cancellation,
             noise_suppression=noise_suppression,
             gain_control=gain_control,
         )
-        self._playback = playback
-        self._clean_at(ENGINE_RATE_HZ)
-        self._captured_to_engine, self._processed_to_engine = RateConverter(), RateConverter()
+        self._captured_to_engine = RateConverter()
 
     async def _take(self, source: AudioSource) -> None:
         captured = await source.read(source.sample_rate_hz // _FRAMES_PER_SECOND)
-        working_hz = _working_rate_hz(source.sample_rate_hz)
-        if working_hz != self.pipeline.sample_rate_hz:
-            self._clean_at(working_hz)
-        self._process(self._to_working(captured, source.sample_rate_hz))
+        processed = self.front_end.process(captured, source.sample_rate_hz)
+        pipeline = self.front_end.pipeline
+        microphone = self._captured_to_engine(self.front_end.captured, pipeline.sample_rate_hz)
+        self._listener.on_audio("microphone", microphone)
+        self._listener.on_audio("processed", processed)
+        self._send(processed, pipeline.stats)
 
     def stand_in(self) -> AudioSource:
         """Silence."""
@@ -71,29 +68,13 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
     def _new_track(self) -> MicrophoneTrack:
         return MicrophoneTrack()
 
-    def _clean_at(self, rate_hz: int) -> None:
-        """Clean at `rate_hz` from now on: a microphone of a low rate has nothing above it, and takes less time."""
-        self.pipeline = self._pipeline_at(rate_hz)
-        self._to_working = RateConverter(rate_hz)
-
-    def _process(self, microphone: NDArray[np.float32]) -> None:
-        rate_hz = self.pipeline.sample_rate_hz
-        far = self._playback.played(rate_hz // _FRAMES_PER_SECOND, rate_hz)
-        processed = self._processed_to_engine(self.pipeline.process(microphone, far), rate_hz)
-        self._listener.on_audio("microphone", self._captured_to_engine(microphone, rate_hz))
-        self._listener.on_audio("processed", processed)
+    def _send(self, processed: NDArray[np.float32], stats: dsp.CaptureStats) -> None:
         enabled = self._listener.is_enabled("audio")
-        stats = self.pipeline.stats
         self._listener.on_voice(processed, active=enabled and stats.voice_active, probability=stats.speech_probability)
         if not enabled:  # the pipeline has run all the same: muted, it goes on learning the room
             processed = np.zeros_like(processed)
         self._listener.on_user_level(math.sqrt(np.dot(processed, processed) / FRAME_SAMPLES))
         self._push(processed)
-
-
-def _working_rate_hz(microphone_hz: int) -> int:
-    rate_hz = working_rate_hz(microphone_hz)
-    return rate_hz if ENGINE_RATE_HZ % rate_hz == 0 else ENGINE_RATE_HZ
 
 
 class MicrophoneTrack(FedVoice):

@@ -14,12 +14,12 @@ from spike_engine import devices
 from spike_engine.devices import AudioSink, AudioSource, VideoSource
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.errors import MediaError
-from spike_engine.lifetime import Lifetime
-from spike_engine.media.listener import CLOSE_LIMIT_S, MediaListener
+from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.options import AudioInput, ClientOptions, VideoInput
-from spike_engine.sources.guarded import GuardedPictures, GuardedSink, GuardedSound
-from spike_engine.sources.resolve import audio_source_of, named, sink_of, video_source_of
+from spike_engine.sources.guarded import GuardedPictures
+from spike_engine.sources.opened import loudspeaker_of, microphone_of, started
+from spike_engine.sources.resolve import named, video_source_of
 from spike_engine.transports.base import LocalTracks
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class LocalMedia:
         """Have `user` use `device`, made of `given`, or what stands in for it where it cannot be opened."""
         async with self._turns[user]:
             try:
-                await _started(device, runs=False)
+                await started(device, runs=False)
             except MediaError as error:
                 self._listener.on_error(error)
                 device = user.stand_in()
@@ -120,20 +120,14 @@ class LocalMedia:
                 if not getattr(device, "failed", False):
                     return
                 await device.close()
-            await user.replace(await _started(device_of(given)))
+            await user.replace(await started(device_of(given)))
             self._given[user] = given
 
-    # A device of the engine says by itself what is wrong with it; what the program brings is guarded.
-
     def _microphone_of(self, source: Any) -> AudioSource:
-        found, tell = audio_source_of(source), self._listener.on_error
-        return found if isinstance(source, str) else GuardedSound(found, named("audio_source", source), tell)
+        return microphone_of(source, "audio_source", self._listener.on_error)
 
     def _loudspeaker_of(self, sink: Any) -> AudioSink:
-        if sink is None:
-            return Silence()
-        found, tell = sink_of(sink), self._listener.on_error
-        return found if isinstance(sink, str) else GuardedSink(found, named("audio_output", sink), tell)
+        return Silence() if sink is None else loudspeaker_of(sink, "audio_output", self._listener.on_error)
 
     def _camera_of(self, source: Any) -> VideoSource:
         quality = self._options.quality
@@ -142,26 +136,6 @@ class LocalMedia:
                 return devices.Screen(quality.fps)
             return devices.Camera(source, quality.width, quality.height, quality.fps)
         return GuardedPictures(video_source_of(source), named("video_source", source), self._listener.on_error)
-
-
-async def _started(device: Any, *, runs: bool = True) -> Any:
-    """`device`, started; with `runs`, a real one also runs already, so that taking it over leaves no gap.
-
-    Where that fails or is cancelled, it is closed again.
-
-    Raises:
-        MediaError: It cannot be opened.
-    """
-    try:
-        await device.start()
-        if runs and (ready := getattr(device, "ready", None)):
-            await ready()
-    except BaseException:
-        opened = Lifetime(CLOSE_LIMIT_S)
-        opened.add(device.close)
-        await opened.close()
-        raise
-    return device
 
 
 def _capture(options: ClientOptions, playback: Playback, listener: MediaListener) -> Capture:
