@@ -13,8 +13,8 @@ from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 
 import spike_engine
 from spike_engine import devices
-from spike_engine.media import local as media
 from spike_engine.server import ConversationServer, HummingPersona
+from spike_engine.sources import opened
 from spike_engine.sources.resolve import audio_source_of
 
 ROOT = Path(__file__).parent.parent
@@ -40,9 +40,9 @@ EXAMPLES = [
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """The devices that the examples take for granted."""
     monkeypatch.setattr(
-        media, "audio_source_of", lambda s: ArrayMicrophone() if isinstance(s, str) else audio_source_of(s)
+        opened, "audio_source_of", lambda s: ArrayMicrophone() if isinstance(s, str) else audio_source_of(s)
     )
-    monkeypatch.setattr(media, "sink_of", lambda s: RecordingLoudspeaker() if isinstance(s, str) else s)
+    monkeypatch.setattr(opened, "sink_of", lambda s: RecordingLoudspeaker() if isinstance(s, str) else s)
     monkeypatch.setattr(devices, "Camera", lambda *_: ColourCamera())
 
 

@@ -53,18 +53,45 @@ async def test_google_genai(tmp_path: Path) -> None:
         assert await talked(tmp_path, "google_genai_live.py", cloud, more) < -25
 
 
-async def test_livekit_agents(tmp_path: Path) -> None:
-    pytest.importorskip("livekit.agents")
-    with wave.open(str(tmp_path / "spoken.wav"), "wb") as file:
+def spoken(folder: Path) -> str:
+    """What the bot says, as a file."""
+    with wave.open(str(folder / "spoken.wav"), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(24000)
         file.writeframes(bot_speech(24000))
+    return str(folder / "spoken.wav")
+
+
+@pytest.mark.parametrize("package", ["spike_engine.integrations", "sounddevice itself"])
+async def test_sounddevice(tmp_path: Path, package: str) -> None:
+    """The same program with the engine's module, and as it is written for sounddevice itself."""
+    program = (EXAMPLES / "sounddevice_bot.py").read_text()
+    if package == "sounddevice itself":
+        program = program.replace("from spike_engine.integrations import sounddevice as sd", "import sounddevice as sd")
+    (tmp_path / "bot.py").write_text(program)
     with (
         sound_card(tmp_path) as environment,
         Room(environment, impulse_response(48000, 0.2, 5.0, -6.0, seed=3)),
     ):
-        command = (sys.executable, str(EXAMPLES / "livekit_local.py"), str(tmp_path / "spoken.wav"))
+        command = (sys.executable, str(tmp_path / "bot.py"), spoken(tmp_path), str(tmp_path / "heard.wav"))
+        bot = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+        _, error = await asyncio.wait_for(bot.communicate(), 60)
+    assert bot.returncode == 0, error.decode()
+    with wave.open(str(tmp_path / "heard.wav")) as file:
+        level_db = comes_back_db(file.readframes(file.getnframes()), 24000)
+
+    assert level_db > -15 if package == "sounddevice itself" else level_db < -25
+
+
+async def test_livekit_agents(tmp_path: Path) -> None:
+    pytest.importorskip("livekit.agents")
+    path = spoken(tmp_path)
+    with (
+        sound_card(tmp_path) as environment,
+        Room(environment, impulse_response(48000, 0.2, 5.0, -6.0, seed=3)),
+    ):
+        command = (sys.executable, str(EXAMPLES / "livekit_local.py"), path)
         pipe = asyncio.subprocess.PIPE
         program = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
         out, error = await asyncio.wait_for(program.communicate(), 60)

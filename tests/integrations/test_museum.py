@@ -19,6 +19,7 @@ from leaky_room import ECHO, bot_speech, comes_back_db, device, until_long_enoug
 
 from spike_engine.integrations import blocking, google_genai, openai_agents
 from spike_engine.integrations import pyaudio as spike_pyaudio
+from spike_engine.integrations import sounddevice as sd
 
 BOTH = pytest.mark.parametrize("cancels", [True, False], ids=["with five lines", "as it was"])
 
@@ -72,8 +73,6 @@ async def test_pyaudio(cancels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the samples of Gemini and Nova use it: one stream records at 16 kHz, one plays at 24."""
     made = device(48000, cancels=cancels, block_samples=480)
     monkeypatch.setattr(blocking, "device", lambda: made)
-    monkeypatch.setattr(blocking.Capture.__init__, "__defaults__", (blocking.device,))
-    monkeypatch.setattr(blocking.Playback.__init__, "__defaults__", (blocking.device,))
     pya = spike_pyaudio.PyAudio()
     heard = bytearray()
 
@@ -93,6 +92,29 @@ async def test_pyaudio(cancels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     judge(bytes(heard), 16000, cancels=cancels)
     with pytest.raises(OSError, match="Not input"):
         spike_pyaudio.Stream(24000, 512, None, reads=False, writes=False).read(1)
+
+
+@BOTH
+async def test_sounddevice(cancels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the samples of openai-agents use it: one stream reads, another plays by its callback."""
+    monkeypatch.setattr(blocking, "device", lambda: device(48000, cancels=cancels, block_samples=480))
+    heard, said = bytearray(), bytearray(bot_speech(24000))
+
+    def callback(outdata: Any, frames: int, time: Any, status: Any) -> None:
+        assert not status
+        part, said[: 2 * frames] = said[: 2 * frames], b""
+        outdata[:] = part.ljust(2 * frames, b"\0")
+
+    def talk() -> None:
+        form: dict[str, Any] = {"samplerate": 24000, "channels": 1, "dtype": np.int16}
+        with sd.InputStream(**form) as ears, sd.RawOutputStream(callback=callback, blocksize=480, **form):
+            while len(heard) < 2 * 4.3 * 24000:
+                block, overflowed = ears.read(ears.read_available or 240)
+                assert not overflowed
+                heard.extend(block.tobytes())
+
+    await asyncio.to_thread(talk)
+    judge(bytes(heard), 24000, cancels=cancels)
 
 
 @BOTH

@@ -83,6 +83,11 @@ class Microphone:
         return block
 
     @property
+    def latency_s(self) -> float:
+        """From a sound to its block, as the system says it."""
+        return self._stream.latency_s if self._stream else 0.0
+
+    @property
     def lost_ms(self) -> float:
         """What was captured and not read in time, since the start."""
         return 1000 * self._ring.overruns / self.sample_rate_hz

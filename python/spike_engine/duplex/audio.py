@@ -97,7 +97,8 @@ class DuplexAudio(EventEmitter):
         for name, judge in (("is_interruption", is_interruption), ("end_of_turn", end_of_turn)):
             if judge is not None and not callable(judge):
                 raise InvalidOption(f"{name} must be callable or None, not {judge!r}")
-        self.sample_rate_hz, self.dtype, self.block_samples = sample_rate_hz, dtype, block_samples
+        self.sample_rate_hz, self.block_samples = sample_rate_hz, block_samples
+        self.dtype: Literal["float32", "int16"] = dtype
         self.dropped_blocks = 0
         self._player = Player()
         self._output = Output(self._tell, _CLOSE_LIMIT_S)
@@ -190,6 +191,11 @@ class DuplexAudio(EventEmitter):
             yield block
 
     @property
+    def unread_ms(self) -> float:
+        """How much sound waits to be read."""
+        return 1000.0 * self._blocks.qsize() * self.block_samples / self.sample_rate_hz
+
+    @property
     def stats(self) -> dsp.CaptureStats:
         """Of the last 10 ms: the echo's attenuation and delay, the levels, whether the user talks."""
         return self._front_end.pipeline.stats
@@ -251,7 +257,7 @@ class DuplexAudio(EventEmitter):
 
     def played_ms_of(self, utterance: Hashable) -> float:
         """How much of `utterance` has been heard, as OpenAI's ``conversation.item.truncate`` asks for."""
-        late = round(self._sound.latency_s("loudspeaker") * ENGINE_RATE_HZ)
+        late = round(self._output.latency_s * ENGINE_RATE_HZ)
         return 1000.0 * self._player.heard_samples(utterance, late) / ENGINE_RATE_HZ
 
     @property
@@ -267,9 +273,14 @@ class DuplexAudio(EventEmitter):
     @property
     def latency_ms(self) -> float:
         """From the microphone to the program: the device's, the chain's and the block's."""
-        device_s = self._sound.latency_s("microphone")
+        device_s = self._sound.microphone_latency_s
         block_s = self.block_samples / self.sample_rate_hz
         return 1000.0 * (device_s + self._front_end.latency_s + block_s)
+
+    @property
+    def loudspeaker_latency_ms(self) -> float:
+        """From the moment that a sample is taken from what is queued to its sound, as the device says it."""
+        return 1000.0 * self._output.latency_s
 
     # --- other devices ------------------------------------------------------------------------------------------------
 

@@ -68,9 +68,10 @@ class SoundLoop:
         """The devices are open."""
         return self._loop is not None and self._ready.done() and self._thread.is_alive()
 
-    def latency_s(self, kind: Kind) -> float:
-        """What a device says of its own delay; 0 where it says nothing."""
-        return self._output.latency_s if kind == "loudspeaker" else float(getattr(self._microphone, "latency_s", 0.0))
+    @property
+    def microphone_latency_s(self) -> float:
+        """What the microphone says of its own delay; 0 where it says nothing."""
+        return float(getattr(self._microphone, "latency_s", 0.0))
 
     def flush(self) -> None:
         """Drop what is to be played, and what a loudspeaker of the program's has queued."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,21 @@ from numpy.typing import NDArray
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex import DuplexAudio
 from spike_engine.errors import InvalidState
+from spike_engine.frames import SampleType, convert_samples
 
-_AHEAD_MS = 100.0  # what a stream takes before `write` waits
+AHEAD_MS = 100.0  # what a stream takes before `write` waits
 
 _lock = threading.Lock()
 _shared: list[DuplexAudio] = []
 _users = 0
 
 
-def _acquire(make: Callable[[], DuplexAudio]) -> DuplexAudio:
+def _acquire() -> DuplexAudio:
     """The process's device, which is opened for the first of its streams."""
     global _users  # noqa: PLW0603 (there is one sound card)
     with _lock:
         if not _shared:
-            _shared.append(make().__enter__())
+            _shared.append(device().__enter__())
         _users += 1
         return _shared[0]
 
@@ -45,33 +45,49 @@ def device() -> DuplexAudio:
 
     Its turns are not asked for, so nothing is held.
     """
-    return DuplexAudio(ENGINE_RATE_HZ, dtype="int16", block_samples=ENGINE_RATE_HZ // 100, hold_interruptions=False)
+    return DuplexAudio(ENGINE_RATE_HZ, block_samples=ENGINE_RATE_HZ // 100, hold_interruptions=False)
 
 
 class Capture:
-    """The cleaned microphone in blocks of any length, mono int16 at any rate. One at a time."""
+    """The cleaned microphone in blocks of any length, mono at any rate. One at a time.
+
+    Args:
+        rate_hz: Of what is read.
+        dtype: The same: ``"float32"``, ``"int16"`` or ``"int32"``.
+    """
 
     _open = False
 
-    def __init__(self, rate_hz: int, make: Callable[[], DuplexAudio] = device) -> None:
+    def __init__(self, rate_hz: int, dtype: SampleType = "int16") -> None:
         if Capture._open:
             raise InvalidState("the microphone is read by another stream: close it first")
-        self._audio = _acquire(make)
+        self._audio = _acquire()
         Capture._open = True
         self._blocks = iter(self._audio)
-        self._convert = RateConverter(rate_hz, dtype="int16")
-        self._waiting = np.zeros(0, np.int16)
+        self._rate_hz, self._dtype = rate_hz, dtype
+        self._convert = RateConverter(rate_hz)
+        self._waiting = np.zeros(0, np.float32)
 
-    def read(self, samples: int) -> NDArray[np.int16]:
+    @property
+    def available(self) -> int:
+        """Samples that can be read without waiting."""
+        return len(self._waiting) + int(self._audio.unread_ms * self._rate_hz / 1000)
+
+    @property
+    def latency_s(self) -> float:
+        """How late what is read is."""
+        return self._audio.latency_ms / 1000
+
+    def read(self, samples: int) -> NDArray[Any]:
         """The next `samples`, shape ``(n,)``; waits for them. Fewer where the device has been closed."""
         while len(self._waiting) < samples:
             block: Any = next(self._blocks, None)
             if block is None:
                 break
-            converted = self._convert(np.ascontiguousarray(block, np.int16), ENGINE_RATE_HZ)
+            converted = self._convert(convert_samples(np.asarray(block)), ENGINE_RATE_HZ)
             self._waiting = np.concatenate([self._waiting, converted])
         taken, self._waiting = self._waiting[:samples], self._waiting[samples:]
-        return taken
+        return convert_samples(taken, self._dtype)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Read no more."""
@@ -80,17 +96,32 @@ class Capture:
 
 
 class Playback:
-    """The loudspeaker for blocks of any length, mono int16 at any rate."""
+    """The loudspeaker for blocks of any length, mono at any rate. What several of them play is heard in turn.
 
-    def __init__(self, rate_hz: int, make: Callable[[], DuplexAudio] = device) -> None:
-        self._audio = _acquire(make)
+    Args:
+        rate_hz: Of what is written.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._audio = _acquire()
         self._rate_hz = rate_hz
-        self._convert = RateConverter(ENGINE_RATE_HZ, dtype="int16")
+        self._convert = RateConverter()
 
-    def write(self, samples: NDArray[np.int16]) -> None:
+    @property
+    def available(self) -> int:
+        """Samples that can be written without waiting."""
+        return max(0, int((AHEAD_MS - self._audio.queued_ms) * self._rate_hz / 1000))
+
+    @property
+    def latency_s(self) -> float:
+        """How long it takes until what is written is heard."""
+        return (self._audio.queued_ms + self._audio.loudspeaker_latency_ms) / 1000
+
+    def write(self, samples: NDArray[Any]) -> None:
         """Play `samples`, shape ``(n,)``; returns when there is room for more, as a sound card does."""
-        self._audio.play(self._convert(np.ascontiguousarray(samples, np.int16), self._rate_hz))
-        time.sleep(max(0.0, self._audio.queued_ms - _AHEAD_MS) / 1000)
+        converted = self._convert(convert_samples(samples), self._rate_hz)
+        self._audio.play(convert_samples(converted, self._audio.dtype))
+        time.sleep(max(0.0, self._audio.queued_ms - AHEAD_MS) / 1000)
 
     def abort(self) -> None:
         """Drop what has not been heard."""
