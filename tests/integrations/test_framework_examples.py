@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clouds import Cloud, gemini_live, openai_realtime, trusted_by_nobody_else
+from certificates import certificate
+from clouds import Cloud, gemini_live, openai_realtime
 from leaky_room import bot_speech, comes_back_db, until_long_enough
 from rooms import impulse_response
 from sound_card import Room, sound_card
@@ -47,9 +48,9 @@ async def test_openai_agents(tmp_path: Path) -> None:
 
 async def test_google_genai(tmp_path: Path) -> None:
     pytest.importorskip("google.genai")
-    server, certificate = trusted_by_nobody_else(tmp_path)
-    async with Cloud(gemini_live, server) as cloud:
-        more = {"GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": cloud.url, "SSL_CERT_FILE": str(certificate)}
+    shown = certificate(tmp_path, "localhost", "127.0.0.1")
+    async with Cloud(gemini_live, shown.server()) as cloud:
+        more = {"GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": cloud.url, "SSL_CERT_FILE": str(shown.file)}
         assert await talked(tmp_path, "google_genai_live.py", cloud, more) < -25
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clouds import Cloud, gemini_live, openai_realtime, trusted_by_nobody_else
+from certificates import certificate
+from clouds import Cloud, gemini_live, openai_realtime
 from leaky_room import ECHO, bot_speech, comes_back_db, device, until_long_enough
 
 from spike_engine.integrations import blocking, google_genai, openai_agents
@@ -35,8 +36,8 @@ def judge(heard: bytes, rate_hz: int, *, cancels: bool) -> None:
 @pytest.fixture
 def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server's side and a client's of a certificate that only they know."""
-    server, certificate = trusted_by_nobody_else(tmp_path)
-    return server, ssl.create_default_context(cafile=str(certificate))
+    shown = certificate(tmp_path, "localhost", "127.0.0.1")
+    return shown.server(), ssl.create_default_context(cafile=str(shown.file))
 
 
 @BOTH

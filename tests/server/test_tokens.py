@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
+from typing import Any
 
 import jwt
 import pytest
@@ -36,6 +38,17 @@ def test_a_clock_that_was_set_back_since_shuts_nobody_out() -> None:
     claims = {"sub": "conv_a", "iat": int(time.time()) + 3600, "exp": int(time.time()) + 7200}
 
     TokenIssuer(SECRET).verify(jwt.encode(claims, SECRET, "HS256"), "conv_a")
+
+
+@pytest.mark.parametrize(
+    ("from_s", "says"), [(50, None), (120, "not valid yet"), ("soon", "malformed"), ([], "malformed")]
+)
+def test_the_clock_of_whoever_issued_it_may_be_a_minute_ahead(from_s: Any, says: str | None) -> None:
+    not_before = time.time() + from_s if isinstance(from_s, int) else from_s
+    token = jwt.encode({"sub": "conv_a", "nbf": not_before, "exp": int(time.time()) + 7200}, SECRET, "HS256")
+
+    with pytest.raises(TokenRejected, match=says) if says else nullcontext():
+        TokenIssuer(SECRET).verify(token, "conv_a")
 
 
 def test_the_token_of_another_conversation_is_rejected() -> None:

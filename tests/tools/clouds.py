@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import WSMsgType, web
@@ -76,15 +74,3 @@ async def gemini_live(socket: web.WebSocketResponse, heard: bytearray) -> None:
             await socket.send_json({"serverContent": {"modelTurn": {"parts": [{"inlineData": blob}]}}})
         elif spoken := message.get("realtimeInput") or message.get("realtime_input"):
             heard += base64.urlsafe_b64decode(spoken["audio"]["data"])
-
-
-def trusted_by_nobody_else(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's side of a certificate for this machine, and the certificate."""
-    key, certificate = folder / "key", folder / "cert"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command, *subject, *files], check=True, capture_output=True)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificate, key)
-    return server, certificate

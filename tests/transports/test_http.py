@@ -7,11 +7,8 @@ import contextlib
 import gzip
 import json
 import socket
-import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -36,11 +33,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """Answers by `handler` and keeps what it was asked: method, path with query, token, content."""
 
-    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(self, handler: Handler, host: str = "127.0.0.1") -> None:
         self._host = host
         self.asked: list[tuple[str, str, str | None, str]] = []
         self._handler = handler
-        self._tls = tls
 
     async def __aenter__(self) -> Self:
         async def answer(request: web.Request) -> web.StreamResponse:
@@ -53,10 +49,10 @@ class Server:
         app.router.add_route("*", "/{rest:.*}", answer)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, 0, ssl_context=self._tls).start()
+        await web.TCPSite(self._runner, self._host, 0).start()
         self.port = self._runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
-        self.url = f"{'https' if self._tls else 'http'}://{host}:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -240,33 +236,6 @@ async def test_a_page_for_browsers_is_not_shown() -> None:
     async with Server(refuse) as server:
         with pytest.raises(ConnectionFailed, match=r"answered 502$"):
             await http_to(server).request("GET", server.url)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that it has signed itself, with its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-days", "2", "-subj", "/CN=spike", "-addext", "subjectAltName=IP:127.0.0.1"]
-    try:
-        subprocess.run(
-            [*command, "-keyout", "key", "-out", "cert", *names], cwd=folder, check=True, capture_output=True
-        )
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
-    return folder
-
-
-async def test_a_certificate_is_verified_and_an_authority_of_ones_own_can_be_named(certificate: Path) -> None:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate / "cert", certificate / "key")
-    async with Server(answer_fine, tls) as server:
-        with pytest.raises(ConnectionFailed, match="certificate"):
-            await Http(SECRET, server.url).request("GET", server.url)
-        assert not server.asked
-        answer = await Http(SECRET, server.url, ca_file=certificate / "cert").request("GET", server.url)
-
-        assert answer.text == "fine"
 
 
 @pytest.mark.parametrize("file", ["missing.pem", "/", __file__, 7, b"\xff", ""])

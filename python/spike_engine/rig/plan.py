@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import aiohttp
-
 from spike_engine.addresses.web import extended
-from spike_engine.options import trusted
+from spike_engine.errors import ConnectionFailed, SpikeError
 from spike_engine.rig.script import Line, Script
 from spike_engine.rig.voices import Sound
+from spike_engine.transports.http import Http, parse_answer
 
 HTTP_TIMEOUT_S = 15.0
+_SAID = (*range(200, 300), *range(400, 600))  # every status but a redirect
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,21 @@ async def conversation(plan: Plan) -> AsyncIterator[tuple[str, str]]:
     if plan.token is not None:
         yield plan.url, plan.token
         return
-    timeout = aiohttp.ClientTimeout(total=HTTP_TIMEOUT_S)
-    tls = trusted(plan.ca_file) or True
-    async with aiohttp.ClientSession(timeout=timeout) as http:
-        async with http.post(extended(plan.url, "/conversations"), ssl=tls) as response:
-            text = await response.text()
-            if response.status != 201:
-                raise Refused(f"HTTP_{response.status}", text)
-            body = await response.json()
-        url, token = str(body["conversation_url"]), str(body["token"])
-        try:
-            yield url, token
-        finally:
-            with contextlib.suppress(aiohttp.ClientError, OSError):
-                await http.delete(url, headers={"Authorization": f"Bearer {token}"}, ssl=tls)
+    url = extended(plan.url, "/conversations")
+    asking = Http(allow_insecure=plan.allow_insecure, ca_file=plan.ca_file)
+    try:
+        async with asyncio.timeout(HTTP_TIMEOUT_S):
+            answer = await asking.request("POST", url, accept=_SAID)
+    except ConnectionFailed as error:
+        raise Refused("UNREACHABLE", error.message) from error
+    if answer.status != 201:
+        raise Refused(f"HTTP_{answer.status}", answer.text)
+    body = parse_answer(answer.content)
+    url, token = str(body.get("conversation_url")), str(body.get("token"))
+    try:
+        yield url, token
+    finally:
+        with contextlib.suppress(SpikeError, TimeoutError):
+            async with asyncio.timeout(HTTP_TIMEOUT_S):
+                ending = Http(token, url, allow_insecure=plan.allow_insecure, ca_file=plan.ca_file)
+                await ending.request("DELETE", url, accept=_SAID)

@@ -10,6 +10,7 @@ import jwt
 
 ALGORITHM = "HS256"
 MOST_CHARS = 4096
+CLOCK_SKEW_S = 60.0  # that the clock of another server with the same secret may be ahead
 SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of the hash
 
 
@@ -55,11 +56,16 @@ class TokenIssuer:
             raise TokenRejected("the token is malformed")
         try:
             # When it was issued says nothing: a clock that was set back since would shut out everybody.
-            options: jwt.types.Options = {"require": ["sub", "exp"], "verify_iat": False}
+            options: jwt.types.Options = {"require": ["sub", "exp"], "verify_iat": False, "verify_nbf": False}
             claims = jwt.decode(text, self._secret, [ALGORITHM], options=options)
         except jwt.ExpiredSignatureError as error:
             raise TokenRejected("the token has expired") from error
         except (jwt.InvalidTokenError, RecursionError, ValueError) as error:
             raise TokenRejected("the token is malformed or was signed by another server") from error
+        not_before = claims.get("nbf", 0)
+        if not isinstance(not_before, int | float):
+            raise TokenRejected("the token is malformed: its nbf is no time")
+        if not not_before <= time.time() + CLOCK_SKEW_S:  # NaN is no time, either
+            raise TokenRejected("the token is not valid yet: this clock, or that of whoever issued it, is wrong")
         if claims["sub"] != conversation_id:
             raise TokenRejected("the token belongs to another conversation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,10 @@ from spike_engine.protocols.strict_json import parse
 _MAX_ANSWER_BYTES = 1 << 20
 _MOST_REDIRECTS = 5
 _MAY_PASS = (408, 425, 429)  # the statuses below 500 that invite to try again
+# OpenSSL's verify codes of a chain that ends in nobody who is trusted, and its reasons.
+_OF_NO_AUTHORITY = (18, 19, 20, 21)
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "RECORD_LAYER_FAILURE")
+_OLD_TLS = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
 
 
 class Answer(NamedTuple):
@@ -163,7 +168,10 @@ class Http:
                 received = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status, content, received, url)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ConnectionFailed(f"{shown(url)} could not be reached: {_reason(error, proxy)}") from error
+            # A certificate stays what it is until somebody exchanges it.
+            can_retry = not isinstance(error, aiohttp.ClientConnectorCertificateError)
+            message = f"{shown(url)} could not be reached: {_reason(error, proxy)}"
+            raise ConnectionFailed(message, can_retry=can_retry) from error
 
     def _why_not(self, url: str) -> str:
         if self._is_named(url):
@@ -223,13 +231,25 @@ def _reason(error: Exception, proxy: str | None) -> str:
         return f"{behind} answered {error.status}"
     if isinstance(error, aiohttp.ClientResponseError):
         return f"{behind} speaks no HTTP"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return printable(str(error.certificate_error))
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return printable(_why_no_tls(error.__cause__))
     if isinstance(error, aiohttp.ClientConnectorError) and not error.os_error.strerror:
         return "it hung up while the connection was made"
     if isinstance(error, aiohttp.InvalidURL):
         return "the address, or that of the proxy, is none"
     return printable(str(error)) or type(error).__name__
+
+
+def _why_no_tls(error: BaseException | None) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        advice = "; name its authority by ca_file if you trust it" if error.verify_code in _OF_NO_AUTHORITY else ""
+        return f"its certificate is refused: {error.verify_message}{advice}"
+    reason = str(getattr(error, "reason", None) or error or "it hung up")
+    if reason in _NOT_TLS:
+        return "it speaks no TLS; does its address begin with http://?"
+    if reason in _OLD_TLS:
+        return "it speaks no TLS that is safe; 1.2 and 1.3 are"
+    return f"no TLS connection could be made with it: {reason.replace('_', ' ').lower()}"
 
 
 async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
