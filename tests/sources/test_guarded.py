@@ -44,6 +44,15 @@ def changed(thing: Any, **members: Any) -> Any:
     return thing
 
 
+@pytest.mark.parametrize(
+    ("says", "counts"), [(0.05, 0.05), (np.float32(0.25), 0.25), (-1, 0), (1e9, 0), (float("nan"), 0), ("soon", 0)]
+)
+def test_what_an_object_says_of_its_delay_counts_where_it_can_be_true(says: Any, counts: float) -> None:
+    sink = GuardedSink(changed(RecordingLoudspeaker(), latency_s=says), "audio_output", raises(AssertionError()))
+
+    assert sink.latency_s == counts
+
+
 @pytest.fixture
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((guard, "START_LIMIT_S"), (guard, "CLOSE_LIMIT_S"), (guarded, "LATE_S"), (guarded, "STALL_S")):

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 INTERVAL_S = 1.0
 FAIR_LOSS, POOR_LOSS = 0.02, 0.08
 FAIR_ROUND_TRIP_MS, POOR_ROUND_TRIP_MS = 200.0, 500.0
+ENCODER_MS = 6.5  # what Opus looks ahead at 48 kHz
 
 Level = Literal["good", "fair", "poor"]
 
@@ -74,10 +75,13 @@ class Monitor:
 
     async def stats(self) -> ClientStats:
         """The conversation in figures, as of now."""
-        rung = self._adaptation.rung
+        rung, network = self._adaptation.rung, await self._transport.get_stats()
+        user_to_ai_ms, ai_to_user_ms = self._mouth_to_ear_ms(network)
         stats = replace(
             self._rates,
-            network=await self._transport.get_stats(),
+            network=network,
+            user_to_ai_ms=user_to_ai_ms,
+            ai_to_user_ms=ai_to_user_ms,
             reconnections=self._reconnections,
             video_width=rung.width,
             video_height=rung.height,
@@ -99,6 +103,17 @@ class Monitor:
             input_level_dbfs=audio.input_level_dbfs,
             output_level_dbfs=audio.output_level_dbfs,
             microphone_lost_ms=getattr(self._media.capture.device, "lost_ms", 0.0),
+        )
+
+    def _mouth_to_ear_ms(self, network: TransportStats) -> tuple[float | None, float | None]:
+        """From the user to the AI, and back."""
+        if network.round_trip_time_ms is None:
+            return None, None
+        on_the_way_ms = ENCODER_MS + network.round_trip_time_ms / 2
+        capture, arrived_ms = self._media.capture, self._remote.latency_ms
+        return (
+            capture.latency_ms + on_the_way_ms + (network.voice_kept_ms or 0.0) if capture else None,
+            arrived_ms + on_the_way_ms if arrived_ms is not None else None,
         )
 
     def _dropped(self, kind: str) -> int:

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 
 class AudioSource(Protocol):
-    """Where microphone samples come from: mono float32 in [-1, 1]."""
+    """Where microphone samples come from: mono float32 in [-1, 1].
+
+    One that knows how late its samples are may have an attribute or property `latency_s`.
+    """
 
     sample_rate_hz: int
 
@@ -24,7 +27,10 @@ class AudioSource(Protocol):
 
 
 class AudioSink(Protocol):
-    """Where the AI's voice plays: mono float32 in [-1, 1]."""
+    """Where the AI's voice plays: mono float32 in [-1, 1].
+
+    One that knows how late they are heard may have an attribute or property `latency_s`.
+    """
 
     sample_rate_hz: int
 

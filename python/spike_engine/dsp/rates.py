@@ -49,6 +49,11 @@ class RateConverter:
             self._resampler = None if from_hz == self.to_hz else Resampler(from_hz, self.to_hz, dtype=self._dtype)
         return samples if self._resampler is None else self._resampler.process(samples)
 
+    @property
+    def latency_s(self) -> float:
+        """How late what comes out is."""
+        return self._resampler.latency_samples / self.to_hz if self._resampler else 0.0
+
     def flush(self) -> NDArray[Any]:
         """What the resampler's delay still holds, at the end of a stream; the next block begins a new one."""
         resampler, from_hz = self._resampler, self._from_hz

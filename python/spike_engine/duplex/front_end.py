@@ -49,7 +49,8 @@ class FrontEnd:
     @property
     def latency_s(self) -> float:
         """How late what is cleaned is."""
-        return self.pipeline.latency_samples / self.pipeline.sample_rate_hz
+        at_work_s = self.pipeline.latency_samples / self.pipeline.sample_rate_hz
+        return self._to_working.latency_s + at_work_s + self._to_engine.latency_s
 
     def process(self, captured: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
         """`captured`, mono of shape ``(n,)`` at `rate_hz`, cleaned, at 48 kHz."""

@@ -16,6 +16,8 @@ class TransportStats:
         path: How we reach the server: ``"host"`` directly, ``"srflx"`` or ``"prflx"`` through an address translation,
             ``"relay"`` through a TURN server; None before that is settled.
         estimate_bps: What the server thinks that our picture may use (REMB), bit/s; None where it does not say.
+        voice_kept_ms: How long the server keeps our voice after its arrival, so that it has no gaps (RFC 3611 section
+            4.7); None where it does not say.
     """
 
     packets_received: int = 0
@@ -28,6 +30,7 @@ class TransportStats:
     outbound_loss: float = 0.0
     path: str | None = None
     estimate_bps: int | None = None
+    voice_kept_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class ClientStats:
             second, and that was lost, since it was opened.
         loudspeaker_lost_ms: Sound that the loudspeaker had no room for, since it was opened.
         loudspeaker_idle_ms: How long the loudspeaker had nothing to play, since it was opened; the AI's pauses count.
+        user_to_ai_ms: From the user's mouth to the AI's ear: the microphone, a packet's 20 ms, echo and noise
+            suppression, the encoder, half of the round trip, and what the server keeps, where it says so
+            (`voice_kept_ms`). None before the first report of the server's.
+        ai_to_user_ms: From the AI's mouth to the user's ear: the encoder, half of the round trip, the receiver and the
+            loudspeaker. None before the first report, and where the transport brings a voice that has been decoded.
     """
 
     network: TransportStats = field(default_factory=TransportStats)
@@ -81,6 +89,8 @@ class ClientStats:
     microphone_lost_ms: float = 0.0
     loudspeaker_lost_ms: float = 0.0
     loudspeaker_idle_ms: float = 0.0
+    user_to_ai_ms: float | None = None
+    ai_to_user_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,12 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         self._listener.on_audio("processed", processed)
         self._send(processed, pipeline.stats)
 
+    @property
+    def latency_ms(self) -> float:
+        """From a sound to the packet with it: the microphone's delay, that of what cleans, and the packet's length."""
+        device_s = float(getattr(self.device, "latency_s", 0.0))
+        return 1000.0 * (device_s + self.front_end.latency_s + 1 / _FRAMES_PER_SECOND)
+
     def stand_in(self) -> AudioSource:
         """Silence."""
         return Silence()

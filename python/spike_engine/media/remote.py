@@ -106,6 +106,7 @@ class RemoteMedia:
         self._to_engine = RateConverter()
         self._listener = listener
         self._readers: dict[str, asyncio.Task[None]] = {}
+        self._voice: RemoteVoice | None = None
 
     def attach(self, incoming: MediaStreamTrack) -> AITrack:
         """Receive `incoming` from now on, in place of the track of its kind before; returns the program's track."""
@@ -122,6 +123,7 @@ class RemoteMedia:
 
     async def detach(self) -> None:
         """Stop receiving; the program's tracks wait for the next connection."""
+        self._voice = None
         self._playback.unfollow()
         self._lip_sync.follow(None)
         readers, self._readers = self._readers, {}
@@ -132,6 +134,13 @@ class RemoteMedia:
         await self.detach()
         for track in self.tracks.values():
             track.stop()
+
+    @property
+    def latency_ms(self) -> float | None:
+        """From the arrival of a packet of the AI's voice to its sound; None for a voice that comes decoded."""
+        if self._voice is None:
+            return None
+        return self._voice.receiver.stats.delay_ms + 1000.0 * self._playback.latency_s
 
     def _follow(self, incoming: RemoteVoice, track: AITrack) -> None:
         """Have the voice played, and tell what was heard of it."""
@@ -144,6 +153,7 @@ class RemoteMedia:
             self._listener.on_audio("ai", voice)
             self._listener.on_level(incoming.receiver.level)
 
+        self._voice = incoming
         self._playback.follow(incoming, on_played)
         self._lip_sync.follow(incoming)
 

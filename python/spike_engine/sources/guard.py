@@ -17,6 +17,7 @@ Report = Callable[[MediaError], None]
 
 START_LIMIT_S = 4.0
 CLOSE_LIMIT_S = 3.0
+_MOST_LATENCY_S = 10.0
 
 
 class Guarded:
@@ -51,6 +52,15 @@ class Guarded:
         """Return when it runs, where it can tell. Raises as `start` does."""
         if hasattr(self._inner, "ready"):
             await self._awaited("ready", START_LIMIT_S)
+
+    @property
+    def latency_s(self) -> float:
+        """What the object says of its own delay; 0 where it says nothing that can be true."""
+        try:
+            latency_s = float(getattr(self._inner, "latency_s", 0.0))
+        except Exception:  # its own property
+            return 0.0
+        return latency_s if 0.0 <= latency_s <= _MOST_LATENCY_S else 0.0
 
     async def close(self) -> None:
         """Free it; what that raises is logged."""

@@ -220,6 +220,7 @@ class Peer:
                 outbound_loss = max(outbound_loss, stats.fractionLost / 256)  # RFC 3550: an eighth-bit fraction
                 if stats.roundTripTime is not None:
                     round_trip_s = max(round_trip_s or 0.0, stats.roundTripTime)
+        improvement = improvement_of(self._pc)
         return TransportStats(
             **totals,
             packets_lost=lost,
@@ -227,6 +228,7 @@ class Peer:
             round_trip_time_ms=None if round_trip_s is None else round_trip_s * 1000,
             outbound_loss=outbound_loss,
             path=self._path(),
+            voice_kept_ms=improvement.kept_ms if improvement else None,
             estimate_bps=self._estimate_bps(),
         )
 

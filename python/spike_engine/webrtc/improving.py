@@ -75,6 +75,11 @@ class Improvement:
         for voice in self.senders.values():
             voice.bitrate_bps = bitrate_bps
 
+    @property
+    def kept_ms(self) -> float | None:
+        """How long the other side keeps our voice before it plays it; None where it says nothing."""
+        return max((voice.kept_ms for voice in self.senders.values() if voice.kept_ms is not None), default=None)
+
     async def _offer(self) -> RTCSessionDescription:
         offer = await self._create_offer()
         red = self._red or RED_PAYLOAD_TYPE

@@ -128,6 +128,11 @@ class RemoteVoice:
         ssrc, clock_rate_hz = self._source
         return self.reports.time_s(ssrc, timestamp, clock_rate_hz)
 
+    @property
+    def source(self) -> int | None:
+        """Who speaks, by RTP's number (SSRC); None before the first packet."""
+        return self._source[0] if self._source else None
+
     # --- who listens ------------------------------------------------------------------------------------------------
 
     async def blocks(self) -> AsyncIterator[NDArray[np.float32]]:

@@ -22,6 +22,7 @@ from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics
 from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import RtcpRrPacket, RtcpSrPacket
 
+from spike_engine.webrtc.extended_reports import WithDelay, delays_in
 from spike_engine.webrtc.remote_pictures import RemotePictures
 from spike_engine.webrtc.remote_voice import RemoteVoice
 from spike_engine.webrtc.rtp_receiving import RtpReceiving
@@ -54,6 +55,7 @@ def unknown() -> str | None:
         (RTCRtpSender, "_handle_rtcp_packet", ["self", "packet"]),
         (RTCRtpSender, "_send_rtcp", ["self", "packets"]),
         (RTCDtlsTransport, "_send_rtp", ["self", "data"]),
+        (RTCDtlsTransport, "_handle_rtcp_data", ["self", "data"]),
         (StreamStatistics, "add", ["self", "packet"]),
         (Connection, "data_received", ["self", "data", "component"]),
         (RTCSctpTransport, "_update_rto", ["self", "R"]),
@@ -95,6 +97,7 @@ def hear(receiver: Any, red: Callable[[], int | None]) -> RemoteVoice | None:
 
     receiver.receive = receive_voice
     _read_reports(receiver, voice.reports)
+    _tell_delay(receiver, voice)
     return voice
 
 
@@ -125,6 +128,32 @@ def _read_reports(receiver: Any, reports: SenderClock) -> None:
         await handle(packet)
 
     receiver._handle_rtcp_packet = handle_rtcp_packet
+
+
+def _tell_delay(receiver: Any, voice: RemoteVoice) -> None:
+    """Have the reports of `receiver` tell how long it keeps its voice."""
+    send_rtcp = receiver._send_rtcp
+
+    async def send_rtcp_with_delay(packet: Any) -> None:
+        if isinstance(packet, RtcpRrPacket) and voice.source is not None:
+            packet = WithDelay(packet, voice.source, voice.receiver.stats.delay_ms)
+        await send_rtcp(packet)
+
+    receiver._send_rtcp = send_rtcp_with_delay
+
+
+def _read_delay(sender: Any, voice: VoiceSender) -> None:
+    """Take from the other side's reports how long it keeps the voice of `sender`; aiortc skips what tells it."""
+    dtls = sender.transport
+    handle = dtls._handle_rtcp_data
+
+    async def handle_rtcp_data(data: bytes) -> None:
+        for ssrc, kept_ms in delays_in(data):
+            if ssrc == sender._ssrc:
+                voice.kept_ms = kept_ms
+        await handle(data)
+
+    dtls._handle_rtcp_data = handle_rtcp_data
 
 
 def tell_time(sender: Any) -> None:
@@ -206,6 +235,7 @@ def _send_from(sender: Any, voice: VoiceSender) -> None:
     sending = RtpSending(sender, voice)
     sender._run_rtp, sender._handle_rtcp_packet = sending.run, handle_rtcp_packet
     _report_by(sending.clock, sender)
+    _read_delay(sender, voice)
 
 
 def _red_codec(payload_type: int, codecs: list[RTCRtpCodecParameters]) -> RTCRtpCodecParameters:

@@ -34,10 +34,12 @@ class VoiceSender:
 
     Attributes:
         loss: Share of packets that get lost, as the receiver reports it, 0 to 1: rises at once and falls slowly.
+        kept_ms: How long the receiver keeps the voice before it plays it, by its last word; None where it says nothing.
     """
 
     def __init__(self) -> None:
         self.loss = 0.0
+        self.kept_ms: float | None = None
         self._reported = False
         self._crowded = False
         self._payload_type = 0
