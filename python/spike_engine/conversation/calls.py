@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import logging
-import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from spike_engine.errors import InvalidOption
 from spike_engine.events import FunctionCall
 from spike_engine.lifetime import cancelled
+from spike_engine.lifetime.threads import in_thread
 from spike_engine.protocols.functions import Function
 
 logger = logging.getLogger(__name__)
@@ -85,35 +85,11 @@ async def _outcome(function: Function, call: FunctionCall) -> Any:
 async def _called(call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__):
         return await call(**arguments)
-    result = await _in_thread(lambda: call(**arguments))
+    calling = in_thread(partial(call, **arguments), name="function of the program", unwanted=_end_unawaited)
+    result = await asyncio.wrap_future(calling)
     return await result if inspect.isawaitable(result) else result
 
 
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    """What `call` returns, in a thread that keeps neither the program from ending nor a caller waiting."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error:
-            done.set_exception(error)
-        else:
-            done.set_result(result)
-
-    def run() -> None:
-        result: Any = None
-        failure: BaseException | None = None
-        try:
-            result = context.run(call)
-        except BaseException as error:  # whatever it raises is the AI's to hear; a future takes no StopIteration
-            failure = RuntimeError(repr(error)) if isinstance(error, StopIteration) else error
-        try:
-            loop.call_soon_threadsafe(settle, result, failure)
-        except RuntimeError:
-            logger.warning("a function came back after the event loop had ended")
-
-    threading.Thread(target=run, name="function of the program", daemon=True).start()
-    return await done
+def _end_unawaited(result: Any) -> None:
+    if inspect.iscoroutine(result):
+        result.close()

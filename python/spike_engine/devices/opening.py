@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from spike_engine.errors import DeviceNotFound
+from spike_engine.lifetime import threads
 
 OPEN_LIMIT_S = 6.0  # opening one does not always come back, as from a driver that hangs
 STALL_S = 3.0  # a device that has not moved for so long is gone: the system often does not say so
@@ -45,27 +46,15 @@ async def in_thread(open_device: Callable[..., Any], *arguments: Any, called: st
 
 
 def _begun(call: Callable[..., Any], *arguments: Any) -> concurrent.futures.Future[Any]:
-    """The same for any thread. What is returned when nobody wants it any more is closed in the thread."""
-    done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-
-    def run() -> None:
-        try:
-            result = call(*arguments)
-        except BaseException as error:
-            if done.set_running_or_notify_cancel():
-                done.set_exception(error)
-            return
-        if done.set_running_or_notify_cancel():
-            done.set_result(result)
-        elif close := getattr(result, "close", None):
-            close()
-
+    """The same for any thread. What is returned when nobody wants it any more is closed."""
     name = getattr(call, "__name__", "a device")
-    thread = threading.Thread(target=run, daemon=True, name=name)
-    thread.start()
     # PortAudio crashes where the program ends while a thread is in it: that end waits, but not for ever.
-    threading.Thread(target=thread.join, args=(OPEN_LIMIT_S,), name=f"end of {name}").start()
-    return done
+    return threads.in_thread(call, *arguments, name=name, unwanted=_close, holds_end_s=OPEN_LIMIT_S)
+
+
+def _close(opened: Any) -> None:
+    if close := getattr(opened, "close", None):
+        close()
 
 
 class Worker:
