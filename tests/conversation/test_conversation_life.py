@@ -23,8 +23,8 @@ from spike_engine import (
 from spike_engine.conversation import conversation as connection
 from spike_engine.devices import watch as device_watch
 from spike_engine.events import TransportStats
-from spike_engine.media import local
 from spike_engine.protocols.rtvi import RTVIProtocol, encode
+from spike_engine.sources import opened
 from spike_engine.transports.base import LocalTracks, TransportListener
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open", "short_delays")
@@ -356,8 +356,8 @@ class LossyLoudspeaker(RecordingLoudspeaker):
 
 
 async def test_stats_say_what_was_lost(transport: FrailTransport, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "audio_source_of", lambda _: LossyMicrophone())
-    monkeypatch.setattr(local, "sink_of", lambda _: LossyLoudspeaker())
+    monkeypatch.setattr(opened, "audio_source_of", lambda _: LossyMicrophone())
+    monkeypatch.setattr(opened, "sink_of", lambda _: LossyLoudspeaker())
     options = {"audio_source": "a device", "audio_output": "a device", "transport": lambda _: transport}
     async with SpikeClient(conversation_url="http://127.0.0.1:9/c", token="t", video=False, **options) as client:
         async with asyncio.timeout(10):  # nobody takes the microphone's frames
