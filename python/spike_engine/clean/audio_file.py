@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import av
 import numpy as np
@@ -37,13 +37,25 @@ class UnusableAudio(ValueError):
     """A file cannot be read or written as sound; the message names it and says why."""
 
 
+class SoundForm(Protocol):
+    """What the sound of a file is like; see :class:`AudioReader`."""
+
+    rate_hz: int
+    channels: int
+    layout: str
+    codec: str
+    sample_format: str
+
+
 class AudioReader:
     """Decodes the first sound of a file.
 
     Attributes:
         rate_hz: Its sampling rate.
         channels: 1 to 8.
+        layout: FFmpeg's name of what the channels are.
         codec: FFmpeg's name of its coding.
+        sample_format: FFmpeg's name of its samples, ``s16`` or ``flt`` for instance.
         seconds: Its length as its header has it, 0 where that says nothing.
 
     Raises:
@@ -117,7 +129,7 @@ class AudioWriter:
             written.
     """
 
-    def __init__(self, path: Path, source: AudioReader) -> None:
+    def __init__(self, path: Path, source: SoundForm) -> None:
         suffix = path.suffix.lower()
         if suffix not in WRITABLE:
             raise UnusableAudio(f"{path} must end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.clean.audio_file import AudioReader, Block, UnusableAudio
+from spike_engine.corpus.plain_wave import plain_wave
 from spike_engine.frames import convert_samples
 
 # The columns that engines and corpora call their sound, in the order in which they are looked for, and their rates.
@@ -87,6 +88,8 @@ def _clip_of(value: Any, rate_hz: int | None) -> Clip:
         clip = _of_array(np.asarray(decoded.data, np.float32), int(decoded.sample_rate))
         return Clip(clip.samples, clip.rate_hz, lambda out: _as_mapping(out, clip.rate_hz))
     if isinstance(value, bytes | bytearray | memoryview):
+        if plain := plain_wave(bytes(value)):
+            return Clip(plain.samples, plain.rate_hz, lambda out: wave_bytes(out, plain.rate_hz))
         with tempfile.TemporaryDirectory() as folder:
             (file := Path(folder, "clip")).write_bytes(value)
             return _of_file(file, wave_bytes)

@@ -7,14 +7,15 @@ import json
 import posixpath
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spike_engine import __version__
-from spike_engine.clean.audio_file import AudioReader, AudioWriter, UnusableAudio
+from spike_engine.clean.audio_file import AudioReader, AudioWriter, SoundForm, UnusableAudio
 from spike_engine.corpus.clips import Clip, UnusableClip, clip_in
+from spike_engine.corpus.plain_wave import plain_wave
 from spike_engine.extras import require
 
 if TYPE_CHECKING:
@@ -27,17 +28,35 @@ _RECORDS = ".spike"  # the folder below the output that says of what each file w
 
 @dataclass(slots=True)
 class _Work:
-    """One file on its way."""
+    """One file on its way.
+
+    Attributes:
+        path: Where it comes from.
+        target: Where it goes to.
+        filesystem: Of the output.
+        place: `target` in it.
+        record: The file there that says of what it was made.
+        local: A file of this machine to write; `target` itself, where that is one.
+        source: The same to read, where FFmpeg reads it.
+        form: What its sound is like, and becomes again.
+    """
 
     path: str
     target: str
+    filesystem: Any
+    place: str
     record: str
-    made_of: dict[str, str]
     local: Path
-    reader: AudioReader | None = None
+    source: Path
+    made_of: dict[str, str] = field(default_factory=dict)
+    form: SoundForm | None = None
     clip: Clip | None = None
     skipped: bool = False
     error: str = ""
+
+    def fail(self, error: Exception) -> None:
+        """Say what went wrong, by the names that the caller knows."""
+        self.error = str(error).replace(str(self.source), self.path).replace(str(self.local), self.target)
 
     def result(self) -> dict[str, Any]:
         seconds = round(len(self.clip.samples) / self.clip.rate_hz, 3) if self.clip else 0.0
@@ -53,82 +72,95 @@ class _Work:
 def clean_files(cleaner: Cleaner, named: Iterable[tuple[str, str]], *, out: str) -> list[dict[str, Any]]:
     """See :meth:`spike_engine.corpus.Cleaner.files`; each path comes with its name below `out`."""
     require("fsspec", "cleaning files of a corpus", extra="ray")
+    import fsspec  # noqa: PLC0415 (an extra)
+
+    settings = json.dumps(asdict(cleaner), sort_keys=True)
+    to = fsspec.core.url_to_fs(out)
     results = []
     remaining = iter(named)
     while chunk := list(islice(remaining, AT_ONCE)):
         with tempfile.TemporaryDirectory() as folder:
-            work = [_opened(cleaner, path, name, out, Path(folder) / str(i)) for i, (path, name) in enumerate(chunk)]
-            try:
-                _clean(cleaner, work)
-            finally:
-                for one in work:
-                    if one.reader:
-                        one.reader.close()
+            work = [_work(path, name, out, to, Path(folder, str(i))) for i, (path, name) in enumerate(chunk)]
+            for one in work:
+                _read(one, settings)
+            _clean(cleaner, work)
         results += [one.result() for one in work]
     return results
 
 
-def _opened(cleaner: Cleaner, path: str, name: str, out: str, folder: Path) -> _Work:
+def _work(path: str, name: str, out: str, to: tuple[Any, str], folder: Path) -> _Work:
+    filesystem, root = to
+    place = posixpath.join(root, name)
+    return _Work(
+        path,
+        posixpath.join(out, name),
+        filesystem,
+        place,
+        record=posixpath.join(root, _RECORDS, f"{name}.json"),
+        local=Path(place) if _is_here(filesystem) else folder / "made" / posixpath.basename(name),
+        source=folder / "source" / posixpath.basename(path),
+    )
+
+
+def _is_here(filesystem: Any) -> bool:
+    """Whether its paths are files of this machine, which need no copy."""
+    return "file" in (filesystem.protocol, *filesystem.protocol)
+
+
+def _read(work: _Work, settings: str) -> None:
     import fsspec  # noqa: PLC0415 (an extra)
 
-    record = posixpath.join(out, _RECORDS, f"{name}.json")
-    work = _Work(path, posixpath.join(out, name), record, {}, folder / Path(name).name)
     try:
-        with fsspec.open(path, "rb") as file:
-            content = file.read()
-        work.made_of = {
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "engine": __version__,
-            "settings": json.dumps(asdict(cleaner), sort_keys=True),
-        }
+        filesystem, path = fsspec.core.url_to_fs(work.path)
+        content = filesystem.cat_file(path)
+        sha256 = hashlib.sha256(content).hexdigest()
+        work.made_of = {"sha256": sha256, "engine": __version__, "settings": settings}
         if _is_done(work):
             work.skipped = True
-            return work
-        source = folder / "source" / posixpath.basename(path)
-        source.parent.mkdir(parents=True)
-        source.write_bytes(content)
-        work.reader = AudioReader(source)
-        work.clip = clip_in(work.reader)
+            return
+        if plain := plain_wave(content):
+            work.form, work.clip = plain, Clip(plain.samples, plain.rate_hz, lambda out: out)
+            return
+        if _is_here(filesystem):
+            work.source = Path(path)
+        else:
+            work.source.parent.mkdir(parents=True)
+            work.source.write_bytes(content)
+        with AudioReader(work.source) as reader:
+            work.form, work.clip = reader, clip_in(reader)
     except (OSError, ValueError) as error:
-        work.error = str(error).replace(str(folder / "source" / posixpath.basename(path)), path)
-    return work
+        work.fail(error)
 
 
 def _clean(cleaner: Cleaner, work: list[_Work]) -> None:
     clips = {number: one.clip for number, one in enumerate(work) if one.clip}
     for number, samples in cleaner.clean(clips, {}).items():
         one = work[number]
-        assert one.reader
+        assert one.form
         try:
-            with AudioWriter(one.local, one.reader) as writer:
+            with AudioWriter(one.local, one.form) as writer:
                 writer.write(samples)
             _put(one)
         except (OSError, UnusableAudio) as error:
-            one.error = str(error).replace(str(one.local), one.target)
+            one.fail(error)
 
 
 def _put(work: _Work) -> None:
     """The file first, then the record that it is there: what breaks off between them is made again."""
-    import fsspec  # noqa: PLC0415 (an extra)
-
-    filesystem, target = fsspec.core.url_to_fs(work.target)
-    filesystem.makedirs(posixpath.dirname(target), exist_ok=True)
-    filesystem.put_file(str(work.local), target)
-    filesystem, record = fsspec.core.url_to_fs(work.record)
-    filesystem.makedirs(posixpath.dirname(record), exist_ok=True)
-    filesystem.pipe_file(record, json.dumps(work.made_of).encode())
+    filesystem = work.filesystem
+    if not _is_here(filesystem):
+        filesystem.makedirs(posixpath.dirname(work.place), exist_ok=True)
+        filesystem.put_file(str(work.local), work.place)
+    filesystem.makedirs(posixpath.dirname(work.record), exist_ok=True)
+    filesystem.pipe_file(work.record, json.dumps(work.made_of).encode())
 
 
 def _is_done(work: _Work) -> bool:
-    import fsspec  # noqa: PLC0415 (an extra)
-
-    filesystem, record = fsspec.core.url_to_fs(work.record)
     try:
-        made_of = json.loads(filesystem.cat_file(record))
+        made_of = json.loads(work.filesystem.cat_file(work.record))
     except (OSError, ValueError):
         return False
-    filesystem, target = fsspec.core.url_to_fs(work.target)
-    return bool(made_of == work.made_of and filesystem.exists(target))
+    return bool(made_of == work.made_of and work.filesystem.exists(work.place))
 
 
 def name_of(path: str, root: str | None) -> str:
