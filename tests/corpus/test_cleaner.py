@@ -17,7 +17,7 @@ from spike_engine import cli, extras
 from spike_engine.clean import clean_file
 from spike_engine.corpus import Cleaner, Scorer
 from spike_engine.corpus.clips import UnusableClip, clip_of, wave_bytes
-from spike_engine.corpus.on_cluster import Source, batched
+from spike_engine.corpus.on_cluster import Source, batched, listed
 
 
 def noisy(seconds: float, seed: int, rate_hz: int = 16000) -> NDArray[np.int16]:
@@ -82,6 +82,63 @@ def test_a_broken_clip_is_a_row_with_an_error_and_the_others_are_cleaned() -> No
     for row in range(1, 6):
         assert batch["error"][row]
         assert batch["audio"][row] is given[row]
+
+
+class Broken:
+    """As torchcodec's decoder of a file that is none."""
+
+    def get_all_samples(self) -> None:
+        raise RuntimeError("could not open the file")
+
+
+@pytest.mark.parametrize("make", [Cleaner, Scorer])
+@pytest.mark.parametrize(
+    ("rate", "says"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (0, ""),
+        (float("inf"), "not inf"),
+        ("16k", "not 16k"),
+        (-1, "not -1"),
+        ([], "must be 8000 to 192000"),
+    ],
+)
+def test_a_rate_that_is_none_spoils_its_row_and_one_that_is_missing_does_not(make: Any, rate: Any, says: str) -> None:
+    good = noisy(0.5, 1)
+    error = make(rate_hz=16000)({"audio": [good, good], "sample_rate": [16000, rate]})["error"]
+
+    assert error[0] == ""
+    assert says in error[1]
+    assert bool(error[1]) == bool(says)
+
+
+@pytest.mark.parametrize("make", [Cleaner, Scorer])
+def test_whatever_a_decoder_raises_is_the_error_of_its_row(make: Any) -> None:
+    error = make(rate_hz=16000)({"audio": [noisy(0.5, 1), Broken()]})["error"]
+
+    assert list(error) == ["", "could not open the file"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e38])
+def test_samples_that_are_none_spoil_nothing(value: float) -> None:
+    clip = noisy(0.5, 1).astype(np.float32) / 32768
+    clip[1000] = value
+    cleaned = Cleaner(rate_hz=16000)({"audio": [clip]})
+    scored = Scorer(rate_hz=16000)({"audio": [clip]})
+
+    assert list(scored["error"]) == [""]
+    assert np.isfinite(cleaned["audio"][0]).all()
+    assert np.isfinite([scored["level_dbfs"][0], scored["bandwidth_hz"][0]]).all()
+
+
+def test_a_far_end_of_many_channels_spoils_its_row() -> None:
+    clip = noisy(0.5, 1)
+    batch = Cleaner(rate_hz=16000).on("audio", far="far")({"audio": [clip, clip], "far": [np.tile(clip, (3, 1)), clip]})
+
+    assert batch["error"] == ["a far end has 1 or 2 channels, not 3", ""]
+    with pytest.raises(ValueError, match="no column 'far'"):
+        Cleaner(rate_hz=16000).on("audio", far="far")({"audio": [clip]})
 
 
 def test_columns_are_found_or_the_error_names_them() -> None:
@@ -150,6 +207,47 @@ def test_files_are_cleaned_once(tmp_path: Path) -> None:
 def test_what_is_no_clip_is_said(value: Any, says: str) -> None:
     with pytest.raises(UnusableClip, match=says):
         clip_of(value, None if isinstance(value, np.ndarray) and value.ndim == 1 else 16000)
+
+
+def written(path: Path, seed: int = 0) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(wave_bytes(noisy(0.3, seed).reshape(-1, 1) / np.float32(32768), 16000))
+    return str(path)
+
+
+def test_no_file_takes_the_place_of_another(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec", reason="is in the dependency group peers")
+    one, other = written(tmp_path / "a" / "1.wav"), written(tmp_path / "b" / "1.wav", 1)
+    before = Path(one).read_bytes()
+
+    first, second = Cleaner().files([one, other], out=str(tmp_path / "out"))
+    (in_place,) = Cleaner().files([one], out=str(tmp_path / "b" / ".." / "a"))
+
+    assert (first["error"], second["error"]) == ("", f"{other} would be written to {second['target']}, as {one} is")
+    assert "would be replaced by what is made of it" in in_place["error"]
+    assert Path(one).read_bytes() == before
+
+
+def test_a_bucket_has_each_name_once() -> None:
+    fsspec = pytest.importorskip("fsspec", reason="is in the dependency group peers")
+    for folder in "ab":
+        with fsspec.open(f"memory://names/{folder}/1.wav", "wb") as file:
+            file.write(b"RIFF")
+    sources, _, faults = listed(["memory://names/a", "memory://names/b", "memory://names/a"], "memory://cleaned")
+
+    assert [source.path for source in sources] == ["memory:///names/a/1.wav"]
+    assert [row["error"] for row in faults.values()] == [
+        "memory:///names/b/1.wav would be written to memory://cleaned/1.wav, as memory:///names/a/1.wav is"
+    ]
+
+
+@pytest.mark.parametrize("name", ["x::y.wav", "x?y#z[1]%20.wav", "\u00e9 1.wav", "n\nl.wav", "~.wav"])
+def test_a_file_of_this_machine_may_have_any_name(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec", reason="is in the dependency group peers")
+    (row,) = Cleaner().files([written(tmp_path / name)], out=str(tmp_path / "out"))
+
+    assert not row["error"]
+    assert (tmp_path / "out" / name).exists()
 
 
 def test_scores_say_what_was_put_in() -> None:

@@ -29,6 +29,7 @@ _CODECS = {".flac": "flac", ".mp3": "libmp3lame", ".ogg": "libopus", ".opus": "l
 _PCM = {"u8": "pcm_s16le", "s16": "pcm_s16le", "s32": "pcm_s24le"}  # the codec of a .wav, by its source's samples
 _COMPANDED = ("pcm_mulaw", "pcm_alaw")  # a .wav of a telephone's stays one
 _LAYOUTS = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # by the number of channels
+_NO_SOUND = 1e9  # the power of larger samples, summed, comes near the largest of floats
 _MOST_CHANNELS = {".mp3": 2}
 WRITABLE = (".wav", *_CODECS)
 
@@ -98,9 +99,7 @@ class AudioReader:
         try:
             for frame in self._container.decode(audio=0):
                 for made in to_float.resample(frame):
-                    block = frames.audio_to_ndarray(made).reshape(-1, self.channels)
-                    # One sample that is no number would silence the filters for good.
-                    yield block if np.isfinite(block).all() else np.nan_to_num(block, posinf=0.0, neginf=0.0)
+                    yield finite(frames.audio_to_ndarray(made).reshape(-1, self.channels))
         except BROKEN as error:
             raise UnusableAudio(f"{self.path} is damaged: {_reason(error)}") from error
 
@@ -197,6 +196,12 @@ class AudioWriter:
                 container.close()
         with suppress(OSError):  # the folder is gone, or none
             self._unfinished.unlink()
+
+
+def finite(block: Block) -> Block:
+    """`block` with 0 for what is no number, or too large to be sound: it would silence the filters for good."""
+    are_sound = np.abs(block) < _NO_SOUND  # which NaN is not
+    return block if are_sound.all() else np.where(are_sound, block, np.float32(0.0))
 
 
 def _rate_of(codec: str, rate_hz: int) -> int:

@@ -60,17 +60,17 @@ class Cleaner:
         """
         column = column_of(batch, self.column)
         values = list(batch[column])
-        rates = rates_of(batch, len(values))
-        fars = list(batch[self.far_column]) if self.far_column else [None] * len(values)
+        rates = rates_of(batch, len(values), self.rate_hz)
+        fars = list(batch[column_of(batch, self.far_column)]) if self.far_column else [None] * len(values)
         errors = [""] * len(values)
         clips: dict[int, Clip] = {}
         far_ends: dict[int, Clip] = {}
         for row, (value, rate, far) in enumerate(zip(values, rates, fars, strict=True)):
             try:
-                clips[row] = clip_of(value, rate or self.rate_hz)
+                clips[row] = clip_of(value, rate)
                 if far is not None:
-                    far_ends[row] = clip_of(far, rate or self.rate_hz)
-            except (UnusableClip, TypeError, ValueError) as error:
+                    far_ends[row] = _far_end_of(far, rate)
+            except UnusableClip as error:
                 clips.pop(row, None)
                 errors[row] = str(error)
         for row, cleaned in self.clean(clips, far_ends).items():
@@ -110,6 +110,13 @@ class Cleaner:
         made = bank.process(heard)
         for lane, (row, channel) in enumerate(lanes):
             inner[row][:, channel] = made[lane, late : late + len(inner[row])]
+
+
+def _far_end_of(value: Any, rate_hz: Any) -> Clip:
+    clip = clip_of(value, rate_hz)
+    if clip.samples.shape[1] > 2:
+        raise UnusableClip(f"a far end has 1 or 2 channels, not {clip.samples.shape[1]}")
+    return clip
 
 
 def _grouped(lanes: list[tuple[int, int]], inner: Mapping[int, Block]) -> Iterable[list[tuple[int, int]]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine.clean.audio_file import AudioReader, Block, UnusableAudio
+from spike_engine.clean.audio_file import AudioReader, Block, finite
 from spike_engine.corpus.plain_wave import plain_wave
 from spike_engine.frames import convert_samples
 
@@ -54,33 +54,40 @@ def column_of(batch: Mapping[str, Any], wanted: str | None) -> str:
     raise ValueError(f"the batch has no column {' or '.join(map(repr, names))}; it has {', '.join(map(repr, batch))}")
 
 
-def rates_of(batch: Mapping[str, Any], rows: int) -> Sequence[int | None]:
-    """What a column of the batch says of each row's sampling rate."""
+def rates_of(batch: Mapping[str, Any], rows: int, otherwise: int | None) -> Sequence[Any]:
+    """What a column of the batch says of each row's sampling rate; `otherwise` where it says nothing."""
     for name in RATE_COLUMNS:
         if name in batch:
-            return [int(rate) for rate in batch[name]]
-    return [None] * rows
+            return [otherwise if _is_missing(rate) else rate for rate in batch[name]]
+    return [otherwise] * rows
 
 
-def clip_of(value: Any, rate_hz: int | None) -> Clip:
+def _is_missing(rate: Any) -> bool:
+    """Whether it is what engines put where a row has no value: None, NaN or 0."""
+    return rate is None or rate != rate or rate == 0  # noqa: PLR0124 (NaN alone differs from itself)
+
+
+def clip_of(value: Any, rate_hz: Any) -> Clip:
     """The clip that a row holds.
 
     Args:
         value: An array of shape ``(n,)``, ``(channels, n)`` or ``(n, channels)``, float or integer; a mapping with
             ``array`` and ``sampling_rate``, or with ``bytes`` or ``path``; an object with ``get_all_samples``
             (torchcodec's decoder); the bytes of a sound file; or the path of one.
-        rate_hz: Of arrays that do not say it themselves.
+        rate_hz: Of arrays that do not say it themselves, a number.
 
     Raises:
-        UnusableClip: It is none of these, or no sound.
+        UnusableClip: It is none of these, or no sound, or its decoder raised.
     """
     try:
         return _clip_of(value, rate_hz)
-    except (UnusableAudio, OSError) as error:
-        raise UnusableClip(str(error)) from error
+    except UnusableClip:
+        raise
+    except Exception as error:  # decoders and arrays of others raise what they like, and one clip ends no job
+        raise UnusableClip(str(error) or type(error).__name__) from error
 
 
-def _clip_of(value: Any, rate_hz: int | None) -> Clip:
+def _clip_of(value: Any, rate_hz: Any) -> Clip:
     if isinstance(value, Mapping):
         return _of_mapping(value, rate_hz)
     if hasattr(value, "get_all_samples"):
@@ -136,11 +143,15 @@ def clip_in(reader: AudioReader, restore: Callable[[Block, int], Any] = _as_mapp
     return Clip(np.concatenate(blocks), rate_hz, lambda out: restore(out, rate_hz))
 
 
-def _of_array(value: Any, rate_hz: int | None) -> Clip:
+def _of_array(value: Any, rate_hz: Any) -> Clip:
     array = np.asarray(value)
     if rate_hz is None:
         raise UnusableClip("the sampling rate is not known: give a column sample_rate, or rate_hz")
-    if not 8000 <= int(rate_hz) <= 192000:
+    try:
+        known_hz = int(rate_hz)
+    except (TypeError, ValueError, OverflowError):
+        known_hz = 0
+    if not 8000 <= known_hz <= 192000:
         raise UnusableClip(f"the sampling rate must be 8000 to 192000 Hz, not {rate_hz}")
     if array.ndim not in (1, 2) or array.dtype.kind not in "fi" or array.size == 0:
         raise UnusableClip(
@@ -160,7 +171,7 @@ def _of_array(value: Any, rate_hz: int | None) -> Clip:
         whole: NDArray[Any] = np.clip(np.round(shaped * np.float64(full_scale)), -full_scale, full_scale - 1)
         return whole.astype(array.dtype)
 
-    return Clip(np.ascontiguousarray(samples), int(rate_hz), restore)
+    return Clip(finite(np.ascontiguousarray(samples)), known_hz, restore)
 
 
 def wave_bytes(samples: Block, rate_hz: int) -> bytes:

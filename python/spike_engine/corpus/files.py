@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import posixpath
 import tempfile
 from collections.abc import Iterable
@@ -72,17 +73,20 @@ class _Work:
 def clean_files(cleaner: Cleaner, named: Iterable[tuple[str, str]], *, out: str) -> list[dict[str, Any]]:
     """See :meth:`spike_engine.corpus.Cleaner.files`; each path comes with its name below `out`."""
     require("fsspec", "cleaning files of a corpus", extra="ray")
-    import fsspec  # noqa: PLC0415 (an extra)
-
     settings = json.dumps(asdict(cleaner), sort_keys=True)
-    to = fsspec.core.url_to_fs(out)
+    to = _found(out)
     results = []
+    made_from: dict[str, str] = {}
     remaining = iter(named)
     while chunk := list(islice(remaining, AT_ONCE)):
         with tempfile.TemporaryDirectory() as folder:
             work = [_work(path, name, out, to, Path(folder, str(i))) for i, (path, name) in enumerate(chunk)]
             for one in work:
-                _read(one, settings)
+                other = made_from.setdefault(one.place, one.path)
+                if other == one.path:
+                    _read(one, settings)
+                else:
+                    one.error = f"{one.path} would be written to {one.target}, as {other} is"
             _clean(cleaner, work)
         results += [one.result() for one in work]
     return results
@@ -102,16 +106,26 @@ def _work(path: str, name: str, out: str, to: tuple[Any, str], folder: Path) -> 
     )
 
 
+def _found(path: str) -> tuple[Any, str]:
+    """The filesystem of a path, and the path in it. What is no address is a file of this machine, of any name."""
+    import fsspec  # noqa: PLC0415 (an extra)
+
+    if "://" not in path:
+        return fsspec.filesystem("file"), Path(os.path.realpath(path)).as_posix()
+    filesystem, place = fsspec.core.url_to_fs(path)
+    return filesystem, str(place)
+
+
 def _is_here(filesystem: Any) -> bool:
     """Whether its paths are files of this machine, which need no copy."""
     return "file" in (filesystem.protocol, *filesystem.protocol)
 
 
 def _read(work: _Work, settings: str) -> None:
-    import fsspec  # noqa: PLC0415 (an extra)
-
     try:
-        filesystem, path = fsspec.core.url_to_fs(work.path)
+        filesystem, path = _found(work.path)
+        if (filesystem, path) == (work.filesystem, work.place):
+            raise UnusableAudio(f"{work.path} would be replaced by what is made of it")
         content = filesystem.cat_file(path)
         sha256 = hashlib.sha256(content).hexdigest()
         work.made_of = {"sha256": sha256, "engine": __version__, "settings": settings}

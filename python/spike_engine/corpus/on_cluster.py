@@ -59,7 +59,7 @@ def clean_on_cluster(
     """
     require("fsspec", "cleaning on a cluster", extra="ray")
     require("ray", "cleaning on a cluster", extra="ray")
-    sources, out, results = _listed(inputs, output)
+    sources, out, results = listed(inputs, output)
     order = {path: number for number, path in enumerate([*(source.path for source in sources), *results])}
     for result in results.values():
         on_done(result, len(order))
@@ -102,7 +102,7 @@ class _Worker:
         return [{**result, "cpu_s": cpu_s} for result in results]
 
 
-def _listed(inputs: Sequence[str], output: str) -> tuple[list[Source], str, dict[str, dict[str, Any]]]:
+def listed(inputs: Sequence[str], output: str) -> tuple[list[Source], str, dict[str, dict[str, Any]]]:
     """What there is to clean, the folder that it goes to, and the results of what cannot be cleaned."""
     remote = [each for each in inputs if "://" in each]
     local = [Path(each) for each in inputs if "://" not in each]
@@ -126,7 +126,14 @@ def _listed(inputs: Sequence[str], output: str) -> tuple[list[Source], str, dict
         out = str(Path(output).absolute())
     if not sources and not faults:
         raise UnusableAudio(f"{', '.join(inputs)}: there is no recording in it")
-    return sources, out, faults
+    first: dict[str, Source] = {}
+    for source in sources:
+        other = first.setdefault(source.name, source)
+        if other.path != source.path:
+            target = posixpath.join(out, source.name)
+            fault = f"{source.path} would be written to {target}, as {other.path} is"
+            faults[source.path] = _result(source.path, target, fault)
+    return list(first.values()), out, faults
 
 
 def _found_at(address: str) -> Iterator[Source]:

@@ -70,12 +70,12 @@ class Scorer:
         nothing = dict.fromkeys(Scores.__dataclass_fields__, float("nan"))
         rows: list[dict[str, float]] = []
         errors: list[str] = []
-        for value, rate in zip(values, rates_of(batch, len(values)), strict=True):
+        for value, rate in zip(values, rates_of(batch, len(values), self.rate_hz), strict=True):
             try:
-                clip = clip_of(value, rate or self.rate_hz)
+                clip = clip_of(value, rate)
                 rows.append(asdict(scores_of(clip.samples, clip.rate_hz)))
                 errors.append("")
-            except (UnusableClip, TypeError, ValueError) as error:
+            except UnusableClip as error:
                 rows.append(nothing)
                 errors.append(str(error))
         columns: dict[str, Any] = {name: np.asarray([row[name] for row in rows]) for name in nothing}
@@ -134,7 +134,7 @@ def _bandwidth_hz(samples: NDArray[np.float32], rate_hz: int) -> float:
     if len(samples) < size:
         return 0.0
     windows = np.lib.stride_tricks.sliding_window_view(samples, size)[:: size // 2]
-    window = np.hanning(size).astype(np.float32)
+    window = np.hanning(size) / (np.abs(samples).max() + 1e-12)  # no power of any sound is out of range then
     power = np.zeros(size // 2 + 1)
     for part in np.array_split(windows, max(1, len(windows) // 512)):
         power += np.square(np.abs(np.fft.rfft(part * window, axis=1))).sum(axis=0)
