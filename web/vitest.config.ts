@@ -9,6 +9,20 @@ const unit = (name: string, folder = name, alias = {}) => ({
 });
 const react18 = (name: string) => fileURLToPath(new URL(`react18/node_modules/${name}`, import.meta.url));
 
+const ALONE = ['e2e/delays.test.ts', 'e2e/echo.test.ts']; // they measure time or sound, with nothing beside them
+const browsers = (name: string, groupOrder: number, files: object) => ({
+  resolve,
+  test: {
+    name,
+    ...files,
+    globalSetup: ['e2e/setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    sequence: { groupOrder },
+    retry: 1, // several wait for sound, on machines that are busy with other things
+  },
+});
+
 export default defineConfig({
   test: {
     projects: [
@@ -16,18 +30,8 @@ export default defineConfig({
       unit('react-18', 'react', { react: react18('react'), 'react-dom': react18('react-dom') }),
       unit('react-19', 'react'),
       unit('page'),
-      {
-        resolve,
-        test: {
-          name: 'e2e',
-          include: ['e2e/**/*.test.ts'],
-          globalSetup: ['e2e/setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-          retry: 1, // several measure time, on machines that are busy with other things
-        },
-      },
+      browsers('e2e', 1, { include: ['e2e/**/*.test.ts'], exclude: [...ALONE], maxWorkers: 2 }),
+      browsers('e2e-alone', 2, { include: [...ALONE], fileParallelism: false }),
     ],
   },
 });

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from training.shared.weights_file import rounded
+from training.shared.weights_file import read_weights, rounded
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
@@ -22,8 +22,18 @@ def quantized(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def averaged(network: Network, checkpoints: list[Path]) -> Network:
-    """With the averaged weights of a checkpoint, or the mean of several (Wortsman et al. 2022), ready to run."""
-    states = [torch.load(checkpoint, weights_only=True)["averaged"] for checkpoint in checkpoints]
-    means = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0] if "." in name}
-    network.load_state_dict({name.removeprefix("module."): value for name, value in means.items()})
+    """With the averaged weights of a checkpoint, those of a .spkw, or the mean of several (Wortsman et al. 2022)."""
+    states = [_state(network, checkpoint) for checkpoint in checkpoints]
+    network.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
     return network.eval()
+
+
+def _state(network: torch.nn.Module, file: Path) -> dict[str, torch.Tensor]:
+    if file.suffix == ".spkw":
+        tensors = read_weights(file)
+        return {
+            name: torch.from_numpy(tensors[name.replace("_l0", "")].copy()).reshape(value.shape)
+            for name, value in network.state_dict().items()
+        }
+    saved = torch.load(file, weights_only=True)["averaged"]
+    return {name.removeprefix("module."): value for name, value in saved.items() if "." in name}
