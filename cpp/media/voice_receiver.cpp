@@ -44,10 +44,23 @@ std::optional<std::uint8_t> VoiceReceiver::decoder_for(const VoiceFormat& format
 }
 
 void VoiceReceiver::push(const VoicePacket& packet) {
-    if (const auto decoder = decoder_for(packet.format))
-        store(packet, *decoder, false);
-    else
+    if (const auto decoder = decoder_for(packet.format)) {
+        VoicePacket placed = packet;
+        placed.timestamp = begin_of(packet, *decoder);
+        store(placed, *decoder, false);
+    } else {
         refused_.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+// aiortc gives all the packets that it makes of one frame of a track the timestamp of the first.
+std::uint32_t VoiceReceiver::begin_of(const VoicePacket& packet, std::uint8_t decoder) noexcept {
+    const bool of_the_same = pushed_ && pushed_->ssrc == packet.ssrc && pushed_->timestamp == packet.timestamp &&
+                             static_cast<std::uint16_t>(pushed_->sequence_number + 1) == packet.sequence_number;
+    const std::uint32_t begin = of_the_same ? pushed_->end : packet.timestamp;
+    const auto ticks = static_cast<std::uint32_t>(decoders_[decoder]->duration_ticks(packet.payload));
+    pushed_ = Pushed{packet.ssrc, packet.timestamp, begin + ticks, packet.sequence_number};
+    return begin;
 }
 
 void VoiceReceiver::push_redundant(const VoicePacket& packet) {

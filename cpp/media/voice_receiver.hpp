@@ -86,12 +86,19 @@ class VoiceReceiver {
 
   private:
     std::optional<std::uint8_t> decoder_for(const VoiceFormat& format);
+    std::uint32_t begin_of(const VoicePacket& packet, std::uint8_t decoder) noexcept;
     void store(const VoicePacket& packet, std::uint8_t decoder, bool redundant) noexcept;
     void begin_anew(std::uint32_t generation) noexcept;
     void publish(std::size_t pulled) noexcept;
 
+    struct Pushed {
+        std::uint32_t ssrc, timestamp, end;
+        std::uint16_t sequence_number;
+    };
+
     Config config_;
     DecoderBank decoders_;
+    std::optional<Pushed> pushed_;  // last, but for repetitions
     std::size_t formats_ = 0;
     PacketSlots slots_;
     std::atomic<std::uint32_t> generation_{0};

@@ -30,21 +30,22 @@ TONE_HZ = 440
 
 
 class Tone(MediaStreamTrack):
-    """A tone in frames of 20 ms, at its pace."""
+    """A tone in frames of 20 ms, or of other lengths, at its pace."""
 
     kind = "audio"
 
-    def __init__(self) -> None:
+    def __init__(self, frame_samples: int = 960) -> None:
         super().__init__()
         self._at, self._began_s = 0, time.monotonic()
+        self._frame_samples = frame_samples
 
     async def recv(self) -> av.AudioFrame:
         await asyncio.sleep(max(0.0, self._began_s + self._at / 48000 - time.monotonic()))
-        time_s = (self._at + np.arange(960)) / 48000
+        time_s = (self._at + np.arange(self._frame_samples)) / 48000
         tone = (0.4 * np.sin(2 * np.pi * TONE_HZ * time_s)).astype(np.float32)
         frame = frames.audio_from_ndarray(tone, format="s16", sample_rate_hz=48000)
         frame.pts, frame.time_base = self._at, Fraction(1, 48000)
-        self._at += 960
+        self._at += self._frame_samples
         return frame
 
 
@@ -174,6 +175,20 @@ async def test_who_was_not_improved_is_heard_and_hears() -> None:
     for ear in ears:  # FFmpeg makes one channel into two of 3 dB less
         assert 0.19 < np.median(loudness(await ear.blocks(30))) < 0.31
     await closed(here, there, *ears)
+
+
+@pytest.mark.parametrize("frame_ms", [40, 60])
+async def test_long_frames_of_who_was_not_improved_are_heard_whole(frame_ms: int) -> None:
+    """aiortc makes packets of 20 ms of them, all with one timestamp."""
+    here, there = connection(), connection(improved=False)
+    ear = Ear(here)
+    there.addTrack(Tone(48 * frame_ms))
+    await connect(there, here)
+    heard = loudness(await ear.blocks(100))
+
+    assert np.median(heard) > 0.19
+    assert np.mean(heard > 0.15) > 0.9
+    await closed(here, there, ear)
 
 
 @pytest.mark.parametrize("mime", ["audio/PCMU", "audio/PCMA", "audio/G722"])
