@@ -19,6 +19,7 @@ from endpoints import ArrayMicrophone, ColourCamera, RecordingLoudspeaker
 from spike_engine import ErrorCode, FunctionCall, Perception, SpikeClient
 from spike_engine.rig.caller import call
 from spike_engine.rig.plan import Plan
+from spike_engine.rig.record import CallRecord
 from spike_engine.rig.script import Line, Script, Turn
 from spike_engine.rig.voices import voices_of
 from spike_engine.webrtc import gathering
@@ -315,7 +316,9 @@ async def test_the_rig_calls_it(url: str) -> None:
     script = Script((Turn((line,)), Turn((line,), barge_in_after_s=(0.3, 0.3))), greeting=False, join_timeout_s=20.0)
     plan = Plan(url, "none", script, await voices_of(script.lines))
 
-    record = await call(plan, 0, asyncio.get_running_loop().time())
+    records: list[CallRecord] = []
+    await call(plan, 0, asyncio.get_running_loop().time(), records.append)
+    (record,) = records
 
     assert record.faults == []
     answered, interrupting = record.turns
