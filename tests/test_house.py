@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,12 @@ def test_the_version_is_said_once() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (PACKAGE / "py.typed").exists() or (SOURCES / "py.typed").exists()
+
+
+def test_the_extra_all_is_every_one_that_agrees_with_the_others() -> None:
+    if not (pyproject := ROOT / "pyproject.toml").exists():
+        pytest.skip("the sources are not here: an installed package is tested")
+    extras = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]
+    (everything,) = extras.pop("all")
+
+    assert set(everything.removeprefix("spike-engine[").removesuffix("]").split(",")) == set(extras) - {"fastrtc"}
