@@ -14,6 +14,7 @@ from spike_engine.duplex import DuplexAudio
 from spike_engine.errors import InvalidState
 from spike_engine.frames import SampleType, convert_samples
 
+LEAD_S = 0.06
 AHEAD_MS = 100.0  # what a stream takes before `write` waits
 
 _lock = threading.Lock()
@@ -122,6 +123,10 @@ class Playback:
         converted = self._convert(convert_samples(samples), self._rate_hz)
         self._audio.play(convert_samples(converted, self._audio.dtype))
         time.sleep(max(0.0, self._audio.queued_ms - AHEAD_MS) / 1000)
+
+    def lead(self, seconds: float) -> None:
+        """Play so much silence first: what is written in step with a microphone may then come late by as much."""
+        self.write(np.zeros(round(seconds * self._rate_hz), np.float32))
 
     def abort(self) -> None:
         """Drop what has not been heard."""

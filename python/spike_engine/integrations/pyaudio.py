@@ -9,6 +9,7 @@ Streams are mono and 16 bit, at any rate from 8 to 48 kHz, as the samples of voi
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,8 @@ from spike_engine.errors import InvalidOption
 from spike_engine.integrations import blocking
 
 __all__ = ["PyAudio", "Stream", "get_sample_size", "paAbort", "paComplete", "paContinue", "paInt16"]
+
+logger = logging.getLogger(__name__)
 
 paInt16 = 8  # noqa: N816 (PyAudio's names and numbers)
 paContinue, paComplete, paAbort = 0, 1, 2  # noqa: N816
@@ -58,11 +61,12 @@ class Stream:
 
     def start_stream(self) -> None:
         """Begin to call back."""
-        if self._callback and not self._active:
-            self._active = True
+        if self._active:
+            return
+        self._active = True
+        if self._callback:
             self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
             self._thread.start()
-        self._active = True
 
     def stop_stream(self) -> None:
         """Stop; what was written is heard first."""
@@ -92,13 +96,19 @@ class Stream:
 
     def _run(self) -> None:
         assert self._callback
-        while self._active:
-            heard = self.read(self._frames) if self._capture else None
-            said, flag = self._callback(heard, self._frames, {}, 0)
-            if said and self._playback:
-                self.write(said)
-            if flag != paContinue:
-                self._active = False
+        if self._playback and self._capture:
+            self._playback.lead(blocking.LEAD_S)
+        try:
+            while self._active:
+                heard = self.read(self._frames) if self._capture else None
+                said, flag = self._callback(heard, self._frames, {}, 0)
+                if said and self._playback:
+                    self.write(said)
+                if flag != paContinue:
+                    self._active = False
+        except Exception:
+            logger.exception("the callback of a stream raised; the stream has ended")
+            self._active = False
 
 
 class PyAudio:

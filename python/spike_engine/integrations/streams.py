@@ -20,7 +20,7 @@ from spike_engine.integrations import blocking
 
 logger = logging.getLogger(__name__)
 
-_LATENCY_S = {"low": 0.02, "high": 0.06}
+_LEAD_S = {"low": blocking.LEAD_S / 3, "high": blocking.LEAD_S}
 _DTYPES = ("float32", "int16", "int32")
 
 default = SimpleNamespace(
@@ -94,8 +94,8 @@ class BaseStream:
         self.blocksize = int(blocksize or default.blocksize or 0)
         self._channels = _pair(channels or default.channels)
         self._dtypes = tuple(_dtype_of(each) for each in _pair(dtype or default.dtype))
-        prime = _pair(latency or default.latency)[1]
-        self._prime_s = _LATENCY_S[prime] if isinstance(prime, str) else float(prime)
+        lead = _pair(latency or default.latency)[1]
+        self._lead_s = _LEAD_S[lead] if isinstance(lead, str) else float(lead)
         self._callback, self.finished_callback = callback, finished_callback
         self._capture = blocking.Capture(rate_hz, self._dtypes[0]) if self._reads else None
         self._playback = blocking.Playback(rate_hz) if self._writes else None
@@ -244,8 +244,8 @@ class BaseStream:
     def _run(self) -> None:
         frames = self.blocksize or round(self.samplerate / 100)
         try:
-            if self._playback and self._capture:  # a block that comes late must leave no gap
-                self._playback.write(np.zeros(round(self._prime_s * self.samplerate), np.float32))
+            if self._playback and self._capture:
+                self._playback.lead(self._lead_s)
             while self.active and self._call(frames):
                 pass
         except Exception:

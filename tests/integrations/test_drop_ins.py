@@ -1,4 +1,4 @@
-"""What a program that was written for sounddevice finds in the module that takes its place."""
+"""What a program that was written for sounddevice or PyAudio finds in the module that takes its place."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
 from spike_engine import DuplexAudio, InvalidOption
 from spike_engine.integrations import blocking
+from spike_engine.integrations import pyaudio as pya
 from spike_engine.integrations import sounddevice as sd
 
 TONE = (0.25 * np.sin(np.arange(48000) * 0.05)).astype(np.float32)
@@ -151,3 +152,40 @@ def test_what_it_is_not_made_for_is_refused() -> None:
     assert sd.query_devices(kind="input")["default_samplerate"] == 48000
     assert [each["max_output_channels"] for each in sd.query_devices()] == [1]
     assert not sd.get_status()
+
+
+@pytest.mark.usefixtures("nothing_left_open")
+def test_pyaudio_calls_back_and_ends_when_the_callback_says_so(loudspeaker: RecordingLoudspeaker) -> None:
+    blocks: list[bytes] = []
+
+    def callback(heard: bytes, frames: int, time: Any, status: int) -> tuple[bytes, int]:
+        assert len(heard) == 2 * frames
+        blocks.append(heard)
+        return heard, pya.paContinue if len(blocks) < 10 else pya.paComplete
+
+    audio = pya.PyAudio()
+    stream = audio.open(48000, 1, pya.paInt16, input=True, output=True, frames_per_buffer=480, stream_callback=callback)
+    while stream.is_active():
+        sd.sleep(10)
+    stream.stop_stream()
+    audio.terminate()
+
+    assert len(blocks) == 10
+    silent = np.flatnonzero(np.abs(loudspeaker.samples) > 1e-4)[0]
+    assert silent >= 0.9 * blocking.LEAD_S * 48000
+    assert np.abs(loudspeaker.samples).max() == pytest.approx(0.25, abs=0.03)
+
+
+def test_pyaudios_callback_that_raises_ends_its_stream(
+    loudspeaker: RecordingLoudspeaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    def callback(*_: Any) -> tuple[bytes, int]:
+        raise ZeroDivisionError
+
+    stream = pya.PyAudio().open(24000, 1, pya.paInt16, output=True, stream_callback=callback)
+    while stream.is_active():
+        sd.sleep(10)
+    stream.close()
+
+    assert stream.is_stopped()
+    assert "ZeroDivisionError" in caplog.text
