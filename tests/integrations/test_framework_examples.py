@@ -1,4 +1,7 @@
-"""The examples for other frameworks, on PulseAudio's devices in a room, against local stand-ins of their clouds."""
+"""Other frameworks on PulseAudio's devices in a room, against local stand-ins of their clouds.
+
+Our example for each, and beside it what the framework's own docs tell to do with a sound card, which hears itself.
+"""
 
 from __future__ import annotations
 
@@ -12,46 +15,123 @@ import numpy as np
 import pytest
 from certificates import certificate
 from clouds import Cloud, gemini_live, openai_realtime
-from leaky_room import bot_speech, comes_back_db, until_long_enough
+from leaky_room import BOT_S, bot_speech, comes_back_db
 from rooms import impulse_response
 from sound_card import Room, sound_card
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SAMPLES = Path(__file__).parents[1] / "tools" / "local_samples"
+ROOM_DB = -6.0
+LOUD = 500
+MOST_SILENCE_S = 12.0
 
 pytestmark = pytest.mark.skipif(
     not EXAMPLES.exists(), reason="the examples are not here: an installed package is tested"
 )
 
 
-async def talked(folder: Path, name: str, cloud: Cloud, more: dict[str, str]) -> float:
-    """How loud the bot comes back to its cloud."""
+async def talked(
+    folder: Path,
+    program: Path,
+    *arguments: str,
+    heard: bytearray | Appended,
+    more: dict[str, str],
+    rate_hz: int = 24000,
+) -> float:
+    """How loud the bot comes back to its cloud, which hears `heard`."""
     with (
         sound_card(folder) as environment,
-        Room(environment, impulse_response(48000, 0.2, 5.0, -6.0, seed=3)),
+        Room(environment, impulse_response(48000, 0.2, 5.0, ROOM_DB, seed=3)),
     ):
-        command = (sys.executable, str(EXAMPLES / name))
-        program = await asyncio.create_subprocess_exec(*command, env=environment | more)
+        command = (sys.executable, str(program), *arguments)
+        process = await asyncio.create_subprocess_exec(*command, env=environment | more)
         try:
-            await until_long_enough(cloud.heard, 24000)
+            async with asyncio.timeout(60):
+                while len(since_its_onset(heard, rate_hz)) < 2 * (BOT_S + 0.3) * rate_hz:
+                    await asyncio.sleep(0.2)
         finally:
-            program.kill()
-            await program.wait()
-    return comes_back_db(bytes(cloud.heard), 24000)
+            process.kill()
+            await process.wait()
+    return comes_back_db(since_its_onset(heard, rate_hz), rate_hz)
 
 
-async def test_openai_agents(tmp_path: Path) -> None:
+def since_its_onset(heard: bytearray | Appended, rate_hz: int) -> bytes:
+    """What was heard from the first sound on: a stream may begin with seconds of what has waited. All, where none came.
+
+    Echo begins with a sound, too, whoever cancels it.
+    """
+    samples = np.frombuffer(bytes(heard), np.int16)
+    loud = np.abs(samples.astype(int)) > LOUD
+    if not loud.any():
+        return samples.tobytes() if len(samples) > MOST_SILENCE_S * rate_hz else b""
+    return samples[max(0, int(loud.argmax()) - rate_hz // 10) :].tobytes()
+
+
+def judge(comes_back_by_db: float, *, hears_itself: bool) -> None:
+    if hears_itself:
+        assert comes_back_by_db > ROOM_DB - 6
+    else:
+        assert comes_back_by_db < -25
+
+
+@pytest.mark.parametrize(
+    ("program", "hears_itself"),
+    [(SAMPLES / "openai_agents_sounddevice.py", True), (EXAMPLES / "openai_agents_local.py", False)],
+    ids=["as its docs tell", "our example"],
+)
+async def test_openai_agents(tmp_path: Path, program: Path, hears_itself: bool) -> None:
     pytest.importorskip("agents.realtime")
     async with Cloud(openai_realtime) as cloud:
         more = {"OPENAI_API_KEY": "sk", "REALTIME_URL": cloud.url.replace("http", "ws")}
-        assert await talked(tmp_path, "openai_agents_local.py", cloud, more) < -25
+        judge(await talked(tmp_path, program, heard=cloud.heard, more=more), hears_itself=hears_itself)
 
 
-async def test_google_genai(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "arguments", "rate_hz", "hears_itself"),
+    [
+        (SAMPLES / "google_genai_pyaudio.py", ["pyaudio"], 16000, True),
+        (SAMPLES / "google_genai_pyaudio.py", ["spike_engine.integrations.pyaudio"], 16000, False),
+        (EXAMPLES / "google_genai_live.py", [], 24000, False),
+    ],
+    ids=["as its docs tell", "with another import", "our example"],
+)
+async def test_google_genai(
+    tmp_path: Path, program: Path, arguments: list[str], rate_hz: int, hears_itself: bool
+) -> None:
     pytest.importorskip("google.genai")
+    if "pyaudio" in arguments:
+        pytest.importorskip("pyaudio")
     shown = certificate(tmp_path, "localhost", "127.0.0.1")
     async with Cloud(gemini_live, shown.server()) as cloud:
         more = {"GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": cloud.url, "SSL_CERT_FILE": str(shown.file)}
-        assert await talked(tmp_path, "google_genai_live.py", cloud, more) < -25
+        db = await talked(tmp_path, program, *arguments, heard=cloud.heard, more=more, rate_hz=rate_hz)
+        judge(db, hears_itself=hears_itself)
+
+
+@pytest.mark.parametrize(
+    ("how", "hears_itself"), [("plain", True), ("filtered", False)], ids=["as its docs tell", "with the filter"]
+)
+async def test_pipecat(tmp_path: Path, how: str, hears_itself: bool) -> None:
+    pytest.importorskip("pyaudio")
+    pytest.importorskip("pipecat.transports.local.audio")
+    heard, spoken = tmp_path / "heard", tmp_path / "spoken"
+    heard.touch()
+    spoken.write_bytes(bot_speech(24000))
+    program, arguments = SAMPLES / "pipecat_local.py", (how, str(heard), str(spoken))
+    judge(await talked(tmp_path, program, *arguments, heard=Appended(heard), more={}), hears_itself=hears_itself)
+
+
+class Appended:
+    """What a program has appended to a file up to now."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __len__(self) -> int:
+        return self._path.stat().st_size
+
+    def __bytes__(self) -> bytes:
+        return self._path.read_bytes()
 
 
 def spoken(folder: Path) -> str:
