@@ -123,6 +123,14 @@ def joins(session: nox.Session) -> None:
 
 
 @nox.session
+def cuts(session: nox.Session) -> None:
+    """Fifty calls whose network is cut while somebody talks: no word may be lost. Five minutes, on an idle machine."""
+    groups(session, "test")
+    session.install(".[demo]")
+    session.run("python", "tests/tools/cuts.py", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Bytes of chance for everything that takes what a stranger made. A minute each; `-- --hour` for an hour in all."""
     groups(session, "test")

@@ -16,6 +16,7 @@ void bind_pixels(pybind11::module_& m);
 void bind_samples(pybind11::module_& m);
 void bind_resampler(pybind11::module_& m);
 void bind_ring(pybind11::module_& m);
+void bind_speed_up(pybind11::module_& m);
 void bind_voice_gate(pybind11::module_& m);
 void bind_voice_receiver(pybind11::module_& m);
 

@@ -17,4 +17,5 @@ PYBIND11_MODULE(_core, m) {
     spike::bindings::bind_opus_encoder(m);
     spike::bindings::bind_voice_receiver(m);
     spike::bindings::bind_voice_gate(m);
+    spike::bindings::bind_speed_up(m);
 }

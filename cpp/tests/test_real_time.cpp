@@ -21,6 +21,7 @@
 #include "dsp/noise_suppressor.hpp"
 #include "dsp/resampler.hpp"
 #include "media/opus_encoder.hpp"
+#include "media/speed_up.hpp"
 #include "pipeline/capture_pipeline.hpp"
 #include "pipeline/framer.hpp"
 #include "pipeline/render_pipeline.hpp"
@@ -91,6 +92,16 @@ TEST_CASE("gain control and a framer between two rates allocate nothing while th
                              [&](auto frame, auto, auto made) { gain.process(frame, made); });
               framer.reset();
               gain.reset();
+          }) == 0);
+}
+
+TEST_CASE("a voice is played faster without an allocation") {
+    spike::SpeedUp speed_up(48000, 1.25);
+    const auto voice = tone(48000, 0.05f);
+    std::vector<float> out(speed_up.most_output(voice.size()));
+    CHECK(allocations_of([&] {
+              speed_up.process(voice, out);
+              speed_up.drain(out);
           }) == 0);
 }
 

@@ -6,7 +6,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'GainControl', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'VoiceDetector', 'VoiceGate', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'GainControl', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'SpeedUp', 'VoiceDetector', 'VoiceGate', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
@@ -544,6 +544,20 @@ class VoiceGate:
     @volume.setter
     def volume(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
+class SpeedUp:
+    """
+    Plays a voice faster by a fixed factor, at its own pitch (WSOLA).
+    """
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex, speed: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def drain(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        What has stayed behind, at the speed at which it came; then another voice begins.
+        """
+    def process(self, samples: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        What can be played after `samples`, float32 of shape (n,); some 30 ms stay behind for the next call.
+        """
 def active_isa() -> str:
     """
     The instruction set that the kernels of this process use: 'baseline', 'avx2', 'avx512' or 'neon'.

@@ -114,6 +114,8 @@ class ClientOptions:
             and then for the AI. While packets come, on a network that loses many, connecting may take four times as
             long.
         auto_reconnect: Bring the conversation back by itself when the network broke, for up to a minute.
+        catch_up: Keep what the user says while the network is cut, up to 12 s of it, and send it at 1.25 times its
+            speed, without its long pauses, when the network is back. What was muted is never sent.
         ice_servers: STUN and TURN servers: addresses, mappings as browsers take them, or :class:`IceServer`. Those
             that the conversation's server names come on top.
         ice_transport_policy: ``"all"``, or ``"relay"`` to send nothing but through a TURN server.
@@ -145,6 +147,7 @@ class ClientOptions:
     transport: Literal["smallwebrtc", "openai", "whip", "daily"] | Callable[[ClientOptions], Any] | None = None
     join_timeout_s: float = 4.5
     auto_reconnect: bool = True
+    catch_up: bool = True
     ice_servers: Sequence[str | Mapping[str, Any] | IceServer] = ()
     ice_transport_policy: Literal["all", "relay"] = "all"
     allow_insecure: bool = False

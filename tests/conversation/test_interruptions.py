@@ -144,7 +144,7 @@ class Transport:
 
 @pytest.fixture(autouse=True)
 def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "_delays", lambda: iter([0.0] * 1000))
+    monkeypatch.setattr(conversation, "_delays", lambda _: iter([0.0] * 1000))
 
 
 Operation = Callable[[World], Awaitable[Any]]

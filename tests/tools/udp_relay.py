@@ -164,6 +164,8 @@ class BadNetwork:
     async def _offer(self, request: web.Request) -> web.Response:
         while self.cut:  # nothing comes through, and nobody says so
             await asyncio.sleep(0.05)
+        if request.transport is None:  # who asked has given up, so that the offer never arrives
+            raise web.HTTPServiceUnavailable
         self.offers += 1
         offer = await request.json()
         self._kinds = {int(number): kind for kind, numbers in MEDIA.findall(offer["sdp"]) for number in numbers.split()}

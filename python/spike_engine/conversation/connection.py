@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -133,6 +134,8 @@ class Connection:
     async def close(self) -> None:
         """Leave the server; the devices stay open. May be called twice."""
         self.give_up()
+        if self._ready.done():
+            self._media.away()
         self._barge_in.end()
         await self._lifetime.close()
 
@@ -155,7 +158,7 @@ class Connection:
         if not self._push_to_talk:
             raise InvalidState('talking by a button needs turn_detection="push-to-talk"')
         if pressed != self._listener.state.is_user_speaking:
-            self.send(self.protocol.talk(pressed=pressed))
+            self._media.when_sent("audio", lambda: self.send(self.protocol.talk(pressed=pressed)))
             self._handle(UserStartedSpeaking() if pressed else UserStoppedSpeaking())
 
     def tell_session(self, *, changed: bool = False) -> None:
@@ -218,7 +221,7 @@ class Connection:
     def _tell_muted_tracks(self) -> None:
         """A new connection does not know what was muted before."""
         for kind in self._media.muted():
-            self._transport.set_track_enabled(kind, enabled=False)
+            self._media.when_sent(kind, partial(self._transport.set_track_enabled, kind, enabled=False))
 
     # --- what the transport reports -----------------------------------------------------------------------------------
 
@@ -277,6 +280,7 @@ class Connection:
             case Connected():
                 if not self._ready.done():
                     self._ready.set_result(None)
+                    self._media.back()
                     self._tell_muted_tracks()
                     self.tell_session()
                     # At once, not when join() gets its turn: the AI's first words may come in the same packet.

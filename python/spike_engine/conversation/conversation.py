@@ -6,8 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from spike_engine.transports.base import Transport
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 8.0
+SOON_S, SOON_DELAY_S = 15.0, 1.0  # most cuts are over by then, and the user may be waiting for an answer
 RECONNECT_LIMIT_S = 60.0  # a server keeps a conversation that nobody is connected to for about as long
 
 logger = logging.getLogger(__name__)
@@ -120,7 +122,7 @@ class Conversation:
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """Tell the server that a source that there is was muted or not."""
         if kind in self.media.readings:
-            self._transport.set_track_enabled(kind, enabled=enabled)
+            self.media.when_sent(kind, partial(self._transport.set_track_enabled, kind, enabled=enabled))
 
     async def get_stats(self) -> ClientStats:
         """The conversation in figures."""
@@ -219,16 +221,16 @@ class Conversation:
         if loss.reason != DisconnectReason.NETWORK or not self._options.auto_reconnect:
             raise _Lost(loss)
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + RECONNECT_LIMIT_S
+        began_s = loop.time()
         self._listener.emit(loss.error)
         self._listener.emit(Disconnected(DisconnectReason.NETWORK, will_reconnect=True))
-        for attempt, delay_s in enumerate(_delays(), start=1):
+        for attempt, delay_s in enumerate(_delays(lambda: loop.time() - began_s < SOON_S), start=1):
             self._listener.emit(Reconnecting(attempt, delay_s))
             await self._pause(delay_s)
             try:
                 return await self._connect()
             except SpikeError as failure:
-                if not _can_retry(failure) or loop.time() + delay_s > give_up_at:
+                if not _can_retry(failure) or loop.time() + delay_s > began_s + RECONNECT_LIMIT_S:
                     raise
         raise AssertionError  # there is always another delay
 
@@ -285,13 +287,16 @@ class _Lost(Exception):
         self.loss = loss
 
 
-def _delays() -> Iterator[float]:
-    """At once, then twice as long each time, with some chance in it: a server that restarts has many clients."""
+def _delays(is_soon: Callable[[], bool]) -> Iterator[float]:
+    """At once, then twice as long each time, with some chance in it: a server that restarts has many clients.
+
+    As long as it is soon after the loss, no delay is long.
+    """
     yield 0.0
     delay_s = FIRST_DELAY_S
     while True:
         yield delay_s * random.uniform(0.8, 1.2)  # noqa: S311 (spreads load, guards nothing)
-        delay_s = min(2 * delay_s, LONGEST_DELAY_S)
+        delay_s = min(2 * delay_s, SOON_DELAY_S if is_soon() else LONGEST_DELAY_S)
 
 
 def _can_retry(failure: SpikeError) -> bool:

@@ -94,7 +94,7 @@ class Monitor:
         )
         if self._media.capture is None:
             return stats
-        audio = self._media.capture.front_end.pipeline.stats
+        audio, catch_up = self._media.capture.front_end.pipeline.stats, self._media.capture.catch_up
         return replace(
             stats,
             echo_reduction_db=audio.erle_db,
@@ -103,6 +103,9 @@ class Monitor:
             input_level_dbfs=audio.input_level_dbfs,
             output_level_dbfs=audio.output_level_dbfs,
             microphone_lost_ms=getattr(self._media.capture.device, "lost_ms", 0.0),
+            voice_caught_up_ms=catch_up.caught_up_ms if catch_up else 0.0,
+            voice_behind_ms=catch_up.behind_ms if catch_up else 0.0,
+            voice_lost_ms=catch_up.lost_ms if catch_up else 0.0,
         )
 
     def _mouth_to_ear_ms(self, network: TransportStats) -> tuple[float | None, float | None]:

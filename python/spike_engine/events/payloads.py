@@ -59,6 +59,10 @@ class ClientStats:
         video_frames_dropped: Pictures that gave way to a newer one before they were sent, since then.
         microphone_lost_ms: Sound that the microphone captured while the event loop was held up for longer than half a
             second, and that was lost, since it was opened.
+        voice_caught_up_ms: What the user said while the network was cut and was sent afterwards, since the conversation
+            began.
+        voice_behind_ms: What is kept at the moment, to be sent when the network is back, and is being sent faster then.
+        voice_lost_ms: What the user said in a cut that was too long to keep it, since the conversation began.
         loudspeaker_lost_ms: Sound that the loudspeaker had no room for, since it was opened.
         loudspeaker_idle_ms: How long the loudspeaker had nothing to play, since it was opened; the AI's pauses count.
         user_to_ai_ms: From the user's mouth to the AI's ear: the microphone, a packet's 20 ms, echo and noise
@@ -87,6 +91,9 @@ class ClientStats:
     audio_frames_dropped: int = 0
     video_frames_dropped: int = 0
     microphone_lost_ms: float = 0.0
+    voice_caught_up_ms: float = 0.0
+    voice_behind_ms: float = 0.0
+    voice_lost_ms: float = 0.0
     loudspeaker_lost_ms: float = 0.0
     loudspeaker_idle_ms: float = 0.0
     user_to_ai_ms: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from spike_engine.devices import AudioSource
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex.front_end import FrontEnd
+from spike_engine.media.catch_up import CatchUp
 from spike_engine.media.listener import MediaListener
 from spike_engine.media.playback import Playback
 from spike_engine.media.reading import Reading
@@ -23,6 +25,9 @@ FRAME_SAMPLES = ENGINE_RATE_HZ // _FRAMES_PER_SECOND
 # What a sender that falls behind may still catch up with; older frames would only be delay.
 _QUEUED_FRAMES = 3
 
+# Of speech; what is said softly has more.
+_QUIET_PROBABILITY = 0.1
+
 
 class Capture(Reading[AudioSource, "MicrophoneTrack"]):
     """Reads a microphone for as long as it is open, runs the capture pipeline, and hands the frames to its tracks.
@@ -32,6 +37,10 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
     Args:
         playback: The loudspeaker, whose echo is taken out.
         listener: Hears every block, and says whether the microphone is muted; muted, silence is sent.
+        catch_up: Send afterwards what is said while the network is cut.
+
+    Attributes:
+        catch_up: What does so; None where nothing does.
     """
 
     def __init__(
@@ -42,8 +51,10 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         echo_cancellation: bool = True,
         noise_suppression: bool = True,
         gain_control: bool = False,
+        catch_up: bool = False,
     ) -> None:
         super().__init__(listener)
+        self.catch_up = CatchUp() if catch_up else None
         self.front_end = FrontEnd(
             playback,
             echo_cancellation=echo_cancellation,
@@ -63,9 +74,13 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
 
     @property
     def latency_ms(self) -> float:
-        """From a sound to the packet with it: the microphone's delay, that of what cleans, and the packet's length."""
+        """From a sound to the packet with it: the microphone's delay, that of what cleans, and the packet's length.
+
+        After a cut also what waits to be sent.
+        """
         device_s = float(getattr(self.device, "latency_s", 0.0))
-        return 1000.0 * (device_s + self.front_end.latency_s + 1 / _FRAMES_PER_SECOND)
+        behind_ms = self.catch_up.behind_ms if self.catch_up else 0.0
+        return 1000.0 * (device_s + self.front_end.latency_s + 1 / _FRAMES_PER_SECOND) + behind_ms
 
     def stand_in(self) -> AudioSource:
         """Silence."""
@@ -80,6 +95,10 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         if not enabled:  # the pipeline has run all the same: muted, it goes on learning the room
             processed = np.zeros_like(processed)
         self._listener.on_user_level(math.sqrt(np.dot(processed, processed) / FRAME_SAMPLES))
+        if self.catch_up:
+            quiet = not enabled or (not stats.voice_active and stats.speech_probability < _QUIET_PROBABILITY)
+            path = self._tracks[-1].path if self._tracks else None
+            processed = self.catch_up.next(processed, quiet=quiet, path=path, now_s=asyncio.get_running_loop().time())
         self._push(processed)
 
 

@@ -78,6 +78,23 @@ class LocalMedia:
             wants_video=self._options.video,
         )
 
+    def away(self) -> None:
+        """Nobody hears the user until :meth:`back`: what is said meanwhile is kept."""
+        if self.capture and self.capture.catch_up:
+            self.capture.catch_up.away()
+
+    def back(self) -> None:
+        """Somebody hears the user from now on, and what was kept."""
+        if self.capture and self.capture.catch_up:
+            self.capture.catch_up.back()
+
+    def when_sent(self, kind: str, call: Callable[[], None]) -> None:
+        """Call `call` when all of ``"audio"`` or ``"video"`` is sent up to now: at once, but a voice may be late."""
+        if kind == "audio" and self.capture and self.capture.catch_up:
+            self.capture.catch_up.when_sent(call)
+        else:
+            call()
+
     def muted(self) -> list[str]:
         """Those of ``"audio"`` and ``"video"`` that are there and are not sent."""
         return [kind for kind in self.readings if not self._listener.is_enabled(kind)]
@@ -147,6 +164,7 @@ def _capture(options: ClientOptions, playback: Playback, listener: MediaListener
         echo_cancellation=options.echo_cancellation,
         noise_suppression=options.noise_suppression,
         gain_control=options.auto_gain_control,
+        catch_up=options.catch_up,
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spike_engine import frames
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
+from spike_engine.webrtc.network_path import NetworkPath
 
 _TIME_BASE = Fraction(1, ENGINE_RATE_HZ)
 
@@ -64,10 +65,14 @@ class FedVoice(FedTrack):
 
     Args:
         queued: As for :class:`FedTrack`.
+
+    Attributes:
+        path: The way to who is sent what is pushed; None while nobody is, or nothing is known of it.
     """
 
     def __init__(self, queued: int) -> None:
         super().__init__("audio", queued)
+        self.path: NetworkPath | None = None
         self._taker: Callable[[NDArray[np.float32]], None] | None = None
         self._timestamp = 0
 

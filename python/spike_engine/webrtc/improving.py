@@ -134,7 +134,9 @@ class Improvement:
         if transceiver.receiver.track:
             seam.hear(transceiver.receiver, lambda: self._red)
         if transceiver.sender not in self.senders:
-            self.senders[transceiver.sender] = seam.speak(transceiver.sender, lambda: self._red, lambda: self._dtx)
+            self.senders[transceiver.sender] = seam.speak(
+                transceiver.sender, transceiver.receiver, lambda: self._red, lambda: self._dtx
+            )
 
     def _take_pictures(self, transceiver: Any) -> None:
         if transceiver.receiver.track:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.webrtc.fed_track import FedVoice
+from spike_engine.webrtc.network_path import NetworkPath
 from spike_engine.webrtc.sender_reports import CaptureClock
 from spike_engine.webrtc.voice_sender import VoiceSender
 
@@ -35,12 +36,18 @@ class RtpSending:
     A track that is fed has each block encoded and sent while it is pushed. Another one is read by the task that aiortc
     has for it.
 
+    Args:
+        sender: aiortc's.
+        voice: Encodes.
+        receiver: aiortc's, of the voice that comes back.
+
     Attributes:
         clock: Knows when what is sent was sampled.
     """
 
-    def __init__(self, sender: Any, voice: VoiceSender) -> None:
+    def __init__(self, sender: Any, voice: VoiceSender, receiver: Any) -> None:
         self.clock = CaptureClock()
+        self._path = NetworkPath(sender, receiver)
         self._sender = sender
         self._voice = voice
         self._sequence_number = secrets.randbelow(1 << 15)  # far from where it wraps (RFC 3711 section 3.3.1)
@@ -104,9 +111,11 @@ class RtpSending:
         track.once("ended", end)
         try:
             track.feed(take)
+            track.path = self._path
             await over
         finally:
             track.feed(None)
+            track.path = None
             track.remove_listener("ended", end)
 
     def _send(self, block: NDArray[np.float32]) -> None:

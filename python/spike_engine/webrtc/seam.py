@@ -190,13 +190,14 @@ def voice_of(track: Any) -> RemoteVoice | None:
     return queue if isinstance(queue, RemoteVoice) else None
 
 
-def speak(sender: Any, red: Callable[[], int | None], dtx: Callable[[], bool]) -> VoiceSender:
+def speak(sender: Any, receiver: Any, red: Callable[[], int | None], dtx: Callable[[], bool]) -> VoiceSender:
     """Have `sender`, which has not begun, send what a :class:`VoiceSender` makes of its track.
 
     Where Opus has not been agreed on, or the receiver wants stereo, aiortc goes on as before.
 
     Args:
         sender: Of a voice.
+        receiver: Of the voice that comes back.
         red: Gives the payload type of redundant audio; None where the receiver does not take it.
         dtx: Whether the receiver prefers to get next to nothing of a silent voice.
     """
@@ -213,7 +214,7 @@ def speak(sender: Any, red: Callable[[], int | None], dtx: Callable[[], bool]) -
         if not begun:  # aiortc calls this after each negotiation
             begun = True
             if natively:
-                _send_from(sender, voice)
+                _send_from(sender, voice, receiver)
             else:
                 tell_time(sender)
         await send(parameters)
@@ -222,7 +223,7 @@ def speak(sender: Any, red: Callable[[], int | None], dtx: Callable[[], bool]) -
     return voice
 
 
-def _send_from(sender: Any, voice: VoiceSender) -> None:
+def _send_from(sender: Any, voice: VoiceSender, receiver: Any) -> None:
     handle = sender._handle_rtcp_packet
 
     async def handle_rtcp_packet(packet: Any) -> None:
@@ -232,7 +233,7 @@ def _send_from(sender: Any, voice: VoiceSender) -> None:
                     voice.report(report.fraction_lost / 256)  # RFC 3550 section 6.4.1: eight bits
         await handle(packet)
 
-    sending = RtpSending(sender, voice)
+    sending = RtpSending(sender, voice, receiver)
     sender._run_rtp, sender._handle_rtcp_packet = sending.run, handle_rtcp_packet
     _report_by(sending.clock, sender)
     _read_delay(sender, voice)

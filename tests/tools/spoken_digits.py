@@ -1,0 +1,62 @@
+"""Recorded digits, and what a recogniser that knows nothing else hears of them: words that can be counted."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rooms import recording
+
+from spike_engine import dsp
+
+RATE_HZ = 16000
+PAUSE_S = 0.12
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+Samples = NDArray[np.float32]
+
+
+@cache
+def spoken(digit: str) -> Samples:
+    """One digit at 16 kHz, without the silence around it."""
+    sound = recording(f"digits/{DIGITS.index(digit)}")
+    loud = np.flatnonzero(np.abs(sound) > 0.01)
+    return sound[max(0, loud[0] - 400) : loud[-1] + 400]
+
+
+def sentence(digits: list[str], rate_hz: int) -> Samples:
+    """The digits, with a short pause behind each."""
+    pause = np.zeros(int(PAUSE_S * RATE_HZ), np.float32)
+    return dsp.resample(np.concatenate([part for digit in digits for part in (spoken(digit), pause)]), RATE_HZ, rate_hz)
+
+
+@cache
+def _recogniser() -> Any:
+    decoder = import_module("pocketsphinx").Decoder(samprate=RATE_HZ, loglevel="FATAL", lm=None)
+    decoder.add_jsgf_string("digits", f"#JSGF V1.0; grammar digits; public <digits> = ({'|'.join(DIGITS)})+;")
+    decoder.activate_search("digits")
+    return decoder
+
+
+def heard_digits(sound: Samples) -> list[str]:
+    """What is said in sound at 16 kHz."""
+    decoder = _recogniser()
+    decoder.start_utt()
+    decoder.process_raw((np.clip(sound, -1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
+    decoder.end_utt()
+    found = decoder.hyp()
+    return found.hypstr.split() if found else []
+
+
+def lost_words(said: list[str], heard: list[str]) -> tuple[int, int]:
+    """How many of the words that were said are not heard, and in the place of how many another one is."""
+    lost = misheard = 0
+    for what, first, end, heard_first, heard_end in SequenceMatcher(None, said, heard, autojunk=False).get_opcodes():
+        if what in ("delete", "replace"):
+            instead = min(end - first, heard_end - heard_first)
+            lost, misheard = lost + end - first - instead, misheard + instead
+    return lost, misheard
