@@ -17,6 +17,7 @@ from rooms import speech as recorded_speech
 from test_conversation_life import FrailTransport, until_true
 
 from spike_engine import SpikeClient, UserStartedSpeaking, dsp
+from spike_engine.duplex import turns
 
 RECORDING = Path("/usr/share/asterisk/sounds/en_US_f_Allison/something-terribly-wrong.g722")
 
@@ -97,6 +98,20 @@ async def test_a_short_sound_holds_the_ai_which_goes_on(speech: np.ndarray) -> N
 
     assert not begun
     assert loudspeaker.flushed == 0
+
+
+async def test_an_ai_that_is_said_to_speak_and_is_not_heard_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "STUCK_AFTER_S", 0.4)
+    transport, loudspeaker = FrailTransport(), RecordingLoudspeaker()
+    client = client_of(transport, ArrayMicrophone(), loudspeaker)
+    async with client:
+        transport.say("bot-started-speaking")
+        transport.say("tts-raw-text", {"text": "I was about to"})
+        idle = asyncio.ensure_future(client.wait_for("ai-idle", timeout=30))
+        client._conversation.connection.on_track(AudioStreamTrack())  # silence
+        assert not (await idle).interrupted
+        assert not client.state.is_ai_speaking
+        assert len(loudspeaker.blocks) >= 20
 
 
 async def test_playback_goes_on_where_the_server_does_not_mind_the_user(speech: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from spike_engine.conversation.listener import ConversationListener
 from spike_engine.conversation.monitor import Monitor
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex.turn_taking import Floor, TurnTaking
-from spike_engine.duplex.turns import AITurns
+from spike_engine.duplex.turns import AITurns, StuckAI
 from spike_engine.duplex.voice_shape import RATE_HZ as JUDGED_RATE_HZ
 from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidState, SpikeError
 from spike_engine.events import (
@@ -92,7 +92,7 @@ class Connection:
         self._options = options
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._level_told_at = 0.0
-        self._ai_turns = AITurns()
+        self._ai_turns, self._stuck_ai = AITurns(), StuckAI()
         self._user_turns = TurnTaking()
         self._to_judges = RateConverter(JUDGED_RATE_HZ)
         self._user_level_told_at = 0.0
@@ -268,6 +268,8 @@ class Connection:
         if not self.protocol.tells_turns:
             for event in self._ai_turns.on_level(level):
                 self._handle(event)
+        elif self._stuck_ai.on_level(level, speaks=self._listener.state.is_ai_speaking):
+            self._handle(AIIdle())
         now, state = asyncio.get_running_loop().time(), self._listener.state
         if state.is_ai_speaking and not self._barge_in.held and now - self._level_told_at >= LEVEL_INTERVAL_S:
             self._level_told_at = now

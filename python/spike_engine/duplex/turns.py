@@ -7,6 +7,7 @@ from spike_engine.events import AIIdle, AISpeaking, Event
 FRAME_S = 0.02
 AI_LEVEL = 0.01
 AI_STOPS_AFTER_S = 0.8
+NOTHING, STUCK_AFTER_S = 0.001, 5.0
 
 
 class AITurns:
@@ -26,3 +27,19 @@ class AITurns:
             self._speaks = False
             return [AIIdle()]
         return []
+
+
+class StuckAI:
+    """Notices an AI of which the server says that it speaks, and which nobody hears.
+
+    Some servers never tell that their AI has stopped, after an interruption for one. A program that waits for its turn
+    would wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self._quiet_frames = 0
+
+    def on_level(self, level: float, *, speaks: bool) -> bool:
+        """Take in the same, and whether the server says that the AI speaks; True where that cannot be any more."""
+        self._quiet_frames = self._quiet_frames + 1 if speaks and level <= NOTHING else 0
+        return self._quiet_frames == round(STUCK_AFTER_S / FRAME_S)
