@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import threading
 import time
 from typing import Any, Literal
 
+import av
 import numpy as np
 import pytest
 from aiortc.mediastreams import AudioStreamTrack
@@ -173,6 +176,37 @@ async def test_context_and_keys() -> None:
     system = {"t": "append-to-context", "d": {"role": "system", "content": "It is late."}}
     assert sent(transport, "client-message") == [system]
     assert sent(transport, "dtmf") == [{"buttons": ["1", "2", "#"]}]
+
+
+async def test_a_picture_is_shown() -> None:
+    transport = FrailTransport()
+    client = client_over(transport)
+    page = np.zeros((900, 1600, 3), np.uint8)
+    page[:, 800:] = 255
+    noise = np.random.default_rng(1).integers(0, 255, (1080, 1920, 3), np.uint8)
+    with pytest.raises(InvalidState):
+        client.send_picture(page)
+    async with client:
+        client.send_picture(page, "Read it.", speak=False)
+        client.send_picture(noise, respond=False)
+        for wrong in (page[..., 0], page.astype(np.float32), page[:0], np.zeros((2, 20_000, 3), np.uint8), "page.png"):
+            with pytest.raises(InvalidOption, match="picture must be uint8"):
+                client.send_picture(wrong)  # type: ignore[arg-type]
+
+    shown, small = sent(transport, "send-file")
+    assert shown["content"] == "Read it."
+    assert shown["options"] == {"run_immediately": True, "audio_response": False}
+    assert small["options"]["run_immediately"] is False
+    sizes = []
+    for one in (shown, small):
+        source = one["file"]["source"]
+        with av.open(io.BytesIO(base64.b64decode(source["bytes"]))) as file:
+            seen = next(file.decode(video=0)).to_ndarray(format="rgb24")
+        assert seen.shape == (source["height"], source["width"], 3)
+        assert len(source["bytes"]) < 64_000
+        sizes.append(source["width"])
+    assert sizes[0] == 1280
+    assert sizes[1] < 1280
 
 
 async def test_the_volume_is_the_loudspeakers() -> None:

@@ -246,6 +246,15 @@ async def test_context_keys_and_the_button_reach_the_bot(client: SpikeClient) ->
     assert [one["button"] for one in told if one["type"] == "key"] == ["1", "#"]
 
 
+async def test_a_picture_reaches_the_bot(client: SpikeClient) -> None:
+    messages = client.events("message")
+    client.send_picture(np.full((90, 160, 3), 200, np.uint8), "What is it?")
+    told = (await asyncio.wait_for(anext(messages), 20)).data
+    await messages.aclose()
+
+    assert told == {"type": "picture", "text": "What is it?", "size": [160, 90], "format": "image/jpeg", "run": True}
+
+
 @pytest.mark.parametrize("kind", ["fail", "refuse", "no such thing"])
 async def test_an_error_that_is_not_fatal(client: SpikeClient, kind: str) -> None:
     failed = asyncio.ensure_future(client.wait_for("error", timeout=20))

@@ -31,6 +31,7 @@ from pipecat.frames.frames import (
     TTSAudioRawFrame,
     TTSStartedFrame,
     TTSStoppedFrame,
+    UserImageRawFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
@@ -67,6 +68,9 @@ class Mind(FrameProcessor):
             case InputAudioRawFrame():
                 await self.hear(np.frombuffer(frame.audio, np.int16).astype(np.float32) / 32768)
                 return
+            case UserImageRawFrame(append_to_context=True):
+                about = {"text": frame.text, "size": frame.size, "format": frame.format, "run": frame.run_llm}
+                await self.push_frame(RTVIServerMessageFrame(data={"type": "picture", **about}))
             case InputImageRawFrame():
                 await self.look(frame)
                 return

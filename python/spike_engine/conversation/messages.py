@@ -6,7 +6,11 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spike_engine.conversation.connection import Connection
+from spike_engine.conversation.stills import Still
 from spike_engine.events import FunctionCall
 from spike_engine.protocols.functions import Function
 
@@ -58,6 +62,27 @@ class Messages:
         """
         connection = self._connection()
         connection.send(connection.protocol.text(content, respond=respond, speak=speak))
+
+    def send_picture(
+        self, picture: NDArray[np.uint8], caption: str = "", *, respond: bool = True, speak: bool = True
+    ) -> None:
+        """Show the AI one picture: a page, a screen, what a camera sees now.
+
+        It travels as a JPEG of at most 1,280 pixels, made in this call, which takes some 20 ms.
+
+        Args:
+            picture: uint8 of shape ``(height, width, 3)``, RGB.
+            caption: What the user says of it.
+            respond: As in `send_text`.
+            speak: As in `send_text`.
+
+        Raises:
+            InvalidState: There is no connection.
+            InvalidOption: `picture` is none.
+        """
+        connection, still = self._connection(), Still(picture)
+        size = still.width, still.height
+        connection.send(connection.protocol.picture(still.text, size, caption, respond=respond, speak=speak))
 
     def append_to_context(self, content: str, *, role: Literal["user", "system"] = "user") -> None:
         """Let the AI know something without answering or being interrupted: what the user looks at, what has changed.

@@ -65,6 +65,9 @@ class WireProtocol(Protocol):
     def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
         """What the user types instead of saying it."""
 
+    def picture(self, jpeg: str, size: tuple[int, int], caption: str, *, respond: bool, speak: bool) -> list[str]:
+        """What the user shows: a JPEG in base64, its width and height, and what is said of it."""
+
     def session(self, functions: Iterable[Function] | None, *, push_to_talk: bool) -> list[str]:
         """What the server must know of the program: its functions, None leaving them as they are, and its button."""
 

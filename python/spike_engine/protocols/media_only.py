@@ -37,6 +37,10 @@ class MediaOnlyProtocol:
         """There is no channel for it."""
         return self.message("text", content)[1]
 
+    def picture(self, jpeg: str, size: tuple[int, int], caption: str, *, respond: bool, speak: bool) -> list[str]:
+        """There is no channel for it."""
+        return self.message("picture", caption)[1]
+
     def session(self, functions: Iterable[Function] | None, *, push_to_talk: bool) -> list[str]:
         """Nobody can be told."""
         return []

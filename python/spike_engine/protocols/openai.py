@@ -60,11 +60,21 @@ class OpenAIProtocol:
 
     def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
         """See :meth:`WireProtocol.text`."""
-        texts = self.context(content, "user")
-        if respond:
-            modalities = ["audio"] if speak else ["text"]
-            texts += [*self.interrupt(), _encode("response.create", response={"output_modalities": modalities})]
-        return texts
+        return [*self.context(content, "user"), *self._asked(respond, speak)]
+
+    def picture(self, jpeg: str, size: tuple[int, int], caption: str, *, respond: bool, speak: bool) -> list[str]:
+        """See :meth:`WireProtocol.picture`: an item with the picture in its address."""
+        content = [{"type": "input_image", "image_url": f"data:image/jpeg;base64,{jpeg}"}]
+        if caption:
+            content.append({"type": "input_text", "text": caption})
+        item = {"type": "message", "role": "user", "content": content}
+        return [_encode("conversation.item.create", item=item), *self._asked(respond, speak)]
+
+    def _asked(self, respond: bool, speak: bool) -> list[str]:
+        if not respond:
+            return []
+        modalities = ["audio"] if speak else ["text"]
+        return [*self.interrupt(), _encode("response.create", response={"output_modalities": modalities})]
 
     def session(self, functions: Iterable[Function] | None, *, push_to_talk: bool) -> list[str]:
         """See :meth:`WireProtocol.session`: a ``session.update``, where there is something to say."""

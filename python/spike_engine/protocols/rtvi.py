@@ -64,6 +64,11 @@ def encode_signalling(message_type: str, **fields: Any) -> str:
     return write({"type": "signalling", "message": {"type": message_type, **fields}})
 
 
+def _options(respond: bool, speak: bool) -> dict[str, bool]:
+    """How an answer is given at once."""
+    return {"run_immediately": respond, "audio_response": speak}
+
+
 class RTVIProtocol:
     """What the messages of one conversation mean, in order. Implements :class:`WireProtocol`.
 
@@ -104,9 +109,13 @@ class RTVIProtocol:
 
     def text(self, content: str, *, respond: bool, speak: bool) -> list[str]:
         """See :meth:`WireProtocol.text`: a ``send-text``."""
-        return [
-            encode("send-text", {"content": content, "options": {"run_immediately": respond, "audio_response": speak}})
-        ]
+        return [encode("send-text", {"content": content, "options": _options(respond, speak)})]
+
+    def picture(self, jpeg: str, size: tuple[int, int], caption: str, *, respond: bool, speak: bool) -> list[str]:
+        """See :meth:`WireProtocol.picture`: a ``send-file``."""
+        source = {"type": "bytes", "bytes": jpeg, "width": size[0], "height": size[1]}
+        file = {"format": "image/jpeg", "name": "picture.jpg", "source": source}
+        return [encode("send-file", {"content": caption, "file": file, "options": _options(respond, speak)})]
 
     def session(self, functions: Iterable[Function] | None, *, push_to_talk: bool) -> list[str]:
         """See :meth:`WireProtocol.session`: an RTVI bot knows its functions by itself."""
