@@ -180,6 +180,7 @@ async def test_livekit_agents(tmp_path: Path) -> None:
     assert "heard 4.0 s, interrupted: False" in out.decode(), error.decode()
 
 
+@pytest.mark.filterwarnings("ignore:.*Gradio 6:DeprecationWarning")  # by what FastRTC asks of it
 async def test_fastrtc() -> None:
     """The parrot alone answers its own echo for ever; with its handler cleaned, that dies away."""
     pytest.importorskip("fastrtc")
