@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 from host import Host
 
+from spike_engine.cli.arguments import parser
+from spike_engine.cli.call import make_calls
 from spike_engine.rig.caller import call
 from spike_engine.rig.network import Road
 from spike_engine.rig.plan import Plan
@@ -155,6 +158,21 @@ async def test_the_command_fails_where_what_is_expected_is_missed(unused_tcp_por
     assert "UNREACHABLE" in (tmp_path / "report.html").read_text()
 
 
+async def test_figures_are_shown_where_the_report_cannot_be_written(
+    unused_tcp_port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("report.html", "report.json"):
+        (tmp_path / name).mkdir()  # so that nothing can take its name
+    options = parser().parse_args(["call", f"http://127.0.0.1:{unused_tcp_port}", "--output", str(tmp_path), "--json"])
+
+    assert await make_calls(options) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["totals"]["failed"] == 1
+    assert "spike-engine: the report was not written: " in said.err
+    assert len(said.err.splitlines()) == 1
+    assert sorted(os.listdir(tmp_path)) == ["report.html", "report.json"]
+
+
 async def _until_begun(server: ConversationServer, count: int) -> None:
     async with asyncio.timeout(60):
         while len(server._pool.ids) < count:
@@ -194,6 +212,7 @@ async def test_a_signal_ends_the_calls_and_not_the_report(
         (("--script", "nothing.json"), 1, "INVALID_OPTION: nothing.json cannot be read"),
         (("--ramp", "0/s"), 2, "must be a rate above 0, such as 10/s or 90/min"),
         (("--sessions", "0"), 2, "must be a whole number"),
+        (("--output", __file__), 1, "spike-engine: [Errno 17] File exists"),
     ],
 )
 async def test_what_cannot_be_run_is_said(arguments: tuple[str, ...], code: int, says: str) -> None:

@@ -88,16 +88,34 @@ def test_what_is_not_understood_is_named(tmp_path: Path, value: Any, says: str) 
         load_script(tmp_path / "talk.json")
 
 
-@pytest.mark.parametrize(("name", "text"), [("a.json", "{"), ("a.yaml", "a: [")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", "{"),
+        ("a.json", "[" * 5000),
+        ("a.json", '{"turns": NaN}'),
+        ("a.json", " " * (1 << 20) + "{}"),
+        ("a.yaml", "a: ["),
+        ("a.yaml", "[" * 500),
+        ("a.yaml", "turns: 2020-02-31"),
+    ],
+    ids=["broken", "deep", "no number", "long", "broken yaml", "deep yaml", "no date"],
+)
 def test_what_is_no_script_at_all(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     if name.endswith("yaml"):
         pytest.importorskip("yaml")
 
-    with pytest.raises(InvalidScript, match=f"{name} is no"):
+    with pytest.raises(InvalidScript, match=f"{name} is (no |nested too deep|longer than)"):
         load_script(tmp_path / name)
     with pytest.raises(InvalidScript, match="cannot be read"):
         load_script(tmp_path / "nothing.yaml")
+
+
+def test_a_script_as_an_editor_of_windows_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "talk.json").write_text('{"turns": [{"say": "half a \\ud800"}]}', encoding="utf-8-sig")
+
+    assert load_script(tmp_path / "talk.json").turns[0].lines[0].text == "half a ?"
 
 
 def test_yaml_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

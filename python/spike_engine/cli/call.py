@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -33,26 +34,10 @@ async def make_calls(options: argparse.Namespace) -> int:
     A signal ends the calls, not the report.
     """
     expectations = [Expectation.parse(text) for text in options.expect]
-    script = load_script(options.script) if options.script else DEFAULT
-    # What is wrong with the address or the token is told now, and not by each call.
-    ClientOptions(
-        conversation_url=options.url,
-        token=options.token or "-",
-        allow_insecure=options.allow_insecure,
-        ca_file=options.ca_file,
-    )
-    plan = Plan(
-        checked(options.url, "the address"),
-        options.token or None,
-        script,
-        await voices_of(script.lines),
-        sessions=options.sessions,
-        per_second=options.ramp,
-        seed=options.seed,
-        transport=options.transport,
-        allow_insecure=options.allow_insecure,
-        ca_file=options.ca_file,
-    )
+    plan = await _plan_of(options)
+    options.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=options.output):  # what cannot be written is told now, not after an hour of calls
+        pass
     console = Console(stderr=True, quiet=options.json)
     processes = options.processes or min(os.cpu_count() or 1, options.sessions)
     with Screen(plan.sessions, console) as screen:
@@ -68,11 +53,33 @@ async def make_calls(options: argparse.Namespace) -> int:
     }
     records = sorted(screen.records, key=lambda record: record.number)
     finished = Run(settings, records, expectations, screen.lag_ms, stopped_by.name if stopped_by else "")
-    files = await asyncio.to_thread(write_report, finished, options.output)
-    _show(finished, files, console, as_json=options.json)
+    is_written = await _report(finished, options, console)
     if stopped_by:
         return 128 + stopped_by
-    return 0 if all(met for _, _, met in finished.outcomes) else 1
+    return 0 if is_written and all(met for _, _, met in finished.outcomes) else 1
+
+
+async def _plan_of(options: argparse.Namespace) -> Plan:
+    script = load_script(options.script) if options.script else DEFAULT
+    # What is wrong with the address or the token is told now, and not by each call.
+    ClientOptions(
+        conversation_url=options.url,
+        token=options.token or "-",
+        allow_insecure=options.allow_insecure,
+        ca_file=options.ca_file,
+    )
+    return Plan(
+        checked(options.url, "the address"),
+        options.token or None,
+        script,
+        await voices_of(script.lines),
+        sessions=options.sessions,
+        per_second=options.ramp,
+        seed=options.seed,
+        transport=options.transport,
+        allow_insecure=options.allow_insecure,
+        ca_file=options.ca_file,
+    )
 
 
 async def _until_stopped(running: Coroutine[Any, Any, None]) -> signal.Signals | None:
@@ -99,6 +106,19 @@ async def _until_stopped(running: Coroutine[Any, Any, None]) -> signal.Signals |
     return None
 
 
+async def _report(finished: Run, options: argparse.Namespace, console: Console) -> bool:
+    """Write and show what came of it; whether it could be written. Where the disk is full, it is shown all the same."""
+    files, failure = [], ""
+    try:
+        files = await asyncio.to_thread(write_report, finished, options.output)
+    except OSError as error:
+        failure = f"spike-engine: the report was not written: {error}"
+    _show(finished, files, console, as_json=options.json)
+    if failure:
+        print(printable(failure), file=sys.stderr)  # noqa: T201
+    return not failure
+
+
 def _show(finished: Run, files: list[Path], console: Console, *, as_json: bool) -> None:
     missed = [(expected, value) for expected, value, met in finished.outcomes if not met]
     if as_json:
@@ -110,6 +130,6 @@ def _show(finished: Run, files: list[Path], console: Console, *, as_json: bool) 
         console.print(finished.warning or None, style="yellow", highlight=False, soft_wrap=True)
         console.print(" ".join(map(str, files)), highlight=False, soft_wrap=True)
     if finished.ending:
-        print(printable(f"spike-engine: {finished.ending}: {files[0]} is of these"), file=sys.stderr)  # noqa: T201
+        print(printable(f"spike-engine: {finished.ending}"), file=sys.stderr)  # noqa: T201
     for expected, value in missed:
         print(printable(f"spike-engine: expected {expected.text}, was {value:g}"), file=sys.stderr)  # noqa: T201

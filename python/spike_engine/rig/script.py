@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from spike_engine.errors import InvalidOption
 from spike_engine.extras import require
+from spike_engine.protocols.strict_json import MOST_CHARS, parse, text_of
 
 Range = tuple[float, float]
 MOST_SECONDS = 3600.0
@@ -106,20 +106,30 @@ def load_script(path: Path) -> Script:
         MissingExtra: YAML needs PyYAML, which is in the extra ``rig``; a ``.json`` file needs nothing.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARS + 1)
+    except (OSError, ValueError) as error:
         raise InvalidScript(f"{path} cannot be read: {error}") from error
+    if len(text) > MOST_CHARS:
+        raise InvalidScript(f"{path} is longer than {MOST_CHARS} characters")
+    try:
+        return _Reader(path).script(_parsed(path, text))
+    except RecursionError:
+        raise InvalidScript(f"{path} is nested too deep") from None
+
+
+def _parsed(path: Path, text: str) -> Any:
     if path.suffix.lower() == ".json":
         try:
-            return _Reader(path).script(json.loads(text))
-        except json.JSONDecodeError as error:
+            return parse(text)
+        except ValueError as error:
             raise InvalidScript(f"{path} is no JSON: {error}") from error
     require("yaml", "a script of YAML", extra="rig")
     import yaml  # noqa: PLC0415 (an extra)
 
     try:
-        return _Reader(path).script(yaml.safe_load(text))
-    except yaml.YAMLError as error:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # such as a date that there is not
         raise InvalidScript(f"{path} is no YAML: {' '.join(str(error).split())}") from error
 
 
@@ -176,7 +186,7 @@ class _Reader:
             raise self._error(f"{place}.voice", "the name of a recording", voice)
         if not say.strip() and not voice:
             raise self._error(place, "'say' with words, 'voice' with a recording, or both", dict(fields))
-        return Line(say.strip(), self._path.parent / voice if voice else None)
+        return Line(text_of(say).strip(), self._path.parent / voice if voice else None)
 
     def _network(self, value: Any) -> Network:
         fields = self._mapping("network", value, "loss", "delay_ms", "jitter_ms")

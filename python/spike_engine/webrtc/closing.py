@@ -11,8 +11,8 @@ from aiortc import RTCPeerConnection
 
 _CONNECT = getattr(getattr(RTCPeerConnection, "_RTCPeerConnection__connect", None), "__code__", None)
 
-
 _steps: WeakKeyDictionary[RTCPeerConnection, list[asyncio.Task[None]]] = WeakKeyDictionary()
+_closings: WeakKeyDictionary[RTCPeerConnection, asyncio.Task[None]] = WeakKeyDictionary()
 
 
 async def step(pc: RTCPeerConnection, work: Coroutine[Any, Any, None]) -> None:
@@ -28,9 +28,18 @@ async def step(pc: RTCPeerConnection, work: Coroutine[Any, Any, None]) -> None:
 async def close(pc: RTCPeerConnection) -> None:
     """Close `pc` with all that is under way; may be called twice.
 
-    aiortc connects in a task that nobody waits for. Closed meanwhile, that task raises, or begins to send and receive
-    on a connection that is gone.
+    It comes to its end, also where whoever waits for it is cancelled or loses patience: what is half closed cannot be
+    closed again, and keeps its sockets.
     """
+    closing = _closings.get(pc)
+    if closing is None or closing.cancelled():  # as by a loop that ends
+        closing = _closings[pc] = asyncio.create_task(_close(pc))
+    await asyncio.shield(closing)
+
+
+async def _close(pc: RTCPeerConnection) -> None:
+    # aiortc connects in a task that nobody waits for. Closed meanwhile, that task raises, or begins to send and receive
+    # on a connection that is gone.
     await asyncio.gather(*_steps.pop(pc, []), return_exceptions=True)
     connecting = [task for task in asyncio.all_tasks() if _connects(task.get_coro(), pc)]
     for task in connecting:
