@@ -46,9 +46,7 @@ def whisper() -> Any:
 
 
 def words_of_whisper(x: Samples) -> list[str]:
-    segments, _ = whisper().transcribe(
-        x, language="en", beam_size=1, temperature=0.0, condition_on_previous_text=False, without_timestamps=True
-    )
+    segments, _ = whisper().transcribe(x, language="en", beam_size=5, temperature=0.0, condition_on_previous_text=False)
     return re.sub(r"[^a-z' ]", " ", " ".join(segment.text for segment in segments).lower()).split()
 
 
