@@ -171,6 +171,11 @@ class SpikeClient(Messages, EventEmitter):
             raise InvalidState(f"messages need a connection; this client is {self._state.status}")
         return self._conversation.connection
 
+    def _talk(self, *, pressed: bool) -> None:
+        if not self._conversation or self._state.status not in ("connected", "reconnecting"):
+            raise InvalidState(f"talking needs a conversation; this client is {self._state.status}")
+        self._conversation.talk(pressed=pressed)
+
     def _functions_changed(self) -> None:
         if self._state.is_connected:
             self._connection().tell_session(changed=True)

@@ -17,7 +17,14 @@ from aiortc.mediastreams import AudioStreamTrack
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
 from test_conversation_life import FrailTransport, until_true
 
-from spike_engine import InvalidOption, InvalidState, SpikeClient, UserStartedSpeaking, UserStoppedSpeaking
+from spike_engine import (
+    ConnectionFailed,
+    InvalidOption,
+    InvalidState,
+    SpikeClient,
+    UserStartedSpeaking,
+    UserStoppedSpeaking,
+)
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -269,6 +276,36 @@ async def test_push_to_talk() -> None:
         ("push-to-talk", {"pressed": True}),
         ("push-to-talk", {"pressed": False}),
     ]
+
+
+async def test_the_button_works_while_the_client_reconnects() -> None:
+    transport = FrailTransport()
+    client = client_over(transport, audio_source=ArrayMicrophone(TONE), turn_detection="push-to-talk")
+    with pytest.raises(InvalidState, match="talking needs a conversation"):
+        client.start_talking()
+
+    def pressed() -> list[bool]:
+        return [message["d"]["pressed"] for message in sent(transport, "client-message")]
+
+    async def broken_off() -> None:
+        transport.failures = [ConnectionFailed("no way")]
+        transport.break_off()
+        await until_true(lambda: client.state.status == "reconnecting")
+
+    async with client:
+        client.start_talking()
+        await broken_off()
+        assert not client.state.is_user_speaking  # nobody hears it
+        await until_true(lambda: client.state.is_user_speaking)  # it is still down
+        assert pressed() == [True, True]
+        await broken_off()
+        client.stop_talking()
+        await until_true(lambda: len(pressed()) == 4)
+        assert pressed()[2:] == [True, False]
+        assert not client.state.is_user_speaking
+        await broken_off()
+        await until_true(lambda: client.state.is_connected)
+        assert len(pressed()) == 4
 
 
 async def test_the_button_needs_its_option() -> None:

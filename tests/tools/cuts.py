@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,10 @@ class Notes(HummingPersona):
             self.turns[-1].append(samples)
         yield "something"
 
-    def digits(self) -> list[str]:
-        """What was said, as a recogniser understands it: of all turns at once, since it has to get used to a voice."""
+    def sound(self) -> Samples:
+        """All turns, with a pause between them: a recogniser has to get used to a voice."""
         pause = np.zeros(HEARING_RATE_HZ // 3, np.float32)
-        return heard_digits(np.concatenate([pause, *(part for turn in self.turns for part in (*turn, pause))]))
+        return np.concatenate([pause, *(part for turn in self.turns for part in (*turn, pause))])
 
 
 class Talker(ArrayMicrophone):
@@ -60,11 +61,12 @@ class Talker(ArrayMicrophone):
         return len(self._samples) / self.sample_rate_hz
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cut:
     """One cut, and what became of the words.
 
     Attributes:
+        sound: What the server heard, at 16 kHz.
         connected_s: From the network's return until the client was connected; 0 where it had been all the time.
         answered_s: From the network's return to the next answer; None for a talker who went on.
         sent_late_ms: How much was sent afterwards.
@@ -72,10 +74,15 @@ class Cut:
 
     length_s: float
     said: list[str]
-    heard: list[str]
+    sound: Samples
     connected_s: float
     answered_s: float | None
     sent_late_ms: float
+
+    @cached_property
+    def heard(self) -> list[str]:
+        """What a recogniser makes of it; not before all calls are over, which it would hold up."""
+        return heard_digits(self.sound)
 
     @property
     def lost(self) -> int:
@@ -134,7 +141,7 @@ async def cut_call(length_s: float, seed: int, *, goes_on: bool = True, **option
                     await asyncio.sleep(0.1)
                 await asyncio.sleep(1.0)
                 sent_late_ms = (await client.get_stats()).voice_caught_up_ms
-    return Cut(length_s, words, personas[0].digits(), connected_s, answered_s, sent_late_ms)
+    return Cut(length_s, words, personas[0].sound(), connected_s, answered_s, sent_late_ms)
 
 
 async def _aftermath(client: SpikeClient, *, answered: bool) -> tuple[float, float | None]:
@@ -161,13 +168,14 @@ async def run(lengths_s: list[float], seed: int, side_by_side: int) -> list[Cut]
         async with free:
             cut = await cut_call(length_s, seed + number, goes_on=number % 5 > 0 or not length_s)
         done.append(cut)
-        print(f"{len(done)}: {cut}", flush=True)
-        if cut.lost or cut.misheard:
-            print(f"   said: {' '.join(cut.said)}\n  heard: {' '.join(cut.heard)}", flush=True)
 
     async with asyncio.TaskGroup() as group:
         for number, length_s in enumerate(lengths_s):
             group.create_task(one(number, length_s))
+    for cut in done:
+        print(cut, flush=True)
+        if cut.lost or cut.misheard:
+            print(f"   said: {' '.join(cut.said)}\n  heard: {' '.join(cut.heard)}", flush=True)
     lost, misheard, said = np.sum([(cut.lost, cut.misheard, len(cut.said)) for cut in done], axis=0)
     print(f"{len(done)} calls: {lost} of {said} words lost, {misheard} misheard")
     return done

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.conversation.barge_in import BargeIn
+from spike_engine.conversation.button import Button
 from spike_engine.conversation.calls import FunctionCalls
 from spike_engine.conversation.listener import ConversationListener
 from spike_engine.conversation.monitor import Monitor
@@ -21,7 +22,7 @@ from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex.turn_taking import Floor, TurnTaking
 from spike_engine.duplex.turns import AITurns, StuckAI
 from spike_engine.duplex.voice_shape import RATE_HZ as JUDGED_RATE_HZ
-from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidState, SpikeError
+from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError
 from spike_engine.events import (
     AIIdle,
     AISpeaking,
@@ -67,6 +68,7 @@ class Connection:
         remote: Receives the AI's tracks.
         listener: Hears the conversation's events.
         options: The client's.
+        button: The user's.
         reconnections: How many connections there were before this one.
 
     Attributes:
@@ -80,6 +82,7 @@ class Connection:
         remote: RemoteMedia,
         listener: ConversationListener,
         options: ClientOptions,
+        button: Button,
         *,
         reconnections: int = 0,
     ) -> None:
@@ -90,6 +93,7 @@ class Connection:
         self._remote = remote
         self._listener = listener
         self._options = options
+        self._button = button
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._level_told_at = 0.0
         self._ai_turns, self._stuck_ai = AITurns(), StuckAI()
@@ -136,6 +140,7 @@ class Connection:
         self.give_up()
         if self._ready.done():
             self._media.away()
+            self._button.lose()
         self._barge_in.end()
         await self._lifetime.close()
 
@@ -150,16 +155,17 @@ class Connection:
         self._barge_in.silence()
 
     def talk(self, *, pressed: bool) -> None:
-        """The user presses the button to talk, or lets go; doing so twice is no error.
+        """The user has pressed the button to talk, or let go."""
+        self._media.when_sent("audio", lambda: self.send(self.protocol.talk(pressed=pressed)))
+        self._handle(UserStartedSpeaking() if pressed else UserStoppedSpeaking())
 
-        Raises:
-            InvalidState: Turns are told otherwise.
-        """
-        if not self._push_to_talk:
-            raise InvalidState('talking by a button needs turn_detection="push-to-talk"')
-        if pressed != self._listener.state.is_user_speaking:
-            self._media.when_sent("audio", lambda: self.send(self.protocol.talk(pressed=pressed)))
-            self._handle(UserStartedSpeaking() if pressed else UserStoppedSpeaking())
+    def _take_up_button(self) -> None:
+        """The server hears of a button that was down while it heard nothing, and then what was said meanwhile."""
+        if self._button.was_down:
+            self.send(self.protocol.talk(pressed=True))
+            self._handle(UserStartedSpeaking())
+            if not self._button.down:
+                self.talk(pressed=False)
 
     def tell_session(self, *, changed: bool = False) -> None:
         """Tell the server what it must know of the program; with `changed`, because its functions have changed."""
@@ -287,6 +293,7 @@ class Connection:
                     self.tell_session()
                     # At once, not when join() gets its turn: the AI's first words may come in the same packet.
                     self._tell(event)
+                    self._take_up_button()
                 return
             case ConversationEnded():
                 self.on_closed(DisconnectReason.ENDED, event)

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine.conversation.button import Button
 from spike_engine.conversation.connection import Connection, Loss
 from spike_engine.conversation.listener import ConversationListener
 from spike_engine.conversation.token import check_token
@@ -69,6 +70,7 @@ class Conversation:
         self._failure: SpikeError | None = None
         self._settled = asyncio.Event()  # the AI is ready, or the conversation is over
         self._hurry = asyncio.Event()
+        self._button = Button()
         self._reconnections = 0
 
     # --- what a program wishes ----------------------------------------------------------------------------------------
@@ -118,6 +120,19 @@ class Conversation:
         """Tell from now on when devices come and go."""
         if not self.is_ending:
             self._watch.start()
+
+    def talk(self, *, pressed: bool) -> None:
+        """The user presses the button to talk, or lets go; doing so twice is no error.
+
+        Raises:
+            InvalidState: Turns are told otherwise.
+        """
+        if self._options.turn_detection != "push-to-talk":
+            raise InvalidState('talking by a button needs turn_detection="push-to-talk"')
+        if pressed != self._button.down:
+            self._button.press(pressed)
+            if self.connection and self._listener.state.is_connected:
+                self.connection.talk(pressed=pressed)
 
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """Tell the server that a source that there is was muted or not."""
@@ -196,6 +211,7 @@ class Conversation:
             self._remote,
             self._listener,
             self._options,
+            self._button,
             reconnections=self._reconnections,
         )
         self._lifetime.add(connection.close)
@@ -250,8 +266,7 @@ class Conversation:
         state = self._listener.state
         if kind == "video":
             return state.video_enabled
-        button_up = self._options.turn_detection == "push-to-talk" and not state.is_user_speaking
-        return state.audio_enabled and not button_up
+        return state.audio_enabled and (self._button.down or self._options.turn_detection != "push-to-talk")
 
     def on_error(self, error: MediaError) -> None:
         """See :class:`~spike_engine.media.listener.MediaListener`."""

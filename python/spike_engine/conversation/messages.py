@@ -31,6 +31,10 @@ class Messages:
         """The one that there is, or InvalidState."""
 
     @abstractmethod
+    def _talk(self, *, pressed: bool) -> None:
+        """The button is down or up, or InvalidState where there is no conversation."""
+
+    @abstractmethod
     def _functions_changed(self) -> None:
         """The AI is to be told."""
 
@@ -123,16 +127,17 @@ class Messages:
     def start_talking(self) -> None:
         """With ``turn_detection="push-to-talk"``: the button is down. The AI falls silent, the microphone is sent.
 
-        An RTVI bot hears a client message ``push-to-talk`` with ``{"pressed": true}``.
+        An RTVI bot hears a client message ``push-to-talk`` with ``{"pressed": true}``. While the client reconnects, the
+        server hears of it and of what was said afterwards.
 
         Raises:
-            InvalidState: There is no connection, or turns are told otherwise.
+            InvalidState: There is no conversation, or turns are told otherwise.
         """
-        self._connection().talk(pressed=True)
+        self._talk(pressed=True)
 
     def stop_talking(self) -> None:
         """The button is up: the microphone is silent, and the AI answers. As `start_talking`."""
-        self._connection().talk(pressed=False)
+        self._talk(pressed=False)
 
     # --- functions ----------------------------------------------------------------------------------------------------
 
