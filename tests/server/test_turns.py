@@ -45,7 +45,14 @@ def test_the_sound_before_the_first_word_belongs_to_the_turn() -> None:
 
     assert isinstance(first, SpeechStarted)
     quiet = np.count_nonzero(first.samples < 0.5) / 16
-    assert 260 <= quiet <= 300  # of 300 ms
+    assert 560 <= quiet <= 610  # of 600 ms
+
+
+def test_a_short_word_and_a_short_pause_before_the_first_speech_that_lasts_belong_to_the_turn() -> None:
+    first = detect(windows((0, 20), (0.9, 5), (0, 5), (0.8, 10)))[0]
+
+    assert isinstance(first, SpeechStarted)
+    assert np.count_nonzero(first.samples == np.float32(0.9)) == 5 * WINDOW_SAMPLES
 
 
 @pytest.mark.parametrize("speech_windows", [1, 6])

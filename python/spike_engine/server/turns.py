@@ -26,7 +26,8 @@ class TurnConfig:
         suspect_ms: So much speech may be the beginning of one: the AI pauses until that is sure.
         min_speech_ms: So much speech makes a turn. Shorter sounds, such as an echo that slipped through, do not.
         end_silence_ms: So much silence ends it.
-        pre_roll_ms: Sound from before the first speech that belongs to the turn, so that no consonant is lost.
+        pre_roll_ms: Sound from before the first speech that belongs to the turn, so that neither a consonant is lost nor
+            a short word with a pause behind it.
     """
 
     threshold: float = 0.5
@@ -34,7 +35,7 @@ class TurnConfig:
     suspect_ms: int = 64
     min_speech_ms: int = 200
     end_silence_ms: int = 350
-    pre_roll_ms: int = 300
+    pre_roll_ms: int = 600
 
 
 @dataclass(frozen=True, slots=True)
