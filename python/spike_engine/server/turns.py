@@ -26,8 +26,8 @@ class TurnConfig:
         suspect_ms: So much speech may be the beginning of one: the AI pauses until that is sure.
         min_speech_ms: So much speech makes a turn. Shorter sounds, such as an echo that slipped through, do not.
         end_silence_ms: So much silence ends it.
-        pre_roll_ms: Sound from before the first speech that belongs to the turn, so that neither a consonant is lost nor
-            a short word with a pause behind it.
+        pre_roll_ms: Sound from before the first speech that belongs to the turn, so that neither a consonant is lost
+            nor a short word with a pause behind it.
     """
 
     threshold: float = 0.5
