@@ -64,6 +64,7 @@ void bind_capture(py::module_& m) {
     py::class_<CaptureStats, EchoStats>(m, "CaptureStats", "By-products of the capture pipeline, as of the last frame.")
         .def_readonly("speech_probability", &CaptureStats::speech_probability)
         .def_readonly("voice_active", &CaptureStats::voice_active)
+        .def_readonly("voice_suspected", &CaptureStats::voice_suspected)
         .def_readonly("input_level_dbfs", &CaptureStats::input_level_dbfs)
         .def_readonly("output_level_dbfs", &CaptureStats::output_level_dbfs)
         .def_readonly("gain_db", &CaptureStats::gain_db, "What the voice gets from the gain control, in dB.");

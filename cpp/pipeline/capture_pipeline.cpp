@@ -21,6 +21,9 @@ constexpr float odds_without_news = -1.5f;
 constexpr float least_news = -2.0f, most_news = 3.5f;
 constexpr float enough_evidence = 8.0f, most_evidence = 18.0f;
 constexpr int gate_frames = 30;
+// Who only wants to wait for a moment because somebody may talk does not wait for so much.
+constexpr float enough_suspicion = 4.0f, most_suspicion = 14.0f;
+constexpr float suspected_probability = 0.5f;
 // While the loudspeaker plays, a voice is not far below its echo: neither in what the linear stage leaves nor in what
 // is sent. What is, is what is left of the echo.
 constexpr float least_share_left = 0.06f, least_share_sent = 0.03f;
@@ -102,6 +105,17 @@ bool CapturePipeline::somebody_talks() noexcept {
     return state_.gate_left > 0 && state_.voice_left > 0;
 }
 
+// After somebody_talks(), of the same frame.
+bool CapturePipeline::somebody_may_talk() noexcept {
+    const bool is_voice = voice_detector_.probability() >= suspected_probability;
+    if (!echo_canceller_) return is_voice;
+    const bool is_enough = state_.far_frames_left == 0 || state_.stats.share_left > least_share_left;
+    const float news = log_odds(state_.stats.near_end);
+    state_.suspicion = std::clamp(state_.suspicion + std::clamp(news, least_news, most_news), 0.0f, most_suspicion);
+    if (state_.stats.delay_in_doubt || !is_enough) state_.suspicion = 0.0f;
+    return is_voice && (state_.stats.voice_active || state_.suspicion >= enough_suspicion);
+}
+
 // What is left of the loudspeaker's sound gets no gain.
 GainControl::Talker CapturePipeline::talker() const noexcept {
     using enum GainControl::Talker;
@@ -126,6 +140,7 @@ void CapturePipeline::process(std::span<const float> microphone, std::span<const
     if (echo_canceller_) static_cast<EchoStats&>(state_.stats) = echo_canceller_->stats();
     state_.stats.speech_probability = voice_detector_.probability();
     state_.stats.voice_active = somebody_talks();
+    state_.stats.voice_suspected = somebody_may_talk();
     if (gain_control_) {
         gain_control_->process(work_, talker(), work_);
         state_.stats.gain_db = gain_control_->gain_db();

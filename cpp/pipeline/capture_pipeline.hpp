@@ -19,6 +19,7 @@ namespace spike {
 struct CaptureStats : EchoStats {
     float speech_probability = 0.0f;  // in the cleaned signal
     bool voice_active = false;        // the near end talks; the own loudspeaker does not count
+    bool voice_suspected = false;     // it may talk: told sooner, and wrong more often
     float input_level_dbfs = LevelMeter::floor_dbfs;
     float output_level_dbfs = LevelMeter::floor_dbfs;
     float gain_db = 0.0f;  // that the voice gets from the gain control
@@ -53,6 +54,7 @@ class CapturePipeline {
   private:
     void follow_levels(std::span<const float> far, std::span<const float> out) noexcept;
     bool somebody_talks() noexcept;
+    bool somebody_may_talk() noexcept;
     GainControl::Talker talker() const noexcept;
 
     Config config_;
@@ -69,6 +71,7 @@ class CapturePipeline {
         float power_heard = 0.0f, microphone_power = 0.0f, sent_power = 0.0f;
         int far_frames_left = 0, voice_left = 0;  // for which the far end and a voice still count as heard
         float evidence = 0.0f;                    // log odds of a near end, of late
+        float suspicion = 0.0f;                   // the same, a near end being as likely as none beforehand
         int gate_left = 0;                        // frames for which the gate stays open
         CaptureStats stats;
     };

@@ -250,6 +250,9 @@ class CaptureStats(EchoStats):
     @property
     def voice_active(self) -> bool:
         ...
+    @property
+    def voice_suspected(self) -> bool:
+        ...
 class CapturePipeline:
     def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, gain_control: bool = False, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_weights: Weights | None = None, echo_weights: Weights | None = None) -> None:
         ...

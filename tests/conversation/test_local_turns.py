@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import AudioStreamTrack
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
-from rooms import NEAR, recording
+from rooms import NEAR, cough, recording
 from rooms import speech as recorded_speech
 from test_conversation_life import FrailTransport, until_true
 
@@ -79,10 +79,10 @@ async def test_a_user_who_begins_to_speak_silences_the_ai_here(
     assert client.state.ai_transcript == "As I was"
 
 
-async def test_a_short_sound_holds_the_ai_which_goes_on(speech: np.ndarray) -> None:
+async def test_a_short_sound_holds_the_ai_which_goes_on() -> None:
     transport, loudspeaker = FrailTransport(), RecordingLoudspeaker()
-    cough = np.concatenate([np.zeros(24000, np.float32), speech[9600:21600]])
-    client = client_of(transport, ArrayMicrophone(cough), loudspeaker, turn_detection="local")
+    microphone = ArrayMicrophone(np.concatenate([np.zeros(24000, np.float32), cough(48000)]))
+    client = client_of(transport, microphone, loudspeaker, turn_detection="local")
     begun: list[UserStartedSpeaking] = []
     client.on("user-started-speaking", begun.append)
     async with client:

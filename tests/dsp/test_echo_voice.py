@@ -25,26 +25,31 @@ INTERRUPTIONS = (
 )
 
 
-def voices(scenario: Scenario) -> list[bool]:
-    """Whether a voice is active, frame by frame."""
+def voices(scenario: Scenario) -> tuple[list[bool], list[bool]]:
+    """Whether a voice is active, and whether one is suspected, frame by frame."""
     pipeline = CapturePipeline(scenario.rate_hz)
-    size, active = scenario.rate_hz // 100, []
+    size, active, suspected = scenario.rate_hz // 100, [], []
     for at in range(0, len(scenario.microphone) - size + 1, size):
         pipeline.process(scenario.microphone[at : at + size], scenario.far[at : at + size])
         active.append(pipeline.stats.voice_active)
-    return active
+        suspected.append(pipeline.stats.voice_suspected)
+    return active, suspected
 
 
 @pytest.mark.parametrize("plan", LOUDSPEAKERS, ids=lambda plan: plan.name)
 def test_the_own_loudspeaker_is_no_voice(plan: Plan) -> None:
-    assert sum(voices(build(plan))) == 0
+    active, suspected = voices(build(plan))
+
+    assert sum(active) == 0
+    assert "xxxx" not in "".join("x" if each else "." for each in suspected)  # so long a one holds the loudspeaker
 
 
 @pytest.mark.parametrize("plan", INTERRUPTIONS, ids=lambda plan: plan.name)
 def test_who_talks_over_the_bot_is_noticed_at_once(plan: Plan) -> None:
     scenario = build(plan)
     begin = int(np.flatnonzero(np.abs(scenario.near) > 0.1 * np.abs(scenario.near).max())[0]) // 160
-    active = voices(scenario)
+    active, suspected = voices(scenario)
 
     assert not any(active[: begin - 10])
     assert any(active[begin : begin + 20])
+    assert any(suspected[begin : begin + 12])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
-from rooms import NEAR, speech
+from rooms import NEAR, cough, speech
 
 from spike_engine import DeviceNotFound, InvalidOption, InvalidState
 from spike_engine.devices.output import Output
@@ -72,8 +72,7 @@ def after_half_a_second(sound: np.ndarray) -> ArrayMicrophone:
 
 async def test_a_sound_that_is_no_turn_holds_the_loudspeaker_which_goes_on_with_the_next_sample() -> None:
     loudspeaker = RecordingLoudspeaker()
-    cough = VOICE[: 48000 // 4]
-    audio = duplex(microphone=after_half_a_second(cough), loudspeaker=loudspeaker)
+    audio = duplex(microphone=after_half_a_second(cough(48000)), loudspeaker=loudspeaker)
     begun: list[Any] = []
     async with audio:
         audio.on("user-started-speaking", begun.append)

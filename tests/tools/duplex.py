@@ -219,7 +219,7 @@ async def engine(folder: Path) -> None:
             voice, stats = to_judges.process(chain.process(heard, played)), chain.stats
             kept.write(np.round(32767 * np.stack([heard, played], axis=1)).astype(np.int16).tobytes())
             frames += 1
-            told = turns.on_frame(voice, active=stats.voice_active, probability=stats.speech_probability, ai_heard=True)
+            told = turns.on_frame(voice, active=stats.voice_active, suspected=stats.voice_suspected, ai_heard=True)
             began = any(isinstance(event, UserStartedSpeaking) for event in told)
             if began or frames % 50 == 0:
                 report(chain.stats, at_s=frames / 50, voice=began)

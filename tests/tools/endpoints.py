@@ -101,7 +101,7 @@ class MediaLog:
     def on_audio(self, kind: str, samples: NDArray[np.float32]) -> None:
         self.audio.append(kind)
 
-    def on_voice(self, voice: NDArray[np.float32], *, active: bool, probability: float) -> None:
+    def on_voice(self, voice: NDArray[np.float32], *, active: bool, suspected: bool) -> None:
         self.voices.append(active)
 
     def on_user_level(self, level: float) -> None:

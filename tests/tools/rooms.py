@@ -67,3 +67,13 @@ def gain_db(estimate: Samples, reference: Samples) -> float:
     """The gain with which `reference` is found in `estimate`."""
     estimate, reference = estimate.astype(float), reference.astype(float)
     return float(20 * np.log10(abs(estimate @ reference) / (reference @ reference)))
+
+
+def cough(rate_hz: int, seconds: float = 0.25) -> Samples:
+    """A burst of noise through a throat, which fades: nobody takes it for a word."""
+    time_s = np.arange(int(rate_hz * seconds)) / rate_hz
+    spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(len(time_s)))
+    at_hz = np.fft.rfftfreq(len(time_s), 1 / rate_hz)
+    burst = np.fft.irfft(spectrum / (1 + ((at_hz - 700) / 420) ** 2), len(time_s))
+    burst *= np.exp(-time_s / 0.08) * np.minimum(1, time_s / 0.005)
+    return (0.3 * burst / np.abs(burst).max()).astype(np.float32)

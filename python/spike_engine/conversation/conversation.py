@@ -276,10 +276,10 @@ class Conversation:
         """See :class:`~spike_engine.media.listener.MediaListener`."""
         self._listener.on_audio(kind, samples)
 
-    def on_voice(self, voice: NDArray[np.float32], *, active: bool, probability: float) -> None:
+    def on_voice(self, voice: NDArray[np.float32], *, active: bool, suspected: bool) -> None:
         """See :class:`~spike_engine.media.listener.MediaListener`."""
         if self.connection:
-            self.connection.on_voice(voice, active=active, probability=probability)
+            self.connection.on_voice(voice, active=active, suspected=suspected)
 
     def on_user_level(self, level: float) -> None:
         """See :class:`~spike_engine.media.listener.MediaListener`."""

@@ -58,8 +58,8 @@ class CapturePipeline(Stage):
         """By-products of the last frame.
 
         Those of the echo canceller, and ``speech_probability``, ``voice_active`` (the near end talks; the own
-        loudspeaker does not count), ``input_level_dbfs``, ``output_level_dbfs`` and ``gain_db``, what the gain control
-        adds to the voice.
+        loudspeaker does not count), ``voice_suspected`` (it may talk: told sooner, and wrong more often),
+        ``input_level_dbfs``, ``output_level_dbfs`` and ``gain_db``, what the gain control adds to the voice.
         """
         return self._core.stats
 

@@ -60,9 +60,10 @@ class DuplexAudio(EventEmitter):
         hold_interruptions: Hold the loudspeaker at a sound that may be the user, and tell ``user-started-speaking``
             when it is one; go on with the next sample if it was a cough, a "mhm" or a door. False takes every voice
             for the user at once.
-        is_interruption: Judges half a second of such a sound in place of the engine's own judge: takes the cleaned
-            voice, float32 of shape ``(n,)`` at 16 kHz, and returns the probability that it is the user who takes the
-            floor. It runs on the thread of the sound, where it must take less than 5 ms.
+        is_interruption: Judges such a sound in place of the engine's own judge, every 60 ms from 0.2 s on and when it
+            is over: takes the cleaned voice from a quarter of a second before it on, float32 of shape ``(n,)`` at
+            16 kHz, and returns the probability that it is the user who takes the floor. It runs on the thread of the
+            sound, where it must take less than 5 ms.
         end_of_turn: Judges, in a thread of its own, whether the user has finished: takes up to 8 s of the same and
             returns a probability. Without, a pause of 0.7 s is the end.
             :class:`spike_engine.integrations.smart_turn.SmartTurn` is one.
@@ -316,7 +317,7 @@ class DuplexAudio(EventEmitter):
         outcomes = self._turns.on_frame(
             self._to_judges(cleaned, ENGINE_RATE_HZ),
             active=stats.voice_active,
-            probability=stats.speech_probability,
+            suspected=stats.voice_suspected,
             ai_heard=self._player.queued_samples > 0,
         )
         for outcome in outcomes:

@@ -21,17 +21,20 @@ logger = logging.getLogger(__name__)
 Judge: TypeAlias = Callable[[NDArray[np.float32]], float]
 """Takes cleaned voice at 16 kHz, mono, and returns a probability."""
 
-STARTS_AFTER_S = 0.06  # shorter is a click
-BEFORE_S = 0.03  # what a judge hears of the time before that
-JUDGED_AFTER_S = 0.55  # most nods, coughs and doors are over by then
-CERTAIN_AFTER_S = 1.0  # no nod is so long
+HOLDS_AFTER_S = 0.04  # shorter is a click
+STARTS_AFTER_S = 0.06  # where nothing is held
+BEFORE_S = 0.25  # what a judge hears of the time before that
+JUDGED_FROM_S, JUDGED_EVERY_S = 0.2, 0.06  # once there is something to judge
+HELD_AT_MOST_S = 0.5  # most nods, coughs and doors are over by then
+# How sure a judge must be of a sound that goes on: after so long, that much. Nobody who goes on is ignored for ever.
+SURE_AFTER_S, SURE = (0.2, 0.5, 1.0, 3.0), (0.95, 0.6, 0.35, 0.0)
+SURE_WHEN_OVER = 0.5
 OVER_AFTER_S = 0.18  # a pause within a word is shorter
 INSISTS_WITHIN_S = 1.5  # sounds that follow each other so soon are judged together
 STOPS_AFTER_S = 0.7  # people pause for breath and thought
 ASKED_AFTER_S = 0.2  # a judge of the turn's end is heard after so long a pause
 STOPS_ANYWAY_S = 2.0  # and is not believed any more after so long
 KEPT_S = 8.0  # what it hears
-_SOUND = 0.5  # the probability of speech of a frame in which there is some
 
 
 class Floor(Enum):
@@ -54,13 +57,14 @@ class _Phase(Enum):
 class TurnTaking:
     """Tells from the cleaned microphone when the user takes the floor and when they have finished.
 
-    While the AI is not heard, 60 ms of voice are a turn. While it is, they hold the loudspeaker. It goes on if the
-    sound ends soon, or if `takes_floor` says after half a second that it is no more than a nod or a cough; a voice that
-    goes on for a second is a turn whatever that says.
+    While the AI is not heard, 60 ms of voice are a turn. While it is, 40 ms of what may be voice hold the loudspeaker,
+    and `takes_floor` judges the sound every 60 ms and when it is over. It is a turn as soon as that is sure. If it is
+    over, or has lasted half a second, and is none, the loudspeaker goes on. The longer a voice lasts, the less sure
+    that must be.
 
     Args:
         holds: False takes every voice for a turn at once.
-        takes_floor: Judges half a second of voice; within some milliseconds, on the thread that calls.
+        takes_floor: Judges a sound from 0.25 s before it on; within some milliseconds, on the thread that calls.
         end_of_turn: Judges up to 8 s of voice after each short pause, in a thread of its own: whether the user has
             finished. Without, a pause of 0.7 s is the end.
     """
@@ -72,26 +76,26 @@ class TurnTaking:
         self._phase = _Phase.SILENT
         self._heard: deque[NDArray[np.float32]] = deque()
         self._heard_samples = 0
-        self._sounding_s = self._quiet_s = self._inactive_s = self._since_s = 0.0
+        self._sounding_s = self._talking_s = self._quiet_s = self._inactive_s = self._since_s = self._judged_next_s = (
+            0.0
+        )
         self._first_s = INSISTS_WITHIN_S  # since the first of several sounds
         self._asking: Future[float] | None = None
 
-    def on_frame(
-        self, voice: NDArray[np.float32], *, active: bool, probability: float, ai_heard: bool
-    ) -> list[Outcome]:
+    def on_frame(self, voice: NDArray[np.float32], *, active: bool, suspected: bool, ai_heard: bool) -> list[Outcome]:
         """Take in one frame of the cleaned microphone.
 
         Args:
             voice: At 16 kHz, of 10 or 20 ms.
             active: The voice detector's word: the user talks; the own loudspeaker does not count.
-            probability: That this frame holds speech.
+            suspected: The user may talk in this very frame: told sooner, and wrong more often.
             ai_heard: The loudspeaker plays the AI, or is held while it does.
         """
         self._keep(voice)
         frame_s = len(voice) / RATE_HZ
-        sounds = active and probability >= _SOUND
-        self._sounding_s = self._sounding_s + frame_s if sounds else 0.0
-        self._quiet_s = 0.0 if sounds else self._quiet_s + frame_s
+        self._sounding_s = self._sounding_s + frame_s if suspected else 0.0
+        self._talking_s = self._talking_s + frame_s if suspected and active else 0.0
+        self._quiet_s = 0.0 if suspected else self._quiet_s + frame_s
         self._inactive_s = 0.0 if active else self._inactive_s + frame_s
         self._since_s += frame_s
         self._first_s += frame_s
@@ -106,36 +110,43 @@ class TurnTaking:
                 return self._talking()
 
     def _silent(self, ai_heard: bool) -> list[Outcome]:
-        if self._sounding_s < STARTS_AFTER_S - 1e-6:
+        holds = self._holds and ai_heard
+        if self._sounding_s < HOLDS_AFTER_S - 1e-6 or not (holds or self._talking_s >= STARTS_AFTER_S - 1e-6):
             return []
         self._since_s = self._sounding_s
         if self._first_s > INSISTS_WITHIN_S:
             self._first_s = self._sounding_s
-        if not (self._holds and ai_heard):
+        if not holds:
             return self._start()
+        self._judged_next_s = JUDGED_FROM_S
         self._phase = _Phase.SUSPECTED
         return [Floor.HOLD]
 
     def _suspected(self) -> list[Outcome]:
-        is_over = self._quiet_s >= OVER_AFTER_S
-        if self._since_s < JUDGED_AFTER_S and not is_over:
-            return []
-        insists = self._first_s > self._since_s
-        if (insists or not is_over) and self._is_judged_a_turn():
+        if self._is_judged_a_turn():
             return self._start()
+        is_over = self._quiet_s >= OVER_AFTER_S
+        if not is_over and self._since_s < HELD_AT_MOST_S - 1e-6:
+            return []
         self._phase = _Phase.SILENT if is_over else _Phase.DOUBTED
         return [Floor.RESUME]
 
-    def _is_judged_a_turn(self) -> bool:
-        heard = self._last(max(self._since_s, self._first_s) + BEFORE_S)
-        return _asked(self._takes_floor, heard, otherwise=1.0) >= 0.5
-
     def _doubted(self) -> list[Outcome]:
+        if self._is_judged_a_turn():
+            return [Floor.HOLD, *self._start()]
         if self._quiet_s >= OVER_AFTER_S:
             self._phase = _Phase.SILENT
-        elif self._since_s >= CERTAIN_AFTER_S:
-            return [Floor.HOLD, *self._start()]
         return []
+
+    def _is_judged_a_turn(self) -> bool:
+        """Asks the judge now and then, and when the sound is over."""
+        is_over = self._quiet_s >= OVER_AFTER_S
+        if not is_over and self._since_s < self._judged_next_s - 1e-6:
+            return False
+        self._judged_next_s = self._since_s + JUDGED_EVERY_S
+        heard = self._last(max(self._since_s, self._first_s) + BEFORE_S)
+        needed = SURE_WHEN_OVER if is_over else float(np.interp(self._since_s, SURE_AFTER_S, SURE))
+        return _asked(self._takes_floor, heard, otherwise=1.0) >= needed
 
     def _start(self) -> list[Outcome]:
         self._phase = _Phase.TALKING

@@ -1,14 +1,13 @@
-"""Whether half a second of voice sounds like somebody who takes the floor, or like a cough, a hum or a bark.
+"""Whether a sound is somebody who takes the floor, or a nod ("mhm", "yeah", "okay"), a cough, a bark or a door.
 
-Words change their colour from syllable to syllable, over a voice with a pitch; a cough has no pitch, a "mhm" and a bark
-keep their colour. Five figures of the spectrum say so, weighted by a logistic regression. Its weights were fitted to
-379 beginnings of recorded speech against 39 sneezes, barks and cries and 110 synthetic nods that lasted so long, none
-of them among those that ``docs/duplex.md`` measures on.
+A small recurrent network hears it from its beginning to now: the levels of 24 bands against the loudest moment yet, and
+how much of a pitch there is, every 16 ms. ``training/MODEL_CARD.md`` says which recordings it has learned from.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,56 +15,86 @@ from numpy.typing import NDArray
 RATE_HZ = 16000
 
 _FRAME, _HOP, _FFT = 512, 256, 1024
-_BANDS, _LOWEST_HZ, _HIGHEST_HZ = 20, 100.0, 7000.0
-_BRIGHT_HZ, _LOW_HZ = 2000.0, 600.0
-_PITCH_LAGS = slice(40, 200)  # 80 to 400 Hz
-_LOUD_DB = 25.0  # frames that are so far below the loudest say nothing
-_WEIGHTS = np.array([3.347, -0.612, 1.922, 0.316, 3.939])
-_BIAS = -9.2
+_BANDS, _LOWEST_HZ, _HIGHEST_HZ = 24, 80.0, 7600.0
+_PITCH_LAGS = slice(40, 230)  # 70 to 400 Hz
+_RANGE_DB = 60.0  # below the loudest moment yet; what is quieter says nothing
+_QUIET = 1e-7  # the power of a frame that is silence, whatever came before
+
+Floats = NDArray[np.float32]
 
 
 def is_interruption(samples: NDArray[np.float32]) -> float:
-    """How likely `samples`, cleaned voice at 16 kHz of shape ``(n,)``, is somebody who takes the floor, 0 to 1."""
-    figures = _figures(samples)
-    return 0.0 if figures is None else float(1.0 / (1.0 + np.exp(-(figures @ _WEIGHTS + _BIAS))))
+    """How likely `samples` are somebody who takes the floor, 0 to 1.
 
-
-def _figures(samples: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    """Pitch, variety, change, the brightness's spread, and the share of what is low; None for too little sound."""
+    Args:
+        samples: Cleaned voice at 16 kHz, shape ``(n,)``, from a little before the sound begins. It takes about 2 ms for
+            a second of it.
+    """
     if len(samples) < 4 * _FRAME or not np.any(samples):
-        return None
-    frames = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), _FRAME)[::_HOP]
-    window = np.hanning(_FRAME)
-    power = np.square(np.abs(np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * window, _FFT)))
-    level_db = 10 * np.log10(power.sum(axis=1) + 1e-12)
-    power = power[level_db > level_db.max() - _LOUD_DB]
-    total = power.sum(axis=1)
-    mel_db = 10 * np.log10(power[:, ::2] @ _mel_bank().T + 1e-10)
-    mel_db = np.maximum(mel_db, mel_db.max() - 50)
-    colour = mel_db - mel_db.mean(axis=1, keepdims=True)
-    change = float(np.abs(np.diff(colour, axis=0)).mean()) if len(colour) > 1 else 0.0
-    at_hz = np.fft.rfftfreq(_FFT, 1 / RATE_HZ)
-    bright_db = 10 * np.log10(power[:, at_hz > _BRIGHT_HZ].sum(axis=1) / total + 1e-4)
-    low = (power[:, at_hz < _LOW_HZ].sum(axis=1) / total).mean()
-    return np.array([_pitch(power, window), colour.std(axis=0).mean(), change, bright_db.std(), low])
+        return 0.0
+    weights = _weights()
+    heard = np.maximum(features(samples) @ weights["inputs.weight"].T + weights["inputs.bias"], 0)
+    answer = weights["answer.weight"] @ _last_state(heard, weights) + weights["answer.bias"]
+    odds = np.exp(answer - answer.max())
+    return float(odds[0] / odds.sum())
 
 
-def _pitch(power: NDArray[np.float64], window: NDArray[np.float64]) -> float:
-    """The highest normalised autocorrelation at a lag of a voice, of all frames on average (Boersma 1993)."""
+def features(samples: NDArray[np.float32]) -> Floats:
+    """What the network hears: shape ``(frames, 26)``, each frame knowing of none after it."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float32), _FRAME)[::_HOP]
+    window = _window()
+    spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * window, _FFT)
+    power = np.square(np.abs(spectrum)).astype(np.float32)
+    total = power.sum(axis=1) / _FFT
+    loudest_db = 10 * np.log10(np.maximum.accumulate(np.maximum(total, _QUIET * _FRAME)))
+    band_db = 10 * np.log10(power @ _mel_bank() / _FFT + 1e-9)
+    bands = np.maximum(band_db - loudest_db[:, None], -_RANGE_DB) / 20 + 1
+    level = np.maximum(10 * np.log10(total + 1e-9) - loudest_db, -_RANGE_DB) / 20 + 1
+    return np.column_stack([bands, level, _pitch(power)]).astype(np.float32)
+
+
+def _pitch(power: Floats) -> Floats:
+    """The highest normalised autocorrelation at a lag of a voice, of each frame (Boersma 1993)."""
     of_frames = np.fft.irfft(power)
-    of_window = np.fft.irfft(np.square(np.abs(np.fft.rfft(window, _FFT))))
-    normalised = (of_frames / of_frames[:, :1]) / np.maximum(of_window / of_window[0], 1e-3)
-    return float(normalised[:, _PITCH_LAGS].max(axis=1).mean())
+    of_window = np.fft.irfft(np.square(np.abs(np.fft.rfft(_window(), _FFT))))
+    normalised = of_frames[:, _PITCH_LAGS] / (of_frames[:, :1] + 1e-6) / (of_window / of_window[0])[_PITCH_LAGS]
+    highest: Floats = normalised.max(axis=1).astype(np.float32)
+    return highest
+
+
+def _last_state(heard: Floats, weights: dict[str, Floats]) -> Floats:
+    """A gated recurrent unit's state after the last frame (Cho et al. 2014)."""
+    inputs = heard @ weights["memory.weight_ih_l0"].T + weights["memory.bias_ih_l0"]
+    of_state, bias = weights["memory.weight_hh_l0"], weights["memory.bias_hh_l0"]
+    size = of_state.shape[1]
+    state = np.zeros(size, np.float32)
+    for frame in inputs:
+        recalled = of_state @ state + bias
+        gates = 1 / (1 + np.exp(-(frame[: 2 * size] + recalled[: 2 * size])))
+        new = np.tanh(frame[2 * size :] + gates[:size] * recalled[2 * size :])
+        state = new + gates[size:] * (state - new)
+    return state
 
 
 @cache
-def _mel_bank() -> NDArray[np.float64]:
-    """Triangles that are evenly spaced on the mel scale, shape ``(bands, bins)``."""
+def _weights() -> dict[str, Floats]:
+    with (resources.files("spike_engine") / "weights" / "turns.npz").open("rb") as file, np.load(file) as stored:
+        return {name: stored[name].astype(np.float32) for name in stored.files}
+
+
+@cache
+def _window() -> Floats:
+    return np.hanning(_FRAME).astype(np.float32)
+
+
+@cache
+def _mel_bank() -> Floats:
+    """Triangles that are evenly spaced on the mel scale, shape ``(bins, bands)``."""
     lowest, highest = (2595 * np.log10(1 + hz / 700) for hz in (_LOWEST_HZ, _HIGHEST_HZ))
     mel = np.linspace(lowest, highest, _BANDS + 2)
     edge_hz = 700 * (10 ** (mel / 2595) - 1)
-    at_hz = np.fft.rfftfreq(_FRAME, 1 / RATE_HZ)
+    at_hz = np.fft.rfftfreq(_FFT, 1 / RATE_HZ)
     rising = (at_hz - edge_hz[:-2, None]) / (edge_hz[1:-1] - edge_hz[:-2])[:, None]
     falling = (edge_hz[2:, None] - at_hz) / (edge_hz[2:] - edge_hz[1:-1])[:, None]
-    bank: NDArray[np.float64] = np.clip(np.minimum(rising, falling), 0, None)
+    bank: Floats = np.clip(np.minimum(rising, falling), 0, None).T.astype(np.float32)
     return bank

@@ -132,7 +132,7 @@ class PhoneCall:
         cleaned, stats = self._chain.process(np.ascontiguousarray(heard), np.ascontiguousarray(far)), self._chain.stats
         voice = self._to_judges(np.divide(cleaned, 32768, dtype=np.float32), RATE_HZ)
         for outcome in self._turns.on_frame(
-            voice, active=stats.voice_active, probability=stats.speech_probability, ai_heard=self.is_speaking
+            voice, active=stats.voice_active, suspected=stats.voice_suspected, ai_heard=self.is_speaking
         ):
             if isinstance(outcome, Floor):
                 self.held = outcome is Floor.HOLD

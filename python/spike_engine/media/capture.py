@@ -91,7 +91,9 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
 
     def _send(self, processed: NDArray[np.float32], stats: dsp.CaptureStats) -> None:
         enabled = self._listener.is_enabled("audio")
-        self._listener.on_voice(processed, active=enabled and stats.voice_active, probability=stats.speech_probability)
+        self._listener.on_voice(
+            processed, active=enabled and stats.voice_active, suspected=enabled and stats.voice_suspected
+        )
         if not enabled:  # the pipeline has run all the same: muted, it goes on learning the room
             processed = np.zeros_like(processed)
         self._listener.on_user_level(math.sqrt(np.dot(processed, processed) / FRAME_SAMPLES))

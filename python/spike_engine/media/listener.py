@@ -25,10 +25,10 @@ class MediaListener(Protocol):
     def on_audio(self, kind: TapKind, samples: NDArray[np.float32]) -> None:
         """A block of sound passes, mono float32 at 48 kHz: as captured, as sent, or the AI's as played."""
 
-    def on_voice(self, voice: NDArray[np.float32], *, active: bool, probability: float) -> None:
+    def on_voice(self, voice: NDArray[np.float32], *, active: bool, suspected: bool) -> None:
         """The last 20 ms of the cleaned microphone: whether the user spoke, which a muted one never does.
 
-        `probability` is that of speech in it, whoever speaks.
+        `suspected` says that they may have: sooner, and wrong more often.
         """
 
     def on_user_level(self, level: float) -> None:

@@ -1,0 +1,195 @@
+"""Trains the judge of turns: `python -m training.turns.train --scenes FILE ... --held-out FILE --out FILE.npz`.
+
+The network is asked in each frame of a sound, from a tenth of a second on, what has sounded so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from training.turns.scenes import beginnings
+from training.turns.sounds import NOD, OTHER, WORD, Sound, of_commands, of_corpora, of_coughs, of_voices
+
+from spike_engine.duplex.turn_taking import BEFORE_S, HOLDS_AFTER_S
+from spike_engine.duplex.voice_shape import RATE_HZ, features
+
+FRAME, HOP, BANDS = RATE_HZ // 100, 256, 24
+LONGEST_S, AFTER_S = 1.7, 0.25  # of a sound; of the silence that follows it
+ASKED_FROM = int((BEFORE_S + 0.16) * RATE_HZ) // HOP  # frames
+RARE = {"person_sneeze": 6, "dog_bark": 3, "baby_cry": 3, "laughs": 3}  # beginnings that are taken of each
+Cut = tuple[NDArray[np.float32], int, int]  # what the network hears, the label, the kind
+
+
+class Judge(nn.Module):
+    """26 figures to 48, a memory of 64, and three answers in each frame: words, a nod, or neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inputs = nn.Linear(BANDS + 2, 48)
+        self.memory = nn.GRU(48, 64, batch_first=True)
+        self.answer = nn.Linear(64, 3)
+
+    def forward(self, heard: Tensor) -> Tensor:
+        states, _ = self.memory(torch.relu(self.inputs(heard)))
+        answers: Tensor = self.answer(nn.functional.dropout(states, 0.2, self.training))
+        return answers
+
+
+def detections(sounding: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The frames in which the chain has heard sound for so long that the loudspeaker holds."""
+    needed = round(HOLDS_AFTER_S * 100)
+    runs = np.convolve(sounding, np.ones(needed, int))[: len(sounding)] == needed
+    return np.flatnonzero(runs & ~np.concatenate([[False], runs[:-1]]))
+
+
+def cuts(path: Path, random: np.random.Generator, copies: int = 1) -> list[Cut]:
+    """The sounds of a file of scenes as the judge gets them; what the loudspeaker left between them is neither."""
+    file = np.load(path)
+    voice, sounding = file["voice"], file["voice_suspected"] > 0
+    found, at, events = [], detections(sounding), file["events"]
+    ends = np.append(events[1:, 0], len(sounding))
+    for (begin, end, label, kind), next_begin in zip(events, ends, strict=True):
+        heard = at[(at >= begin) & (at < end + 15)]
+        begins = heard[0] + random.integers(-4, 5, copies) if len(heard) else ()
+        found += [(cut(voice, int(detected), end), int(label), int(kind)) for detected in begins]
+        echoes = at[(at >= end + 45) & (at < next_begin)]
+        found += [(cut(voice, int(echo), int(echo) + 60), OTHER, -1) for echo in echoes[:2]]
+    return [(features(heard), label, kind) for heard, label, kind in found]
+
+
+def cut(voice: NDArray[np.int16], detected: int, end: int) -> NDArray[np.float32]:
+    begin = max(0, detected * FRAME - int((HOLDS_AFTER_S + BEFORE_S) * RATE_HZ))
+    last = min(end * FRAME + int(AFTER_S * RATE_HZ), begin + int((BEFORE_S + LONGEST_S) * RATE_HZ))
+    samples = voice[begin : max(last, begin + int((BEFORE_S + 0.4) * RATE_HZ))]
+    return samples.astype(np.float32) / np.float32(32767)
+
+
+def dry(sounds: list[Sound], random: np.random.Generator) -> list[Cut]:
+    """Single sounds that passed no chain: more voices at little cost, and more often what there is little of."""
+    found: list[Cut] = []
+    for each in sounds:
+        samples = each.load()
+        begins = beginnings(samples)
+        times = RARE.get(each.kind, 1)
+        for begin in random.permutation(begins)[:times] if times > 1 else begins[:1]:
+            heard = samples[begin : begin + int(LONGEST_S * RATE_HZ)]
+            before, after = (np.zeros(int(s * RATE_HZ), np.float32) for s in (random.uniform(0.2, 0.35), AFTER_S))
+            heard = np.concatenate([before, heard * (0.3 / (np.abs(heard).max() + 1e-9)), after])
+            heard += 10 ** random.uniform(-4.5, -2.5) * random.standard_normal(len(heard)).astype(np.float32)
+            found.append((features(heard.astype(np.float32)), each.label, -1))
+    return found
+
+
+def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> list[Sound]:
+    commands = of_commands(options.commands, validation=False)
+    effects = of_corpora(options.corpus, validation=False)
+    return [
+        *of_voices(options.spoken, validation=False),
+        *of_coughs(options.coughs, validation=False),
+        *(each for each in commands if each.label == NOD or random.random() < 0.3),
+        *(each for each in effects if each.kind in RARE),
+    ]
+
+
+def batch_of(items: list[Cut]) -> tuple[Tensor, Tensor]:
+    """Padded to one length; frames that are not asked have the label -1."""
+    longest = max(len(heard) for heard, _, _ in items)
+    heard = np.zeros((len(items), longest, BANDS + 2), np.float32)
+    labels = np.full((len(items), longest), -1)
+    for i, (each, label, _) in enumerate(items):
+        heard[i, : len(each)] = each
+        labels[i, ASKED_FROM : len(each)] = label
+    return torch.from_numpy(heard), torch.from_numpy(labels)
+
+
+def disturbed(random: np.random.Generator, heard: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Said by others, elsewhere, at another pace: bands moved up or down and tilted, frames left out or repeated."""
+    count, frames, _ = heard.shape
+    at = np.arange(BANDS) * np.exp(random.uniform(-0.1, 0.1, (count, 1))) + random.uniform(-0.7, 0.7, (count, 1))
+    at = torch.from_numpy(np.clip(at, 0, BANDS - 1.001).astype(np.float32))[:, None].expand(-1, frames, -1)
+    below, share = at.long(), at - at.floor()
+    bands = (1 - share) * heard.gather(2, below) + share * heard.gather(2, below + 1)
+    axis = torch.linspace(-1, 1, BANDS)
+    tilt, bend = (torch.from_numpy(random.normal(0, 0.15, (count, 1)).astype(np.float32)) for _ in range(2))
+    heard = torch.cat([bands + (tilt * axis + bend * (axis**2 - 0.33))[:, None], heard[:, :, BANDS:]], 2)
+    paced = np.arange(0, frames - 1, np.exp(random.uniform(-0.2, 0.2))).astype(int)
+    return heard[:, paced] + 0.05 * torch.randn(count, len(paced), BANDS + 2), labels[:, paced]
+
+
+def loss_of(network: Judge, heard: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    return nn.functional.cross_entropy(network(heard).flatten(0, 1), labels.flatten(), weights, ignore_index=-1)
+
+
+def report(network: Judge, held: list[Cut], kinds: list[str]) -> None:
+    """Of each kind, how often words are heard in it after 0.35, 0.5 and 0.8 s, and when it is over."""
+    network.eval()
+    asked = [ASKED_FROM + int(s * RATE_HZ) // HOP for s in (0.2, 0.35, 0.65)]
+    answers: dict[str, list[list[float]]] = {}
+    for heard, label, kind in held:
+        with torch.no_grad():
+            word = torch.softmax(network(torch.from_numpy(heard)[None])[0], -1)[:, WORD].numpy()
+        row = [float(word[i]) if i < len(word) else np.nan for i in asked] + [float(word[-1])]
+        answers.setdefault(f"{label} {kinds[kind] if kind >= 0 else 'own voice'}", []).append(row)
+    for kind, rows in sorted(answers.items()):
+        shares = [np.mean(column[~np.isnan(column)] >= 0.5) for column in np.array(rows).T]
+        print(f"  {kind:32s} {len(rows):4d}", " ".join(f"{100 * share:5.0f}" for share in shares), flush=True)
+    network.train()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenes", required=True, type=Path, nargs="+")
+    parser.add_argument("--held-out", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--corpus", required=True, type=Path, nargs="+")
+    parser.add_argument("--spoken", required=True, type=Path, nargs="+")
+    parser.add_argument("--commands", required=True, type=Path)
+    parser.add_argument("--coughs", required=True, type=Path)
+    parser.add_argument("--begin-with", type=Path, help="weights of an earlier run")
+    parser.add_argument("--rounds", type=int, default=14)
+    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--word-weight", type=float, default=1.5, help="how much worse it is to miss a person")
+    options = parser.parse_args()
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    random = np.random.default_rng(1)
+    trained = dry(single_sounds(options, random), random)
+    trained += [each for path in options.scenes for each in cuts(path, random)]
+    held = cuts(options.held_out, random)
+    print(len(trained), "sounds,", len(held), "held out")
+    network, batch = Judge(), 64
+    if options.begin_with:
+        begun = np.load(options.begin_with)
+        network.load_state_dict({name: torch.from_numpy(begun[name].astype(np.float32)) for name in begun.files})
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-2)
+    steps = options.rounds * (len(trained) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
+    weights = torch.tensor([options.word_weight, 1.0, 1.0])
+    began = time.process_time()
+    for number in range(options.rounds):
+        order, losses = sorted(random.permutation(len(trained)), key=lambda i: len(trained[i][0]) // 16), []
+        for first in random.permutation(len(order) // batch) * batch:
+            heard, labels = disturbed(random, *batch_of([trained[i] for i in order[first : first + batch]]))
+            loss = loss_of(network, heard, labels, weights)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+        print(number + 1, f"{np.mean(losses):.3f}", f"{time.process_time() - began:.0f} s", flush=True)
+        if number % 10 == 9 or number == options.rounds - 1:
+            report(network, held, list(np.load(options.held_out)["kinds"]))
+            np.savez(
+                options.out, **{name: value.numpy().astype(np.float16) for name, value in network.state_dict().items()}
+            )
+
+
+if __name__ == "__main__":
+    main()
