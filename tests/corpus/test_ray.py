@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -122,3 +123,20 @@ async def test_actors_call_and_all_is_collected(cluster: None) -> None:
     records = sorted((each for each in said if isinstance(each, CallRecord)), key=lambda record: record.number)
     assert [record.number for record in records] == [0, 1]
     assert all(record.first_sound_ms for record in records), records
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_a_run_that_is_stopped_on_a_cluster_tells_of_its_calls(cluster: None) -> None:
+    script = Script((Turn((Line("Hello?"),), (3600.0, 3600.0)),), join_timeout_s=30.0)
+    said: list[Any] = []
+    async with ConversationServer(persona=Host) as server:
+        plan = Plan(server.url, None, script, await voices_of(script.lines), sessions=2, per_second=10.0)
+        running = asyncio.create_task(run(plan, said.append, processes=2, cluster="local"))
+        async with asyncio.timeout(60):
+            while len(server._pool.ids) < 2:
+                await asyncio.sleep(0.05)
+        running.cancel()
+        await asyncio.wait({running})
+
+    assert running.cancelled()
+    assert [each.stopped for each in said if isinstance(each, CallRecord)] == [True, True]
