@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from spike_engine.webrtc.remote_voice import RemoteVoice
 RATE_HZ = 48000
 AI_S, USER_S = 4.0, 4.0
 MOST_WRONG_MS = 20.0
+MOST_LATE_S = 0.05
 
 
 class Place:
@@ -38,19 +38,25 @@ class Place:
         self._samples += len(block)
 
     @property
+    def late_s(self) -> float:
+        """By how much the latest block was later than the quickest."""
+        return max(self._begins) - min(self._begins)
+
+    @property
     def whole(self) -> tuple[Samples, float]:
         """All of it, and when it began: what is late is never early."""
         return np.concatenate(self._blocks), min(self._begins)
 
 
-def delay_ms(mouth: Place, ear: Place) -> float:
-    """By which the last two seconds of what the mouth says come to the ear."""
+def delay_ms(mouth: Place, ear: Place) -> tuple[float, float]:
+    """By which the last two seconds of what the mouth says come to the ear, and when they begin."""
     said, said_s = mouth.whole
     heard, heard_s = ear.whole
     end = np.flatnonzero(np.abs(said) > 0.01)[-1]
     begin = end - 2 * RATE_HZ
     at = int(np.argmax(correlate(heard, said[begin:end], mode="valid")))
-    return 1000 * (heard_s + at / RATE_HZ - said_s - begin / RATE_HZ)
+    begin_s = said_s + begin / RATE_HZ
+    return 1000 * (heard_s + at / RATE_HZ - begin_s), begin_s
 
 
 class Microphone(ArrayMicrophone):
@@ -99,7 +105,7 @@ async def test_both_ways_are_told_as_they_are_measured_by_the_sound(monkeypatch:
     monkeypatch.setattr(RemoteVoice, "_beat", hearing)
     monkeypatch.setattr(VoiceTrack, "push", speaking)
     silence = np.zeros(round((AI_S + 2) * RATE_HZ), np.float32)
-    told: list[ClientStats] = []
+    told: list[tuple[float, ClientStats]] = []
     async with ConversationServer(persona=Reader) as server:
         invitation = server.create_conversation()
         client = SpikeClient(
@@ -112,19 +118,14 @@ async def test_both_ways_are_told_as_they_are_measured_by_the_sound(monkeypatch:
         )
         async with client:
             assert (await client.get_stats()).user_to_ai_ms is None
-            client.on("stats", told.append)
+            client.on("stats", lambda stats: told.append((time.monotonic(), stats)))
             await client.wait_for("ai-idle", timeout=20)
-            heard_told = told.copy()
             await client.wait_for("user-stopped-speaking", timeout=20)
 
-    assert median([stats.ai_to_user_ms for stats in heard_told[2:]]) == pytest.approx(
-        delay_ms(ais_mouth, users_ear), abs=MOST_WRONG_MS
-    )
-    assert median([stats.user_to_ai_ms for stats in told[-3:]]) == pytest.approx(
-        delay_ms(users_mouth, ais_ear), abs=MOST_WRONG_MS
-    )
-    assert told[-1].network.voice_kept_ms is not None
-
-
-def median(figures: list[Any]) -> float:
-    return float(np.median([figure for figure in figures if figure is not None]))
+    if max(place.late_s for place in (users_mouth, users_ear, ais_mouth, ais_ear)) > MOST_LATE_S:
+        pytest.skip("the machine is too busy: its sound stands still meanwhile")
+    for mouth, ear, figure in ((ais_mouth, users_ear, "ai_to_user_ms"), (users_mouth, ais_ear, "user_to_ai_ms")):
+        measured_ms, begin_s = delay_ms(mouth, ear)
+        meanwhile = [getattr(stats, figure) for at_s, stats in told if begin_s < at_s < begin_s + 2.5]
+        assert np.median(meanwhile) == pytest.approx(measured_ms, abs=MOST_WRONG_MS)
+    assert told[-1][1].network.voice_kept_ms is not None
