@@ -37,13 +37,13 @@ std::size_t quick_fft_size(std::size_t least) {
     return size;
 }
 
-RealFft::RealFft(std::size_t size, Isa isa)
-    : size_(size), packed_(size % 2 == 0 ? size / 2 : size), kernels_(&fft_kernels(isa)) {
+RealFft::RealFft(std::size_t size, Isa isa, std::size_t lanes)
+    : size_(size), packed_(size % 2 == 0 ? size / 2 : size), lanes_(lanes), kernels_(&fft_kernels(isa)) {
     const auto factors = factors_of(packed_);
     if (factors.empty())
         throw std::invalid_argument("the FFT size must be at least 3 and without a prime factor above 7, not " +
                                     std::to_string(size));
-    std::size_t length = packed_, stride = 1;
+    std::size_t length = packed_, stride = lanes;
     for (const std::size_t radix : factors) {
         const std::size_t count = length / radix;
         stages_.push_back({radix, count, stride, twiddle_real_.size()});
@@ -63,7 +63,7 @@ RealFft::RealFft(std::size_t size, Isa isa)
         unpack_real_.push_back(static_cast<float>(std::cos(angle)));
         unpack_imag_.push_back(static_cast<float>(std::sin(angle)));
     }
-    for (auto* buffer : {&work_real_, &work_imag_, &next_real_, &next_imag_}) buffer->assign(packed_, 0.0f);
+    for (auto* buffer : {&work_real_, &work_imag_, &next_real_, &next_imag_}) buffer->assign(packed_ * lanes, 0.0f);
 }
 
 void RealFft::transform() noexcept {
@@ -78,40 +78,45 @@ void RealFft::transform() noexcept {
 void RealFft::forward(std::span<const float> time, SpectrumSpan spectrum) noexcept {
     if (packed_ == size_) return forward_odd(time, spectrum);
     const std::size_t half = packed_;
-    kernels_->split(time.data(), {work_real_.data(), work_imag_.data()}, half);
+    kernels_->split(time.data(), {work_real_.data(), work_imag_.data()}, half, lanes_);
     transform();
-    spectrum.real[0] = work_real_[0] + work_imag_[0];
-    spectrum.real[half] = work_real_[0] - work_imag_[0];
-    spectrum.imag[0] = spectrum.imag[half] = 0.0f;
+    for (std::size_t lane = 0, last = half * lanes_; lane < lanes_; ++lane, ++last) {
+        spectrum.real[lane] = work_real_[lane] + work_imag_[lane];
+        spectrum.real[last] = work_real_[lane] - work_imag_[lane];
+        spectrum.imag[lane] = spectrum.imag[last] = 0.0f;
+    }
     kernels_->unpack({unpack_real_.data(), unpack_imag_.data()}, {work_real_.data(), work_imag_.data()},
-                     spectrum.planar(), half);
+                     spectrum.planar(), half, lanes_);
 }
 
 void RealFft::inverse(SpectrumView spectrum, std::span<float> time) noexcept {
     if (packed_ == size_) return inverse_odd(spectrum, time);
     const std::size_t half = packed_;
     kernels_->pack({unpack_real_.data(), unpack_imag_.data()}, spectrum.planar(),
-                   {work_real_.data(), work_imag_.data()}, half);
+                   {work_real_.data(), work_imag_.data()}, half, lanes_);
     transform();
-    kernels_->join({work_real_.data(), work_imag_.data()}, 1.0f / static_cast<float>(size_), time.data(), half);
+    kernels_->join({work_real_.data(), work_imag_.data()}, 1.0f / static_cast<float>(size_), time.data(), half, lanes_);
 }
 
 void RealFft::forward_odd(std::span<const float> time, SpectrumSpan spectrum) noexcept {
     std::ranges::copy(time, work_real_.begin());
     std::ranges::fill(work_imag_, 0.0f);
     transform();
-    std::copy_n(work_real_.begin(), bins(), spectrum.real.begin());
-    std::copy_n(work_imag_.begin(), bins(), spectrum.imag.begin());
+    std::copy_n(work_real_.begin(), bins() * lanes_, spectrum.real.begin());
+    std::copy_n(work_imag_.begin(), bins() * lanes_, spectrum.imag.begin());
 }
 
 // The conjugate goes in, since the transform is the forward one.
 void RealFft::inverse_odd(SpectrumView spectrum, std::span<float> time) noexcept {
-    work_real_[0] = spectrum.real[0];
-    work_imag_[0] = 0.0f;
-    for (std::size_t k = 1; k < bins(); ++k) {
-        work_real_[k] = work_real_[size_ - k] = spectrum.real[k];
-        work_imag_[k] = -spectrum.imag[k];
-        work_imag_[size_ - k] = spectrum.imag[k];
+    for (std::size_t lane = 0; lane < lanes_; ++lane) {
+        work_real_[lane] = spectrum.real[lane];
+        work_imag_[lane] = 0.0f;
+        for (std::size_t k = 1; k < bins(); ++k) {
+            const std::size_t at = k * lanes_ + lane, mirror = (size_ - k) * lanes_ + lane;
+            work_real_[at] = work_real_[mirror] = spectrum.real[at];
+            work_imag_[at] = -spectrum.imag[at];
+            work_imag_[mirror] = spectrum.imag[at];
+        }
     }
     transform();
     const float scale = 1.0f / static_cast<float>(size_);

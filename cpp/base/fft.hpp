@@ -19,13 +19,17 @@ std::size_t quick_fft_size(std::size_t least);
 //
 // Method: the samples are packed into size/2 complex values, transformed by a mixed-radix Stockham algorithm, and
 // unpacked by symmetry (Press et al., Numerical Recipes, 12.3). An odd size is transformed as it is, at twice the cost.
+//
+// Several blocks side by side, in `lanes`, take less time than one after another, and give the same bits: sample n of
+// block i is time[n * lanes + i], and so are the bins.
 class RealFft {
   public:
     // size: at least 3, and without a prime factor above 7. Throws std::invalid_argument.
-    explicit RealFft(std::size_t size, Isa isa = active_isa());
+    explicit RealFft(std::size_t size, Isa isa = active_isa(), std::size_t lanes = 1);
 
     std::size_t size() const noexcept { return size_; }
     std::size_t bins() const noexcept { return size_ / 2 + 1; }
+    std::size_t lanes() const noexcept { return lanes_; }
 
     void forward(std::span<const float> time, SpectrumSpan spectrum) noexcept;
     void inverse(SpectrumView spectrum, std::span<float> time) noexcept;
@@ -35,7 +39,7 @@ class RealFft {
     void forward_odd(std::span<const float> time, SpectrumSpan spectrum) noexcept;
     void inverse_odd(SpectrumView spectrum, std::span<float> time) noexcept;
 
-    std::size_t size_, packed_;  // samples; complex values that are transformed
+    std::size_t size_, packed_, lanes_;  // samples; complex values that are transformed
     const FftKernels* kernels_;
     std::vector<FftStage> stages_;
     std::vector<float> twiddle_real_, twiddle_imag_;

@@ -1,6 +1,16 @@
 // Compiled once per instruction set. The compiler believes __restrict on parameters only, hence the inner functions.
 #include "base/fft_kernels.hpp"
 
+#include <algorithm>
+
+// Says that no turn of the loop reads what another writes: GCC cannot know that parts of an array which lie `stride`
+// apart do not overlap, and takes one number at a time where a part is no longer than a register.
+#if defined(__GNUC__) && !defined(__clang__)
+#define SPIKE_NO_OVERLAP _Pragma("GCC ivdep")
+#else
+#define SPIKE_NO_OVERLAP
+#endif
+
 namespace spike::SPIKE_ISA {
 namespace {
 
@@ -21,6 +31,7 @@ void butterfly(const float* __restrict ir, const float* __restrict ii, std::size
 template <>
 void butterfly<2>(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
                   float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept {
+    SPIKE_NO_OVERLAP
     for (std::size_t k = 0; k < stride; ++k) {
         const float ar = ir[k], ai = ii[k], br = ir[k + step], bi = ii[k + step];
         const float dr = ar - br, di = ai - bi;
@@ -35,6 +46,7 @@ template <>
 void butterfly<3>(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
                   float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept {
     constexpr float half_sqrt3 = 0.86602540378443864676f;
+    SPIKE_NO_OVERLAP
     for (std::size_t k = 0; k < stride; ++k) {
         const float ar = ir[k], ai = ii[k];
         const float br = ir[k + step], bi = ii[k + step];
@@ -55,6 +67,7 @@ void butterfly<3>(const float* __restrict ir, const float* __restrict ii, std::s
 template <>
 void butterfly<4>(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
                   float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept {
+    SPIKE_NO_OVERLAP
     for (std::size_t k = 0; k < stride; ++k) {
         const float ar = ir[k], ai = ii[k];
         const float br = ir[k + step], bi = ii[k + step];
@@ -82,6 +95,7 @@ void butterfly(const float* __restrict ir, const float* __restrict ii, std::size
     constexpr const float* cosine = Radix == 5 ? cosines_of_5 : cosines_of_7;
     constexpr const float* sine = Radix == 5 ? sines_of_5 : sines_of_7;
     for (std::size_t u = 0; u < Radix; ++u) {
+        SPIKE_NO_OVERLAP
         for (std::size_t k = 0; k < stride; ++k) {
             float sum_real = 0.0f, sum_imag = 0.0f;
             for (std::size_t t = 0; t < Radix; ++t) {
@@ -116,36 +130,70 @@ void run_stage(const FftStage& stage, const float* wr, const float* wi, PlanarIn
     }
 }
 
-void unpack_bins(const float* __restrict wr, const float* __restrict wi, const float* __restrict zr,
-                 const float* __restrict zi, float* __restrict real, float* __restrict imag,
-                 std::size_t half) noexcept {
-    for (std::size_t k = 1; k < half; ++k) {
-        const float er = 0.5f * (zr[k] + zr[half - k]);
-        const float ei = 0.5f * (zi[k] - zi[half - k]);
-        const float dr = 0.5f * (zi[k] + zi[half - k]);
-        const float di = 0.5f * (zr[half - k] - zr[k]);
-        real[k] = er + dr * wr[k] - di * wi[k];
-        imag[k] = ei + dr * wi[k] + di * wr[k];
-    }
-}
+// What follows vectorises over bins where there is one lane, and over the lanes where there are many.
 
-void unpack(PlanarIn turns, PlanarIn packed, PlanarOut bins, std::size_t half) noexcept {
-    unpack_bins(turns.real, turns.imag, packed.real, packed.imag, bins.real, bins.imag, half);
+struct Complex {
+    float real, imag;
+};
+
+// A bin from the packed transform at it and at its mirror image.
+inline Complex unpacked(float wr, float wi, Complex z, Complex mirror) noexcept {
+    const float er = 0.5f * (z.real + mirror.real);
+    const float ei = 0.5f * (z.imag - mirror.imag);
+    const float dr = 0.5f * (z.imag + mirror.imag);
+    const float di = 0.5f * (mirror.real - z.real);
+    return {er + dr * wr - di * wi, ei + dr * wi + di * wr};
 }
 
 // The inverse of the packing, on the conjugate: a forward transform of the conjugate is the inverse's conjugate.
-void pack_bins(const float* __restrict wr, const float* __restrict wi, const float* __restrict real,
-               const float* __restrict imag, float* __restrict zr, float* __restrict zi, std::size_t half) noexcept {
-    for (std::size_t k = 0; k < half; ++k) {
-        const float er = real[k] + real[half - k], ei = imag[k] - imag[half - k];
-        const float dr = real[k] - real[half - k], di = imag[k] + imag[half - k];
-        zr[k] = er - (di * wr[k] - dr * wi[k]);
-        zi[k] = -(ei + dr * wr[k] + di * wi[k]);
+inline Complex repacked(float wr, float wi, Complex bin, Complex mirror) noexcept {
+    const float er = bin.real + mirror.real, ei = bin.imag - mirror.imag;
+    const float dr = bin.real - mirror.real, di = bin.imag + mirror.imag;
+    return {er - (di * wr - dr * wi), -(ei + dr * wr + di * wi)};
+}
+
+using Step = Complex (*)(float, float, Complex, Complex);
+
+template <Step step>
+void mirrored_bins(const float* __restrict wr, const float* __restrict wi, const float* __restrict inr,
+                   const float* __restrict ini, float* __restrict outr, float* __restrict outi, std::size_t first,
+                   std::size_t half) noexcept {
+    for (std::size_t k = first; k < half; ++k) {
+        const Complex made = step(wr[k], wi[k], {inr[k], ini[k]}, {inr[half - k], ini[half - k]});
+        outr[k] = made.real;
+        outi[k] = made.imag;
     }
 }
 
-void pack(PlanarIn turns, PlanarIn bins, PlanarOut packed, std::size_t half) noexcept {
-    pack_bins(turns.real, turns.imag, bins.real, bins.imag, packed.real, packed.imag, half);
+template <Step step>
+void mirrored_row(float wr, float wi, const float* __restrict inr, const float* __restrict ini,
+                  const float* __restrict mirror_real, const float* __restrict mirror_imag, float* __restrict outr,
+                  float* __restrict outi, std::size_t lanes) noexcept {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const Complex made = step(wr, wi, {inr[lane], ini[lane]}, {mirror_real[lane], mirror_imag[lane]});
+        outr[lane] = made.real;
+        outi[lane] = made.imag;
+    }
+}
+
+template <Step step>
+void mirrored(PlanarIn turns, PlanarIn in, PlanarOut out, std::size_t first, std::size_t half,
+              std::size_t lanes) noexcept {
+    if (lanes == 1)
+        return mirrored_bins<step>(turns.real, turns.imag, in.real, in.imag, out.real, out.imag, first, half);
+    for (std::size_t k = first; k < half; ++k) {
+        const std::size_t row = k * lanes, mirror = (half - k) * lanes;
+        mirrored_row<step>(turns.real[k], turns.imag[k], in.real + row, in.imag + row, in.real + mirror,
+                           in.imag + mirror, out.real + row, out.imag + row, lanes);
+    }
+}
+
+void unpack(PlanarIn turns, PlanarIn packed, PlanarOut bins, std::size_t half, std::size_t lanes) noexcept {
+    mirrored<&unpacked>(turns, packed, bins, 1, half, lanes);
+}
+
+void pack(PlanarIn turns, PlanarIn bins, PlanarOut packed, std::size_t half, std::size_t lanes) noexcept {
+    mirrored<&repacked>(turns, bins, packed, 0, half, lanes);
 }
 
 void split_samples(const float* __restrict time, float* __restrict real, float* __restrict imag,
@@ -156,8 +204,12 @@ void split_samples(const float* __restrict time, float* __restrict real, float* 
     }
 }
 
-void split(const float* time, PlanarOut packed, std::size_t half) noexcept {
-    split_samples(time, packed.real, packed.imag, half);
+void split(const float* time, PlanarOut packed, std::size_t half, std::size_t lanes) noexcept {
+    if (lanes == 1) return split_samples(time, packed.real, packed.imag, half);
+    for (std::size_t n = 0; n < half; ++n, time += 2 * lanes) {
+        std::copy_n(time, lanes, packed.real + n * lanes);
+        std::copy_n(time + lanes, lanes, packed.imag + n * lanes);
+    }
 }
 
 void join_samples(const float* __restrict real, const float* __restrict imag, float scale, float* __restrict time,
@@ -168,8 +220,18 @@ void join_samples(const float* __restrict real, const float* __restrict imag, fl
     }
 }
 
-void join(PlanarIn packed, float scale, float* time, std::size_t half) noexcept {
-    join_samples(packed.real, packed.imag, scale, time, half);
+void join_row(const float* __restrict real, const float* __restrict imag, float scale, float* __restrict time,
+              std::size_t lanes) noexcept {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        time[lane] = real[lane] * scale;
+        time[lanes + lane] = -imag[lane] * scale;
+    }
+}
+
+void join(PlanarIn packed, float scale, float* time, std::size_t half, std::size_t lanes) noexcept {
+    if (lanes == 1) return join_samples(packed.real, packed.imag, scale, time, half);
+    for (std::size_t n = 0; n < half; ++n)
+        join_row(packed.real + n * lanes, packed.imag + n * lanes, scale, time + 2 * n * lanes, lanes);
 }
 
 }  // namespace

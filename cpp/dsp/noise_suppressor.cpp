@@ -27,8 +27,7 @@ std::size_t window_frames(const NoiseSuppressor::Config& config) { return config
 
 NoiseSuppressor::NoiseSuppressor(const Config& config)
     : frame_(static_cast<std::size_t>(validated(config).sample_rate_hz) / 100),
-      stft_(frame_, window_frames(config)),
-      streams_(config.streams, Stream(stft_)) {
+      stft_(frame_, window_frames(config), config.streams) {
     if (config.weights)
         network_.emplace(config.weights, stft_.size(), config.streams);
     else
@@ -49,10 +48,7 @@ float NoiseSuppressor::speech_probability(std::size_t stream) const noexcept {
 }
 
 void NoiseSuppressor::reset() noexcept {
-    for (Stream& stream : streams_) {
-        stream.in.reset();
-        stream.out.reset();
-    }
+    stft_.reset();
     for (LogMmse& classical : classical_) classical.reset();
     if (network_) network_->reset();
     kept_ = least_gain_;
@@ -61,20 +57,18 @@ void NoiseSuppressor::reset() noexcept {
 void NoiseSuppressor::process(std::span<const float> in, std::span<float> out) noexcept {
     const DenormalsOff denormals_off;
     kept_ += kept_step * (least_gain_ - kept_);
-    for (std::size_t s = 0; s < streams_.size(); ++s) {
-        Stft::Analysis& stream = streams_[s].in;
-        stft_.analyse(in.subspan(s * frame_, frame_), stream);
+    stft_.analyse(in);
+    for (std::size_t s = 0; s < streams(); ++s) {
         if (network_)
-            network_->listen(s, stream.spectrum);
+            network_->listen(s, stft_.spectrum(s));
         else
-            classical_[s].process(stream.spectrum, kept_);
+            classical_[s].process(stft_.spectrum(s), kept_);
     }
-    if (network_) network_->think();
-    for (std::size_t s = 0; s < streams_.size(); ++s) {
-        Spectrum& spectrum = streams_[s].in.spectrum;
-        if (network_) network_->filter(s, kept_, spectrum);
-        stft_.synthesise(spectrum, streams_[s].out, out.subspan(s * frame_, frame_));
+    if (network_) {
+        network_->think();
+        for (std::size_t s = 0; s < streams(); ++s) network_->filter(s, kept_, stft_.spectrum(s));
     }
+    stft_.synthesise(out);
 }
 
 }  // namespace spike

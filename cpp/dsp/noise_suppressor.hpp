@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "base/stft.hpp"
+#include "base/stft_bank.hpp"
 #include "dsp/noise/log_mmse.hpp"
 #include "dsp/noise/speech_filter.hpp"
 
@@ -15,7 +15,7 @@ namespace spike {
 
 // With weights the neural suppressor, in windows of 30 ms, delayed by two frames of 10 ms; without, the classical one,
 // in windows of 20 ms, delayed by one. Windows are 10 ms apart. May serve several streams: a network's weights are then
-// read once for four of them.
+// read once for four of them, and sixteen are transformed side by side.
 class NoiseSuppressor {
   public:
     struct Config {
@@ -32,7 +32,7 @@ class NoiseSuppressor {
     explicit NoiseSuppressor(const Config& config);
 
     std::size_t frame_samples() const noexcept { return frame_; }
-    std::size_t streams() const noexcept { return streams_.size(); }
+    std::size_t streams() const noexcept { return stft_.streams(); }
     std::size_t latency_samples() const noexcept { return stft_.overlap(); }
 
     // One frame of 10 ms of each stream, one stream after the other. `out` may be `in`.
@@ -48,16 +48,9 @@ class NoiseSuppressor {
     void reset() noexcept;
 
   private:
-    struct Stream {
-        explicit Stream(const Stft& stft) : in(stft), out(stft) {}
-        Stft::Analysis in;
-        Stft::Synthesis out;
-    };
-
     std::size_t frame_;
-    Stft stft_;
+    StftBank stft_;
     float attenuation_db_ = 0.0f, least_gain_ = 0.0f, kept_ = 0.0f;
-    std::vector<Stream> streams_;
     std::vector<LogMmse> classical_;
     std::optional<SpeechFilter> network_;
 };

@@ -55,6 +55,31 @@ TEST_CASE("the inverse FFT brings the samples back") {
     }
 }
 
+TEST_CASE("blocks side by side become what they become one by one") {
+    for (const std::size_t size : {14u, 320u, 480u, 882u, 1323u, 1440u}) {
+        for (const std::size_t lanes : {2u, 5u, 16u}) {
+            CAPTURE(size);
+            CAPTURE(lanes);
+            spike::RealFft one(size), wide(size, spike::active_isa(), lanes);
+            const auto time = noise(size * lanes);
+            std::vector<float> back(time.size()), block(size), block_back(size);
+            spike::Spectrum rows(wide.bins() * lanes), spectrum(one.bins());
+            wide.forward(time, rows);
+            wide.inverse(rows, back);
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                for (std::size_t n = 0; n < size; ++n) block[n] = time[n * lanes + lane];
+                one.forward(block, spectrum);
+                one.inverse(spectrum, block_back);
+                for (std::size_t k = 0; k < one.bins(); ++k) {
+                    CHECK(rows.real[k * lanes + lane] == spectrum.real[k]);
+                    CHECK(rows.imag[k * lanes + lane] == spectrum.imag[k]);
+                }
+                for (std::size_t n = 0; n < size; ++n) CHECK(back[n * lanes + lane] == block_back[n]);
+            }
+        }
+    }
+}
+
 TEST_CASE("sizes that the FFT cannot do are refused") {
     for (const std::size_t size : {0u, 1u, 2u, 11u, 22u, 961u}) {
         CAPTURE(size);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <utility>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -146,31 +147,29 @@ struct Inputs {
     std::int32_t sum[vectors];
 };
 
-// `wide` blocks of rows times `vectors` vectors stay in registers while the columns pass. Where a step takes two pairs
-// and there is an odd one left, the last step reads what lies behind the block, the scales at least, and multiplies it
-// with 0.
-template <std::size_t vectors, std::size_t wide>
+// `wide` blocks of rows times `vectors` vectors, each a `tile`, stay in registers while the columns pass: no index is
+// computed, or compilers would keep the sums in memory. Where a step takes two pairs and there is an odd one left, the
+// last step reads what lies behind the block, the scales at least, and multiplies it with 0.
+template <std::size_t vectors, std::size_t... tile>
 void multiply_blocks(const PackedMatrix& matrix, std::size_t block, const Inputs<vectors>& inputs,
-                     std::int32_t* const* sums) noexcept {
+                     std::int32_t* const* sums, std::index_sequence<tile...>) noexcept {
     constexpr std::size_t step_bytes = step_columns * block_rows;
     const std::size_t distance = matrix.pairs * 2 * block_rows;
     const std::size_t steps = (2 * matrix.pairs + step_columns - 1) / step_columns;
     const std::int8_t* from = matrix.weights + block * distance;
-    Sums made[wide][vectors];
-    for (std::size_t step = 0; step < steps; ++step)
-        for (std::size_t i = 0; i < wide; ++i) {
-            const Sums::Weights weights(from + i * distance + step * step_bytes);
-            for (std::size_t v = 0; v < vectors; ++v) made[i][v].add(weights, step_at(inputs.of[v], step));
-        }
-    for (std::size_t i = 0; i < wide; ++i)
-        for (std::size_t v = 0; v < vectors; ++v) made[i][v].store(sums[v] + (block + i) * block_rows, inputs.sum[v]);
+    Sums made[sizeof...(tile)];
+    for (std::size_t step = 0; step < steps; ++step, from += step_bytes)
+        (made[tile].add(Sums::Weights(from + tile / vectors * distance), step_at(inputs.of[tile % vectors], step)),
+         ...);
+    (made[tile].store(sums[tile % vectors] + (block + tile / vectors) * block_rows, inputs.sum[tile % vectors]), ...);
 }
 
 // As many blocks at a time as there are, up to `wide`.
 template <std::size_t vectors, std::size_t wide>
 void multiply_from(const PackedMatrix& matrix, std::size_t block, const Inputs<vectors>& inputs,
                    std::int32_t* const* sums) noexcept {
-    for (; block + wide <= matrix.blocks; block += wide) multiply_blocks<vectors, wide>(matrix, block, inputs, sums);
+    for (; block + wide <= matrix.blocks; block += wide)
+        multiply_blocks(matrix, block, inputs, sums, std::make_index_sequence<wide * vectors>());
     if constexpr (wide > 1) multiply_from<vectors, wide - 1>(matrix, block, inputs, sums);
 }
 
