@@ -36,6 +36,11 @@ def test_the_defaults_are_those_of_the_spec() -> None:
     assert chosen.video_quality == "high"
 
 
+@pytest.mark.parametrize("noise_suppression", [False, "neural", "recogniser", "classical"])
+def test_noise_suppression_may_name_its_mode(noise_suppression: Any) -> None:
+    assert options(noise_suppression=noise_suppression).noise_suppression == noise_suppression
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -52,6 +57,7 @@ def test_the_defaults_are_those_of_the_spec() -> None:
         ("video", 1),
         ("echo_cancellation", None),
         ("noise_suppression", "off"),
+        ("noise_suppression", 1),
         ("audio_source", 3),
         ("audio_source", ""),
         ("video_source", object()),

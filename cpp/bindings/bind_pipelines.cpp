@@ -73,7 +73,8 @@ void bind_capture(py::module_& m) {
     py::class_<Stage> bound(m, "CapturePipeline");
     bound
         .def(py::init([](int sample_rate_hz, bool echo_cancellation, bool noise_suppression, bool gain_control,
-                         int far_channels, std::optional<std::shared_ptr<const Weights>> noise_weights,
+                         int far_channels, std::optional<float> noise_attenuation_db,
+                         std::optional<std::shared_ptr<const Weights>> noise_weights,
                          std::optional<std::shared_ptr<const Weights>> echo_weights) {
                  const std::size_t channels = checked_far_channels(far_channels);
                  return std::make_unique<Stage>(
@@ -82,12 +83,14 @@ void bind_capture(py::module_& m) {
                                              .noise_suppression = noise_suppression,
                                              .gain_control = gain_control,
                                              .far_channels = channels,
+                                             .noise_attenuation_db = noise_attenuation_db,
                                              .noise_weights = noise_weights.value_or(nullptr),
                                              .echo_weights = echo_weights.value_or(nullptr)});
              }),
              py::arg("sample_rate_hz") = 48000, py::kw_only(), py::arg("echo_cancellation") = true,
              py::arg("noise_suppression") = true, py::arg("gain_control") = false, py::arg("far_channels") = 1,
-             py::arg("noise_weights") = py::none(), py::arg("echo_weights") = py::none())
+             py::arg("noise_attenuation_db") = py::none(), py::arg("noise_weights") = py::none(),
+             py::arg("echo_weights") = py::none())
         .def("process", &Stage::process_with_far<float>, py::arg("microphone").noconvert(), py::arg("far").noconvert(),
              py::arg("out").noconvert() = py::none())
         .def("process", &Stage::process_with_far<std::int16_t>, py::arg("microphone").noconvert(),

@@ -54,8 +54,9 @@ CapturePipeline::CapturePipeline(const Config& config)
                                                       .far_channels = config.far_channels,
                                                       .weights = config.echo_weights});
     if (config.noise_suppression)
-        noise_suppressor_.emplace(
-            NoiseSuppressor::Config{.sample_rate_hz = config.sample_rate_hz, .weights = config.noise_weights});
+        noise_suppressor_.emplace(NoiseSuppressor::Config{.sample_rate_hz = config.sample_rate_hz,
+                                                          .attenuation_db = config.noise_attenuation_db,
+                                                          .weights = config.noise_weights});
     if (config.gain_control) gain_control_.emplace(GainControl::Config{.sample_rate_hz = config.sample_rate_hz});
     late_powers_.resize(std::max<std::size_t>(1, latency_samples() / frame_));
 }

@@ -34,8 +34,9 @@ class CapturePipeline {
         bool noise_suppression = true;
         bool gain_control = false;
         std::size_t far_channels = 1;
-        std::shared_ptr<const Weights> noise_weights = nullptr;  // none: the classical suppressor
-        std::shared_ptr<const Weights> echo_weights = nullptr;   // none: spectral only
+        std::optional<float> noise_attenuation_db = std::nullopt;  // at most; else as the suppressor does
+        std::shared_ptr<const Weights> noise_weights = nullptr;    // none: the classical suppressor
+        std::shared_ptr<const Weights> echo_weights = nullptr;     // none: spectral only
     };
 
     // Throws std::invalid_argument as its stages do.

@@ -254,7 +254,7 @@ class CaptureStats(EchoStats):
     def voice_suspected(self) -> bool:
         ...
 class CapturePipeline:
-    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, gain_control: bool = False, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_weights: Weights | None = None, echo_weights: Weights | None = None) -> None:
+    def __init__(self, sample_rate_hz: typing.SupportsInt | typing.SupportsIndex = 48000, *, echo_cancellation: bool = True, noise_suppression: bool = True, gain_control: bool = False, far_channels: typing.SupportsInt | typing.SupportsIndex = 1, noise_attenuation_db: typing.SupportsFloat | typing.SupportsIndex | None = None, noise_weights: Weights | None = None, echo_weights: Weights | None = None) -> None:
         ...
     @typing.overload
     def process(self, microphone: numpy.typing.NDArray[numpy.float32], far: numpy.typing.NDArray[numpy.float32] | None, out: numpy.typing.NDArray[numpy.float32] | None = None) -> numpy.typing.NDArray[numpy.float32]:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, get_args
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,6 +21,7 @@ from spike_engine.addresses.hosts import is_on_the_local_network
 from spike_engine.addresses.ice import IceServer
 from spike_engine.addresses.web import checked, is_in_the_clear, shown
 from spike_engine.devices import AudioSink, AudioSource, VideoSource
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.errors import InvalidOption
 from spike_engine.events import AnyHandler
 
@@ -99,7 +100,9 @@ class ClientOptions:
         audio_output: Where the AI's voice plays: ``"default"``, the id of a loudspeaker, an
             :class:`~spike_engine.devices.AudioSink`, or None to leave it to the program (``get_ai_audio_track()``).
         echo_cancellation: Take the AI's voice out of the microphone.
-        noise_suppression: Take noise out of the microphone.
+        noise_suppression: Take noise out of the microphone. ``"recogniser"`` takes out no more than a speech recogniser
+            can bear, where the AI hears by one and nobody else listens; the modes are those of
+            :class:`~spike_engine.dsp.NoiseSuppressor`.
         auto_gain_control: Bring the voice to one loudness, -23 dBFS, whoever talks and however far away.
         video_quality: ``"low"`` 320x180 at 15, ``"medium"`` 640x360 at 24, ``"high"`` 1280x720 at 30 pictures a second.
         on_connected: Handler of ``connected``.
@@ -137,7 +140,7 @@ class ClientOptions:
     video_source: VideoInput = "default"
     audio_output: AudioOutput = "default"
     echo_cancellation: bool = True
-    noise_suppression: bool = True
+    noise_suppression: bool | NoiseMode = True
     auto_gain_control: bool = True
     video_quality: Literal["low", "medium", "high"] | VideoQuality = VideoQuality.HIGH
     on_connected: AnyHandler | None = None
@@ -162,6 +165,7 @@ class ClientOptions:
                 raise InvalidOption(f"{option.name} must be True or False, not {value!r}")
             if option.name.startswith("on_") and value is not None and not callable(value):
                 raise InvalidOption(f"{option.name} must be callable or None, not {value!r}")
+        _check_suppression(self.noise_suppression)
         for name in ("audio_source", "video_source"):
             _check_endpoint(name, getattr(self, name), "read", "recv", "__anext__")
         if self.audio_output is not None:
@@ -246,6 +250,12 @@ def _token(token: object) -> str:
     if not re.fullmatch(r"[!-~]+", token):
         raise InvalidOption("token must hold neither blanks, line breaks nor characters outside ASCII")
     return token
+
+
+def _check_suppression(value: object) -> None:
+    if not isinstance(value, bool | str) or value not in (True, False, *get_args(NoiseMode)):
+        accepted = ", ".join(repr(name) for name in get_args(NoiseMode))
+        raise InvalidOption(f"noise_suppression must be True, False, {accepted}, not {value!r}")
 
 
 def _check_endpoint(name: str, value: object, *methods: str) -> None:

@@ -158,6 +158,34 @@ def test_how_a_stream_is_cut_changes_nothing(cuts: list[int]) -> None:
     np.testing.assert_array_equal(np.concatenate([suppressor.process(part) for part in parts]), whole)
 
 
+@pytest.mark.quality
+def test_the_recogniser_mode_mixes_most_of_the_input_back() -> None:
+    voice = 0.4 * speech(NEAR, RATE_HZ, 4.0)
+    noisy = voice + fan(len(voice), level_db(voice) - 5.0)
+    whole = suppressed(NoiseSuppressor(RATE_HZ), noisy)
+    for_recogniser = suppressed(NoiseSuppressor(RATE_HZ, mode="recogniser"), noisy)
+    share = 10 ** (-3 / 20)
+
+    assert level_db(for_recogniser - share * noisy - (1 - share) * whole) <= level_db(noisy) - 45.0
+    pipeline = dsp.CapturePipeline(RATE_HZ, echo_cancellation=False, noise_suppression="recogniser")
+    late = pipeline.latency_samples
+    sent = pipeline.process(np.concatenate([noisy, np.zeros(late, np.float32)]), None)[late:]
+    assert level_db((sent - for_recogniser)[RATE_HZ:]) <= level_db(for_recogniser) - 6.0  # less what its high-pass cuts
+
+
+@pytest.mark.parametrize("streams", [2, 6, 15, 16, 17, 22, 23, 35])
+def test_a_bank_of_any_size_gives_each_stream_what_it_gets_alone(streams: int) -> None:
+    random = np.random.default_rng(streams)
+    samples = (0.1 * random.standard_normal((streams, 1600))).astype(np.float32)
+    bank = NoiseSuppressorBank(streams, RATE_HZ)
+    cleaned = bank.process(samples)
+
+    for row, heard in zip(cleaned, samples, strict=True):
+        np.testing.assert_array_equal(row, NoiseSuppressor(RATE_HZ).process(heard))
+    bank.reset()
+    np.testing.assert_array_equal(bank.process(samples), cleaned)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int16])
 @pytest.mark.parametrize("mode", ["neural", "classical"])
 def test_a_bank_gives_each_stream_what_it_gets_alone(mode: Any, dtype: type) -> None:
@@ -243,6 +271,8 @@ def test_the_mode_says_what_runs() -> None:
     assert NoiseSuppressor(RATE_HZ).mode == "neural"
     assert NoiseSuppressor(RATE_HZ, mode="classical").mode == "classical"
     assert NoiseSuppressor(RATE_HZ).attenuation_db == 60.0
+    assert NoiseSuppressor(RATE_HZ, mode="recogniser").attenuation_db == 3.0
+    assert NoiseSuppressor(RATE_HZ, mode="recogniser", attenuation_db=9.0).attenuation_db == 9.0
     assert NoiseSuppressor(RATE_HZ, mode="classical").attenuation_db == 12.0
 
 
@@ -253,7 +283,7 @@ def test_the_mode_says_what_runs() -> None:
         ({"sample_rate_hz": 96000}, "from 8000 to 48000"),
         ({"attenuation_db": -1.0}, "from 0 to 60"),
         ({"attenuation_db": float("nan")}, "from 0 to 60"),
-        ({"mode": "magic"}, "'neural' or 'classical'"),
+        ({"mode": "magic"}, "'neural', 'recogniser' or 'classical'"),
     ],
 )
 def test_bad_settings_are_refused(arguments: dict[str, Any], message: str) -> None:

@@ -44,7 +44,6 @@ REAL: dict[str, Callable[[Any], Any]] = {
 }
 FLAGS: dict[str, Callable[[Any], Any]] = {
     "CapturePipeline.echo_cancellation": lambda value: dsp.CapturePipeline(16000, echo_cancellation=value),
-    "CapturePipeline.noise_suppression": lambda value: dsp.CapturePipeline(16000, noise_suppression=value),
     "CapturePipeline.gain_control": lambda value: dsp.CapturePipeline(16000, gain_control=value),
     "Resampler.planar": lambda value: dsp.Resampler(16000, 8000, planar=value),
     "Resampler.process.last": lambda value: dsp.Resampler(16000, 8000).process(np.zeros(10, np.float32), last=value),
@@ -122,3 +121,12 @@ def test_a_word_is_one_of_those_that_are_known(name: str) -> None:
 def test_a_ring_holds_at_least_one_sample(capacity: int) -> None:
     with pytest.raises(ValueError, match="capacity_samples"):
         dsp.Ring(capacity)
+
+
+def test_noise_suppression_is_a_flag_or_a_mode() -> None:
+    for value in (True, False, np.bool_(True), "neural", "recogniser", "classical"):
+        dsp.CapturePipeline(16000, noise_suppression=value)
+    for value, kind in ((1, TypeError), (None, TypeError), ([], TypeError), ("no", ValueError), ("", ValueError)):
+        with pytest.raises(kind, match="noise_suppression must be") as error:
+            dsp.CapturePipeline(16000, noise_suppression=value)
+        assert says(error, "CapturePipeline.noise_suppression")

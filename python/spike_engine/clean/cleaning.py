@@ -17,6 +17,7 @@ from spike_engine.clean.audio_file import AudioReader, AudioWriter, Block, Unusa
 from spike_engine.clean.portrait import Portrait
 from spike_engine.clean.presence import holds_echo_of
 from spike_engine.clean.streams import Playhead, cut, in_time, resampled
+from spike_engine.dsp.noise import NoiseMode, mode_of
 from spike_engine.dsp.rates import working_rate_hz
 
 
@@ -25,12 +26,12 @@ class CleaningOptions:
     """How to clean.
 
     Attributes:
-        noise_suppression: Turn down what is not speech.
+        noise_suppression: Turn down what is not speech; ``"recogniser"`` no more than a speech recogniser can bear.
         attenuation_db: The most that noise is turned down by, 0 to 60; None leaves it to the suppressor.
         gain_control: Bring speech to -23 dBFS, each channel by itself.
     """
 
-    noise_suppression: bool = True
+    noise_suppression: bool | NoiseMode = True
     attenuation_db: float | None = None
     gain_control: bool = False
 
@@ -207,9 +208,9 @@ class _Chain:
         if far:
             self._far = Playhead(resampled(far.blocks(), far.rate_hz, rate_hz, far.channels), far.channels)
             self._cancellers = [dsp.EchoCanceller(rate_hz, far_channels=far.channels) for _ in each]
-        if options.noise_suppression:
+        if mode := mode_of(options.noise_suppression):
             attenuation_db = options.attenuation_db
-            self._suppressors = [dsp.NoiseSuppressor(rate_hz, attenuation_db=attenuation_db) for _ in each]
+            self._suppressors = [dsp.NoiseSuppressor(rate_hz, mode=mode, attenuation_db=attenuation_db) for _ in each]
         self._gains = [dsp.GainControl(rate_hz) for _ in each] if options.gain_control else []
         stages = [*self._cancellers[:1], *self._suppressors[:1], *self._gains[:1]]
         self.latency_samples = sum(stage.latency_samples for stage in stages)

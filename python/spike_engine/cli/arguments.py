@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
 from spike_engine import __version__
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.options import TRANSPORTS
 
 N = TypeVar("N", int, float)
@@ -39,6 +40,12 @@ def parser() -> argparse.ArgumentParser:
     clean.add_argument("-o", "--output", required=True, metavar="OUT", help="file, or folder for several")
     clean.add_argument("--far", type=Path, help="what the loudspeaker played meanwhile: file, or folder for several")
     clean.add_argument("--no-noise-suppression", dest="noise", action="store_false", help="only take out the echo")
+    clean.add_argument(
+        "--mode",
+        choices=get_args(NoiseMode),
+        default="neural",
+        help="of the noise suppressor: neural for people, recogniser for machines, classical",
+    )
     clean.add_argument("--gain", action="store_true", help="bring speech to one loudness, -23 dBFS")
     clean.add_argument(
         "--attenuation-db", type=number(0, 60), metavar="DB", help="the most that noise is turned down by, 0-60"

@@ -37,7 +37,9 @@ def _here(options: argparse.Namespace) -> int:
     cleaned = batch.run(
         jobs,
         CleaningOptions(
-            noise_suppression=options.noise, attenuation_db=options.attenuation_db, gain_control=options.gain
+            noise_suppression=options.noise and options.mode,
+            attenuation_db=options.attenuation_db,
+            gain_control=options.gain,
         ),
         Console(stderr=True, quiet=options.json),
         processes=options.processes,
@@ -71,7 +73,7 @@ def _on_cluster(options: argparse.Namespace) -> int:
         rows = clean_on_cluster(
             options.inputs,
             options.output,
-            cleaner=Cleaner(attenuation_db=options.attenuation_db),
+            cleaner=Cleaner(attenuation_db=options.attenuation_db, mode=options.mode),
             address=options.cluster,
             on_done=show,
         )

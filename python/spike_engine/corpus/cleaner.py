@@ -14,6 +14,7 @@ from spike_engine.clean.audio_file import Block
 from spike_engine.clean.streams import cut, resampled
 from spike_engine.corpus.clips import Clip, UnusableClip, clip_of, column_of, rates_of
 from spike_engine.corpus.files import clean_files, name_of
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.dsp.rates import working_rate_hz
 
 LANES = 32  # streams that the bank cleans side by side
@@ -37,6 +38,8 @@ class Cleaner:
 
     Attributes:
         rate_hz: Sampling rate of clips that do not say it themselves, nor a column such as ``sample_rate``.
+        mode: Of the suppressor: ``"neural"`` for people, ``"recogniser"`` where a recogniser is to hear the clips, or
+            ``"classical"``.
         attenuation_db: The most that noise is turned down by, 0 to 60; None leaves it to the suppressor.
         column: Holds the clips; by default the first of ``audio``, ``amplitude``, ``array``, ``bytes``, ``path``, ...
             that is there. What a row may hold says :func:`spike_engine.corpus.clips.clip_of`.
@@ -47,6 +50,7 @@ class Cleaner:
     attenuation_db: float | None = None
     column: str | None = None
     far_column: str | None = None
+    mode: NoiseMode = "neural"
 
     def on(self, column: str, *, far: str | None = None) -> Cleaner:
         """The same for clips in `column`, and far ends in the column `far`."""
@@ -101,7 +105,7 @@ class Cleaner:
         return {row: _at_own_rate(inner[row], clip) for row, clip in clips.items()}
 
     def _suppress(self, lanes: list[tuple[int, int]], inner: dict[int, Block], rate_hz: int) -> None:
-        bank = dsp.NoiseSuppressorBank(len(lanes), rate_hz, attenuation_db=self.attenuation_db)
+        bank = dsp.NoiseSuppressorBank(len(lanes), rate_hz, mode=self.mode, attenuation_db=self.attenuation_db)
         late = bank.latency_samples
         longest = max(len(inner[row]) for row, _ in lanes)
         heard = np.zeros((len(lanes), -(-(longest + late) // (rate_hz // 100)) * (rate_hz // 100)), np.float32)

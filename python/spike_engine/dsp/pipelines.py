@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spike_engine import _core
 from spike_engine._core import CaptureStats
 from spike_engine.dsp.echo import echo_weights_of
-from spike_engine.dsp.noise import noise_weights_of
+from spike_engine.dsp.noise import NoiseMode, attenuation_of, mode_of, noise_weights_of
 from spike_engine.dsp.settings import flag, real, whole
 from spike_engine.dsp.stage import S, Stage, contiguous, contiguous_output, process_with_far
 
@@ -21,7 +21,8 @@ class CapturePipeline(Stage):
     Args:
         sample_rate_hz: 8000 to 48000; see :mod:`spike_engine.dsp`.
         echo_cancellation: Run the echo canceller.
-        noise_suppression: Run the noise suppressor.
+        noise_suppression: Run the noise suppressor; True or the mode of a :class:`NoiseSuppressor`: ``"recogniser"``
+            where a machine listens.
         gain_control: Bring the voice to -23 dBFS, as :class:`GainControl` does, what is left of the echo excepted.
         far_channels: 1, or 2 for a stereo loudspeaker.
     """
@@ -31,7 +32,7 @@ class CapturePipeline(Stage):
         sample_rate_hz: int = 48000,
         *,
         echo_cancellation: bool = True,
-        noise_suppression: bool = True,
+        noise_suppression: bool | NoiseMode = True,
         gain_control: bool = False,
         far_channels: int = 1,
     ) -> None:
@@ -39,13 +40,15 @@ class CapturePipeline(Stage):
             whole("sample_rate_hz", sample_rate_hz),
             whole("far_channels", far_channels),
         )
+        mode = mode_of(noise_suppression)
         self._core: _core.CapturePipeline = _core.CapturePipeline(
             self.sample_rate_hz,
             echo_cancellation=flag("echo_cancellation", echo_cancellation),
-            noise_suppression=flag("noise_suppression", noise_suppression),
+            noise_suppression=mode is not None,
             gain_control=flag("gain_control", gain_control),
             far_channels=self.far_channels,
-            noise_weights=noise_weights_of("neural") if noise_suppression else None,
+            noise_attenuation_db=attenuation_of(mode) if mode else None,
+            noise_weights=noise_weights_of(mode) if mode else None,
             echo_weights=echo_weights_of("neural") if echo_cancellation else None,
         )
 

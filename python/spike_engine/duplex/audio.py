@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from spike_engine import dsp
 from spike_engine.devices import AudioSink
 from spike_engine.devices.output import Output
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex import voice_shape
 from spike_engine.duplex.block import Block
@@ -55,7 +56,7 @@ class DuplexAudio(EventEmitter):
         microphone: A device id, or what :class:`~spike_engine.SpikeClient` takes as `audio_source`.
         loudspeaker: A device id, or an :class:`~spike_engine.AudioSink`.
         echo_cancellation: Take the loudspeaker out of the microphone.
-        noise_suppression: Take noise out of the microphone.
+        noise_suppression: Take noise out of the microphone; ``"recogniser"`` no more than a speech recogniser can bear.
         auto_gain_control: Bring the voice to one loudness, -23 dBFS, whoever talks and however far away.
         hold_interruptions: Hold the loudspeaker at a sound that may be the user, and tell ``user-started-speaking``
             when it is one; go on with the next sample if it was a cough, a "mhm" or a door. False takes every voice
@@ -81,7 +82,7 @@ class DuplexAudio(EventEmitter):
         microphone: Any = "default",
         loudspeaker: str | AudioSink = "default",
         echo_cancellation: bool = True,
-        noise_suppression: bool = True,
+        noise_suppression: bool | NoiseMode = True,
         auto_gain_control: bool = True,
         hold_interruptions: bool = True,
         is_interruption: Judge | None = None,

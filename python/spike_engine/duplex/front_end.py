@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp
 from spike_engine.devices.output import Output
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter, working_rate_hz
 
 
@@ -32,7 +33,7 @@ class FrontEnd:
         output: Output,
         *,
         echo_cancellation: bool = True,
-        noise_suppression: bool = True,
+        noise_suppression: bool | NoiseMode = True,
         gain_control: bool = False,
     ) -> None:
         self._output = output

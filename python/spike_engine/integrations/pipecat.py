@@ -20,6 +20,7 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame, OutputAudioRawFrame
 
 from spike_engine import dsp
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.errors import InvalidState
 from spike_engine.integrations.far_end import FarEnd, Samples, Whole
 
@@ -34,7 +35,7 @@ class SpikeAudioFilter(BaseAudioFilter):
 
     Args:
         echo_cancellation: Take out what :meth:`listen_to` hears.
-        noise_suppression: Turn down what is not speech.
+        noise_suppression: Turn down what is not speech; ``"recogniser"`` no more than a speech recogniser can bear.
         gain_control: Bring the voice to -23 dBFS. Leave it off behind a browser, which has done so already.
         clock: Monotonic seconds, for tests.
     """
@@ -43,11 +44,11 @@ class SpikeAudioFilter(BaseAudioFilter):
         self,
         *,
         echo_cancellation: bool = True,
-        noise_suppression: bool = True,
+        noise_suppression: bool | NoiseMode = True,
         gain_control: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stages = {
+        self._stages: dict[str, Any] = {
             "echo_cancellation": echo_cancellation,
             "noise_suppression": noise_suppression,
             "gain_control": gain_control,

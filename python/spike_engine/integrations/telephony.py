@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine import dsp
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.dsp.rates import RateConverter
 from spike_engine.duplex.turn_taking import Floor, Judge, TurnTaking
 from spike_engine.duplex.voice_shape import RATE_HZ as JUDGED_RATE_HZ
@@ -65,7 +66,7 @@ class PhoneCall:
 
     Args:
         echo_cancellation: Take out what :meth:`say` has sent.
-        noise_suppression: Turn down what is not speech.
+        noise_suppression: Turn down what is not speech; ``"recogniser"`` no more than a speech recogniser can bear.
         gain_control: Bring the caller to -23 dBFS.
         holds: Do not take a cough or a "mhm" for a turn while the bot speaks; see `held`.
         end_of_turn: As :class:`~spike_engine.DuplexAudio` takes it.
@@ -76,7 +77,7 @@ class PhoneCall:
         self,
         *,
         echo_cancellation: bool = True,
-        noise_suppression: bool = True,
+        noise_suppression: bool | NoiseMode = True,
         gain_control: bool = True,
         holds: bool = True,
         end_of_turn: Judge | None = None,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spike_engine import dsp
 from spike_engine.devices import AudioSource
 from spike_engine.devices.stand_ins import Silence
+from spike_engine.dsp.noise import NoiseMode
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.duplex.front_end import FrontEnd
 from spike_engine.media.catch_up import CatchUp
@@ -49,7 +50,7 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
         listener: MediaListener,
         *,
         echo_cancellation: bool = True,
-        noise_suppression: bool = True,
+        noise_suppression: bool | NoiseMode = True,
         gain_control: bool = False,
         catch_up: bool = False,
     ) -> None:
