@@ -33,7 +33,7 @@ class _NoiseStage(Stage):
 class NoiseSuppressor(_NoiseStage):
     """Turns down what is not speech.
 
-    ``"neural"`` is a recurrent network of 987 thousand parameters, trained for this package, that answers each frame
+    ``"neural"`` is a recurrent network of 1.54 million parameters, trained for this package, that answers each frame
     with gains on the ERB scale and complex filters for the low bins (deep filtering, Mack and Habets 2020), one frame
     of 10 ms later than ``"classical"``: the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise
     tracker of Gerkmann and Hendriks (2012), which follows steady noise only and needs no weights. ``"recogniser"`` is
