@@ -338,7 +338,7 @@ def test_a_signal_ends_it_with_nothing_half_written(tmp_path: Path, number: int,
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     for index in range(files):
-        write(tmp_path / "in" / f"{index}.wav", np.zeros(RATE_HZ * 3600, np.float32))
+        write(tmp_path / "in" / f"{index}.wav", np.zeros(RATE_HZ * 1800, np.float32))
     command = [sys.executable, "-m", "spike_engine.cli", "clean", tmp_path / "in", "-o", tmp_path / "out"]
     ignored = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job of a shell would hand on that it is
     process = subprocess.Popen([*command, "--processes", "2"], stderr=subprocess.PIPE, start_new_session=True)

@@ -71,11 +71,11 @@ def _run_in_processes(
     read: Any = context.SimpleQueue()
     stop = context.Event()
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(read, stop)) as pool:
-        with signals.held_back():  # the first ones start the processes
-            running: dict[Future[CleanedFile | Exception], int] = {
-                pool.submit(_clean_elsewhere, index, job, options): index for index, job in enumerate(jobs)
-            }
         try:
+            with signals.held_back():  # the first ones start the processes
+                running: dict[Future[CleanedFile | Exception], int] = {
+                    pool.submit(_clean_elsewhere, index, job, options): index for index, job in enumerate(jobs)
+                }
             while running:
                 done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
                 while not read.empty():
@@ -89,7 +89,7 @@ def _run_in_processes(
                         yield index, future.result()
         except BaseException:
             stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # one that still starts needs what it shares with us
             raise
 
 
