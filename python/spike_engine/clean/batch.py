@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -70,18 +72,22 @@ def _run_in_processes(
     context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
     read: Any = context.SimpleQueue()
     stop = context.Event()
+    finished: queue.SimpleQueue[Future[CleanedFile | Exception]] = queue.SimpleQueue()
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(read, stop)) as pool:
         try:
             with signals.held_back():  # the first ones start the processes
                 running: dict[Future[CleanedFile | Exception], int] = {
                     pool.submit(_clean_elsewhere, index, job, options): index for index, job in enumerate(jobs)
                 }
+                for future in running:
+                    future.add_done_callback(finished.put)
             while running:
-                done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
                 while not read.empty():
                     index, seconds = read.get()
                     progress.update(tasks[index], completed=seconds)
-                for future in done:
+                # Ctrl-C within `concurrent.futures.wait` may leave a future locked, for which the pool waits for ever.
+                with contextlib.suppress(queue.Empty):
+                    future = finished.get(timeout=0.1)
                     index = running.pop(future)
                     if (death := future.exception()) is not None:  # the process ended, for lack of memory perhaps
                         yield index, UnusableAudio(f"{jobs[index].source} was not cleaned: {death}")
