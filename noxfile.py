@@ -65,7 +65,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The Python tests, with coverage of branches, against what is installed beside nox."""
     coverage = ["--cov", "--cov-report=term-missing:skip-covered", "--cov-fail-under=95"]
-    side_by_side = ["--numprocesses=2", "--dist=loadfile", "-p", "no:benchmark"]  # most of the time is spent waiting
+    # Most of the time is spent waiting; what waits too long beside a busy one has a second chance.
+    side_by_side = ["--numprocesses=2", "--dist=loadfile", "--reruns=1", "-p", "no:benchmark"]
     session.run(sys.executable, "-m", "pytest", *(session.posargs or side_by_side + coverage))
     if not session.posargs:  # what knows no socket, device or clock is tried in every branch
         session.run(sys.executable, "-m", "coverage", "report", f"--include={SANS_IO}", "--fail-under=100")

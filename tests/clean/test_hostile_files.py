@@ -340,9 +340,7 @@ def test_a_signal_ends_it_with_nothing_half_written(tmp_path: Path, number: int,
     for index in range(files):
         write(tmp_path / "in" / f"{index}.wav", np.zeros(RATE_HZ * 1800, np.float32))
     command = [sys.executable, "-m", "spike_engine.cli", "clean", tmp_path / "in", "-o", tmp_path / "out"]
-    ignored = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job of a shell would hand on that it is
     process = subprocess.Popen([*command, "--processes", "2"], stderr=subprocess.PIPE, start_new_session=True)
-    signal.signal(signal.SIGINT, ignored)
     while not list((tmp_path / "out").iterdir()):
         assert process.poll() is None
     os.killpg(process.pid, number)  # as a terminal does
