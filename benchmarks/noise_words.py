@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import re
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
-from words import errors, words
+from words import errors, whisper, words
 
 from spike_engine import _core, dsp
 
@@ -94,16 +92,6 @@ def suppressed(x: Samples, attenuation_db: float | None, weights: _core.Weights)
     suppressor = _core.NoiseSuppressor(RATE_HZ, attenuation_db, weights)
     late = suppressor.latency_samples
     return suppressor.process(np.pad(x, (0, late + -len(x) % (RATE_HZ // 100))), None)[late:][: len(x)]
-
-
-def whisper(folder: Path) -> Recogniser:
-    model = import_module("faster_whisper").WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
-
-    def hear(x: Samples) -> list[str]:
-        found, _ = model.transcribe(x, language="en", beam_size=1, temperature=0.0, condition_on_previous_text=False)
-        return re.sub(r"[^a-z' ]", " ", " ".join(part.text for part in found).lower()).split()
-
-    return hear
 
 
 def remembered(name: str, hear: Recogniser, folder: Path | None) -> Recogniser:

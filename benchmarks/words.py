@@ -1,12 +1,18 @@
-"""What a recogniser makes of a voice before and after: English words of PocketSphinx, with its own model."""
+"""What recognisers make of a voice before and after: English words of PocketSphinx, and of Whisper."""
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "tools"))
+
+from pocket_sphinx import words_heard
 
 RATE_HZ = 16000
 
@@ -19,12 +25,20 @@ def recogniser() -> Any:
 
 def words(x: Any) -> list[str]:
     """Of 16 kHz, in order."""
-    decoder = recogniser()
-    decoder.start_utt()
-    decoder.process_raw((np.clip(x, -1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
-    decoder.end_utt()
-    found = decoder.hyp()
-    return found.hypstr.split() if found else []
+    return words_heard(recogniser(), x)
+
+
+def whisper(folder: Path, *, beams: int = 1) -> Callable[[Any], list[str]]:
+    """The same of faster-whisper with the weights in `folder`."""
+    model = import_module("faster_whisper").WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
+
+    def hear(x: Any) -> list[str]:
+        found, _ = model.transcribe(
+            x, language="en", beam_size=beams, temperature=0.0, condition_on_previous_text=False
+        )
+        return re.sub(r"[^a-z' ]", " ", " ".join(part.text for part in found).lower()).split()
+
+    return hear
 
 
 def errors(heard: list[str], spoken: list[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pocket_sphinx import words_heard
 from rooms import recording
 
 from spike_engine import dsp
@@ -44,12 +45,7 @@ def _recogniser() -> Any:
 
 def heard_digits(sound: Samples) -> list[str]:
     """What is said in sound at 16 kHz."""
-    decoder = _recogniser()
-    decoder.start_utt()
-    decoder.process_raw((np.clip(sound, -1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
-    decoder.end_utt()
-    found = decoder.hyp()
-    return found.hypstr.split() if found else []
+    return words_heard(_recogniser(), sound)
 
 
 def lost_words(said: list[str], heard: list[str]) -> tuple[int, int]:

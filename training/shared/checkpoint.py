@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from training.shared.weights_file import read_weights, rounded
+from training.shared.weights_file import Arrays, read_weights, rounded
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
@@ -28,12 +28,16 @@ def averaged(network: Network, checkpoints: list[Path]) -> Network:
     return network.eval()
 
 
+def named_as(network: torch.nn.Module, tensors: Arrays) -> dict[str, torch.Tensor]:
+    """The tensors of a .spkw by the network's names, in its shapes."""
+    return {
+        name: torch.from_numpy(tensors[name.replace("_l0", "")].copy()).reshape(value.shape)
+        for name, value in network.state_dict().items()
+    }
+
+
 def _state(network: torch.nn.Module, file: Path) -> dict[str, torch.Tensor]:
     if file.suffix == ".spkw":
-        tensors = read_weights(file)
-        return {
-            name: torch.from_numpy(tensors[name.replace("_l0", "")].copy()).reshape(value.shape)
-            for name, value in network.state_dict().items()
-        }
+        return named_as(network, read_weights(file))
     saved = torch.load(file, weights_only=True)["averaged"]
     return {name.removeprefix("module."): value for name, value in saved.items() if "." in name}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from training.shared.checkpoint import named_as
 from training.shared.weights_file import read_weights
 from training.shared.widening import widened
 
@@ -70,12 +71,10 @@ class Trainer:
     def _begin_with(self, file: Path) -> None:
         if file.suffix == ".spkw":
             tensors = read_weights(file)
-            with torch.no_grad():
-                parameters = dict(self._averaged.module.named_parameters())
-                if len(parameters["inputs.weight"]) > len(tensors["inputs.weight"]):
-                    tensors = widened(tensors, len(parameters["inputs.weight"]))
-                for name, value in parameters.items():
-                    value.copy_(torch.from_numpy(tensors[name.replace("_l0", "")].copy()).reshape(value.shape))
+            network = self._averaged.module
+            if (units := len(network.inputs.weight)) > len(tensors["inputs.weight"]):
+                tensors = widened(tensors, units)
+            network.load_state_dict(named_as(network, tensors))
         else:
             self._averaged.load_state_dict(torch.load(file, weights_only=True)["averaged"])
         self.network.load_state_dict(self._averaged.module.state_dict())

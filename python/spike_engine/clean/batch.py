@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -10,7 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def _run_in_processes(
                     index, seconds = read.get()
                     progress.update(tasks[index], completed=seconds)
                 # Ctrl-C within `concurrent.futures.wait` may leave a future locked, for which the pool waits for ever.
-                with contextlib.suppress(queue.Empty):
+                with suppress(queue.Empty):
                     future = finished.get(timeout=0.1)
                     index = running.pop(future)
                     if (death := future.exception()) is not None:  # the process ended, for lack of memory perhaps

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from spike_engine.addresses.text import printable
 from spike_engine.addresses.web import checked
+from spike_engine.lifetime import signals
 from spike_engine.options import ClientOptions
 from spike_engine.rig.figures import Expectation
 from spike_engine.rig.plan import Plan
@@ -94,9 +95,8 @@ async def _until_stopped(running: Coroutine[Any, Any, None]) -> signal.Signals |
         came.append(number)
         task.cancel()
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one
+    for number in signals.NUMBERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one
             with contextlib.suppress(NotImplementedError):  # Windows, where Ctrl-C cancels this task
                 asyncio.get_running_loop().add_signal_handler(number, stop, number)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,3 +64,8 @@ class VideoSource(Protocol):
 
     async def close(self) -> None:
         """Free it; may be called twice."""
+
+
+def latency_s_of(device: Any) -> float:
+    """What a source or sink says of its own delay; 0 where it says nothing."""
+    return float(getattr(device, "latency_s", 0.0))

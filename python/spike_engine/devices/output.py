@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spike_engine.devices.base import AudioSink
+from spike_engine.devices.base import AudioSink, latency_s_of
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
 from spike_engine.errors import MediaError
@@ -105,7 +105,7 @@ class Output:
     @property
     def latency_s(self) -> float:
         """From what is pulled or written to what is heard, as the loudspeaker says it; 0 where it says nothing."""
-        return float(getattr(self._sink, "latency_s", 0.0))
+        return latency_s_of(self._sink)
 
     def play_from(self, gate: Gate | None) -> None:
         """Play what `gate` gives from now on; None ends it."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.devices import AudioSource, Silence
+from spike_engine.devices.base import latency_s_of
 from spike_engine.devices.output import Output
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.duplex.front_end import FrontEnd
@@ -71,7 +72,7 @@ class SoundLoop:
     @property
     def microphone_latency_s(self) -> float:
         """What the microphone says of its own delay; 0 where it says nothing."""
-        return float(getattr(self._microphone, "latency_s", 0.0))
+        return latency_s_of(self._microphone)
 
     def flush(self) -> None:
         """Drop what is to be played, and what a loudspeaker of the program's has queued."""

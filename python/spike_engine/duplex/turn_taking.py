@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum, auto
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spike_engine.duplex.voice_shape import RATE_HZ, is_interruption
 from spike_engine.events import UserStartedSpeaking, UserStoppedSpeaking
+from spike_engine.lifetime.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,9 @@ class TurnTaking:
             self._asking = None  # the user went on: whatever is said of that pause is of no use
             return []
         if self._asking is None:
-            self._asking = _answer_of(self._end_of_turn, self._last(KEPT_S))
+            self._asking = in_thread(
+                partial(_asked, self._end_of_turn, self._last(KEPT_S), otherwise=0.0), name="end of turn"
+            )
         done = self._asking.done() and self._asking.result() >= 0.5
         return self._stop() if done or self._quiet_s >= STOPS_ANYWAY_S else []
 
@@ -184,13 +187,3 @@ def _asked(judge: Judge, voice: NDArray[np.float32], *, otherwise: float) -> flo
     except Exception:
         logger.exception("%r raised: it is left out of this turn", judge)
         return otherwise
-
-
-def _answer_of(judge: Judge, voice: NDArray[np.float32]) -> Future[float]:
-    """The same from a thread of its own, which keeps no program from ending."""
-    answer: Future[float] = Future()
-    work = threading.Thread(
-        target=lambda: answer.set_result(_asked(judge, voice, otherwise=0.0)), name="end of turn", daemon=True
-    )
-    work.start()
-    return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,7 @@ def features(samples: NDArray[np.float32]) -> Floats:
 def _pitch(power: Floats) -> Floats:
     """The highest normalised autocorrelation at a lag of a voice, of each frame (Boersma 1993)."""
     of_frames = np.fft.irfft(power)
-    of_window = np.fft.irfft(np.square(np.abs(np.fft.rfft(_window(), _FFT))))
-    normalised = of_frames[:, _PITCH_LAGS] / (of_frames[:, :1] + 1e-6) / (of_window / of_window[0])[_PITCH_LAGS]
+    normalised = of_frames[:, _PITCH_LAGS] / (of_frames[:, :1] + 1e-6) / _pitch_of_window()
     highest: Floats = normalised.max(axis=1).astype(np.float32)
     return highest
 
@@ -85,6 +85,14 @@ def _weights() -> dict[str, Floats]:
 @cache
 def _window() -> Floats:
     return np.hanning(_FRAME).astype(np.float32)
+
+
+@cache
+def _pitch_of_window() -> NDArray[Any]:
+    """What the window does to the autocorrelation at these lags."""
+    of_window = np.fft.irfft(np.square(np.abs(np.fft.rfft(_window(), _FFT))))
+    of_lags: NDArray[Any] = (of_window / of_window[0])[_PITCH_LAGS]
+    return of_lags
 
 
 @cache

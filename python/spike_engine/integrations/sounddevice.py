@@ -143,7 +143,7 @@ class _Task:
 
     def __init__(self, data: NDArray[Any] | None, out: NDArray[Any] | None, loop: bool) -> None:
         self._data, self._out, self._loop = data, out, loop
-        self._left = [len(array) for array in (data, out) if array is not None]
+        self._length = max(len(array) for array in (data, out) if array is not None)
         self._at = 0
 
     def __call__(self, *arguments: Any) -> None:
@@ -156,7 +156,7 @@ class _Task:
         if self._data is not None:
             part = self._data.take(span, axis=0, mode="wrap") if self._loop else self._data[span.start : span.stop]
             blocks[-1][: len(part)] = part
-        if self._at >= max(self._left) and not self._loop:
+        if self._at >= self._length and not self._loop:
             raise CallbackStop
 
 

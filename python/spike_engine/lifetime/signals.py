@@ -10,10 +10,11 @@ import signal
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 
-__all__ = ["held_back", "ignore"]
+__all__ = ["NUMBERS", "held_back", "ignore"]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-_NUMBERS = [number for name in _NAMES if (number := getattr(signal, name, None))]
+NUMBERS: list[signal.Signals] = [number for name in _NAMES if (number := getattr(signal, name, None))]
+"""Those that ask a process to end."""
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def held_back() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # where it began inside, it would let the signals through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
     try:
         yield
     finally:
@@ -36,7 +37,7 @@ def held_back() -> Iterator[None]:
 
 def ignore() -> None:
     """Take no notice of signals that ask a process to end, also of those that were held back. For its main thread."""
-    for number in _NUMBERS:
+    for number in NUMBERS:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _NUMBERS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spike_engine import dsp
 from spike_engine.devices import AudioSource
+from spike_engine.devices.base import latency_s_of
 from spike_engine.devices.stand_ins import Silence
 from spike_engine.dsp.noise import NoiseMode
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
@@ -79,9 +80,8 @@ class Capture(Reading[AudioSource, "MicrophoneTrack"]):
 
         After a cut also what waits to be sent.
         """
-        device_s = float(getattr(self.device, "latency_s", 0.0))
         behind_ms = self.catch_up.behind_ms if self.catch_up else 0.0
-        return 1000.0 * (device_s + self.front_end.latency_s + 1 / _FRAMES_PER_SECOND) + behind_ms
+        return 1000.0 * (latency_s_of(self.device) + self.front_end.latency_s + 1 / _FRAMES_PER_SECOND) + behind_ms
 
     def stand_in(self) -> AudioSource:
         """Silence."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from spike_engine.devices.base import latency_s_of
 from spike_engine.errors import DeviceNotFound, InvalidOption, MediaError
 from spike_engine.lifetime import Lifetime, is_cancelled
 
@@ -57,7 +58,7 @@ class Guarded:
     def latency_s(self) -> float:
         """What the object says of its own delay; 0 where it says nothing that can be true."""
         try:
-            latency_s = float(getattr(self._inner, "latency_s", 0.0))
+            latency_s = latency_s_of(self._inner)
         except Exception:  # its own property
             return 0.0
         return latency_s if 0.0 <= latency_s <= _MOST_LATENCY_S else 0.0
