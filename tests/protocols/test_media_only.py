@@ -24,6 +24,7 @@ def test_a_message_is_refused_in_words() -> None:
     for say in (
         lambda: protocol.message("hello", None),
         lambda: protocol.text("hello", respond=True, speak=True),
+        lambda: protocol.picture("/9j/", (64, 48), "my room", respond=True, speak=True),
         lambda: protocol.function_result(call, 21),
         lambda: protocol.context("hello", "user"),
         lambda: protocol.keys("1"),

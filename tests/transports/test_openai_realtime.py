@@ -135,11 +135,12 @@ async def test_what_a_program_does_beside_talking(server: RealtimeServer) -> Non
         client.append_to_context("I see a nail", role="system")
         client.send_dtmf("1#")
         client.send_picture(np.zeros((90, 160, 3), np.uint8), "What is it?", respond=False)
+        client.send_picture(np.zeros((90, 160, 3), np.uint8), respond=False)
         client.start_talking()
         client.stop_talking()
         client.unregister_function("note")
         server.say("response.function_call_arguments.done", call_id="1", name="look_up", arguments='{"word":"spike"}')
-        await until_sent(11)
+        await until_sent(12)
 
     update = sent[0]["session"]
     assert [tool["name"] for tool in update["tools"]] == ["look_up", "note"]
@@ -150,6 +151,7 @@ async def test_what_a_program_does_beside_talking(server: RealtimeServer) -> Non
         "conversation.item.create",
         "response.create",
         "conversation.item.create",
+        "conversation.item.create",
         "input_audio_buffer.clear",
         "input_audio_buffer.commit",
         "response.create",
@@ -159,8 +161,9 @@ async def test_what_a_program_does_beside_talking(server: RealtimeServer) -> Non
     ]
     assert (sent[1]["item"]["role"], sent[2]["item"]["content"][0]["text"]) == ("system", "DTMF: 1#")
     assert [part["type"] for part in sent[4]["item"]["content"]] == ["input_image", "input_text"]
-    assert [tool["name"] for tool in sent[8]["session"]["tools"]] == ["look_up"]
-    assert sent[9]["item"]["output"] == "spike is a nail"
+    assert [part["type"] for part in sent[5]["item"]["content"]] == ["input_image"]
+    assert [tool["name"] for tool in sent[9]["session"]["tools"]] == ["look_up"]
+    assert sent[10]["item"]["output"] == "spike is a nail"
 
 
 async def test_what_was_heard_of_words_that_come_before_the_voice(server: RealtimeServer) -> None:
