@@ -111,6 +111,60 @@ def test_the_end_silence_is_tunable() -> None:
     assert isinstance(events[-1], SpeechEnded)
 
 
+def over_the_ai(sound: np.ndarray, sure: float) -> tuple[list[TurnEvent], list[bool]]:
+    """What is told of `sound` while the AI speaks and a judge is that sure, and in which windows it is held."""
+    detector, events, held = TurnDetector(loudness, takes_floor=lambda _: sure), [], []
+    for window in sound.reshape(-1, WINDOW_SAMPLES):
+        events += detector.process(window, ai_heard=True)
+        held.append(detector.suspects)
+    return events, held
+
+
+def test_over_the_ai_a_cough_is_no_turn_however_long_it_lasts() -> None:
+    events, held = over_the_ai(windows((0, 20), (0.9, 12), (0, 30)), sure=0.1)
+
+    assert not events
+    assert 0 < sum(held) <= 16  # half a second
+    assert held[21]
+    assert not held[-1]
+
+
+def test_over_the_ai_words_are_a_turn_as_soon_as_that_is_sure() -> None:
+    for sure, most_windows in ((0.99, 8), (0.7, 16)):
+        events, held = over_the_ai(windows((0, 20), (0.9, 20)), sure)
+        first = events[0]
+        assert isinstance(first, SpeechStarted)
+        assert 6 <= np.count_nonzero(first.samples > 0.5) / WINDOW_SAMPLES <= most_windows
+        assert 560 <= np.count_nonzero(first.samples < 0.5) / 16 <= 640
+        assert not held[-1]  # it has been answered
+
+
+def test_over_the_ai_a_nod_and_the_words_that_follow_it_are_one_turn() -> None:
+    answers = iter([0.1, 0.1, 0.1, *[0.99] * 20])
+    detector = TurnDetector(loudness, takes_floor=lambda _: next(answers))
+    first = next(detector.process(windows((0, 20), (0.8, 7), (0, 8), (0.9, 20)), ai_heard=True))
+
+    assert isinstance(first, SpeechStarted)
+    assert np.count_nonzero(first.samples == np.float32(0.8)) == 7 * WINDOW_SAMPLES
+
+
+def test_after_a_turn_over_the_ai_the_next_one_is_judged_anew() -> None:
+    sound = windows((0, 20), (0.9, 20), (0, 60))
+    events, _ = over_the_ai(np.tile(sound, 2), sure=0.9)
+
+    assert [type(event) for event in events if not isinstance(event, SpeechContinued)] == [
+        SpeechStarted,
+        SpeechEnded,
+    ] * 2
+
+
+def test_a_sound_that_outlasts_the_ai_is_a_turn() -> None:
+    detector = TurnDetector(loudness, takes_floor=lambda _: 0.1)
+    assert not list(detector.process(windows((0, 20), (0.9, 8)), ai_heard=True))
+
+    assert isinstance(next(detector.process(windows((0.9, 2)))), SpeechStarted)
+
+
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=30))
 def test_blocks_of_any_length_give_the_same_events(lengths: list[int]) -> None:
     sound = windows((0, 10), (0.9, 20), (0, 20), (0.9, 10))

@@ -83,6 +83,11 @@ class TurnTaking:
         self._first_s = INSISTS_WITHIN_S  # since the first of several sounds
         self._asking: Future[float] | None = None
 
+    @property
+    def sounding_for_s(self) -> float:
+        """How long ago the sound began that is judged, or the first of several that follow each other."""
+        return max(self._since_s, self._first_s)
+
     def on_frame(self, voice: NDArray[np.float32], *, active: bool, suspected: bool, ai_heard: bool) -> list[Outcome]:
         """Take in one frame of the cleaned microphone.
 
@@ -145,7 +150,7 @@ class TurnTaking:
         if not is_over and self._since_s < self._judged_next_s - 1e-6:
             return False
         self._judged_next_s = self._since_s + JUDGED_EVERY_S
-        heard = self._last(max(self._since_s, self._first_s) + BEFORE_S)
+        heard = self._last(self.sounding_for_s + BEFORE_S)
         needed = SURE_WHEN_OVER if is_over else float(np.interp(self._since_s, SURE_AFTER_S, SURE))
         return _asked(self._takes_floor, heard, otherwise=1.0) >= needed
 

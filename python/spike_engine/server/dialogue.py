@@ -64,7 +64,8 @@ class Dialogue:
         detector = TurnDetector(await asyncio.to_thread(VoiceDetector))
         utterance: Utterance | None = None
         async for samples in mono_at(HEARING_RATE_HZ, track):
-            for event in detector.process(samples) if self._voice else ():
+            ai_heard = self._answer is not None and self._answer.speaking
+            for event in detector.process(samples, ai_heard=ai_heard) if self._voice else ():
                 match event:
                     case SpeechStarted(sound):
                         utterance = Utterance(sound)

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spike_engine.duplex.turn_taking import Floor, Judge, TurnTaking
+from spike_engine.duplex.voice_shape import is_interruption
+from spike_engine.events import UserStartedSpeaking
+
 Samples = NDArray[np.float32]
 
 WINDOW_SAMPLES = 512  # silero's window at 16 kHz
 WINDOW_MS = 32
+JUDGED_MS = 5000  # of a sound that is judged for long, so much belongs to the turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class TurnConfig:
         threshold: Voice probability from which a window counts as speech.
         release: Probability below which it counts as silence; between the two nothing changes.
         suspect_ms: So much speech may be the beginning of one: the AI pauses until that is sure.
-        min_speech_ms: So much speech makes a turn. Shorter sounds, such as an echo that slipped through, do not.
+        min_speech_ms: So much speech makes a turn while the AI is silent; shorter sounds do not.
         end_silence_ms: So much silence ends it.
         pre_roll_ms: Sound from before the first speech that belongs to the turn, so that neither a consonant is lost
             nor a short word with a pause behind it.
@@ -84,15 +89,25 @@ class Utterance(AsyncIterator[Samples]):
 
 
 class TurnDetector:
-    """Cuts a stream of sound (mono, 16 kHz) into turns, given the voice probability of each window of 32 ms."""
+    """Cuts a stream of sound (mono, 16 kHz) into turns, given the voice probability of each window of 32 ms.
 
-    def __init__(self, voice_probability: Callable[[Samples], float], config: TurnConfig | None = None) -> None:
+    While the AI is heard, a voice that lasts is not enough: `takes_floor` judges it as :class:`TurnTaking` has it, so
+    that neither a cough nor a nod nor a door ends what the AI says.
+    """
+
+    def __init__(
+        self,
+        voice_probability: Callable[[Samples], float],
+        config: TurnConfig | None = None,
+        *,
+        takes_floor: Judge = is_interruption,
+    ) -> None:
         config = config or TurnConfig()
-        self._voice_probability = voice_probability
-        self._config = config
-        self._recent: deque[Samples] = deque(maxlen=(config.pre_roll_ms + config.min_speech_ms) // WINDOW_MS + 1)
+        self._voice_probability, self._takes_floor, self._config = voice_probability, takes_floor, config
+        self._recent: deque[Samples] = deque(maxlen=(config.pre_roll_ms + JUDGED_MS) // WINDOW_MS)
         self._rest: Samples = np.zeros(0, np.float32)
-        self._speaking = False
+        self._speaking = self._held = self._ai_heard = False
+        self._floor = TurnTaking(takes_floor=takes_floor)
         self._speech_ms = 0
         self._silence_ms = 0
         self._doubt_ms = 0
@@ -100,11 +115,14 @@ class TurnDetector:
     @property
     def suspects(self) -> bool:
         """Whether the user may have begun to speak, and it is too early to tell."""
+        if self._ai_heard:
+            return self._held
         lasts = self._doubt_ms <= self._config.min_speech_ms / 2
         return not self._speaking and lasts and self._speech_ms >= self._config.suspect_ms
 
-    def process(self, samples: Samples) -> Iterator[TurnEvent]:
-        """Yield what happened in `samples`, of any length."""
+    def process(self, samples: Samples, *, ai_heard: bool = False) -> Iterator[TurnEvent]:
+        """Yield what happened in `samples`, of any length; `ai_heard` while the AI speaks, or is held while it does."""
+        self._ai_heard = ai_heard
         samples = np.concatenate([self._rest, samples])
         whole = len(samples) // WINDOW_SAMPLES * WINDOW_SAMPLES
         self._rest = samples[whole:]
@@ -112,7 +130,8 @@ class TurnDetector:
             yield from self._window(samples[start : start + WINDOW_SAMPLES])
 
     def _window(self, window: Samples) -> Iterator[TurnEvent]:
-        self._count(self._voice_probability(window))
+        probability = self._voice_probability(window)
+        self._count(probability)
         self._recent.append(window)
         if self._speaking:
             yield SpeechContinued(window)
@@ -120,9 +139,21 @@ class TurnDetector:
                 self._speaking, self._speech_ms = False, 0
                 self._recent.clear()
                 yield SpeechEnded()
-        elif self._speech_ms >= self._config.min_speech_ms:
-            self._speaking = True
-            yield SpeechStarted(np.concatenate(self._recent))
+        elif sounding_ms := self._begins(window, loud=probability >= self._config.threshold):
+            self._speaking, self._held = True, False
+            self._floor = TurnTaking(takes_floor=self._takes_floor)
+            kept = (self._config.pre_roll_ms + sounding_ms) // WINDOW_MS + 1
+            yield SpeechStarted(np.concatenate([*self._recent][-kept:]))
+
+    def _begins(self, window: Samples, *, loud: bool) -> int:
+        """For how many ms the user has spoken where this window makes it a turn; or else 0."""
+        loud &= self._ai_heard
+        for outcome in self._floor.on_frame(window, active=loud, suspected=loud, ai_heard=self._ai_heard):
+            if isinstance(outcome, UserStartedSpeaking):
+                return round(1000 * self._floor.sounding_for_s)
+            self._held = outcome is Floor.HOLD
+        is_turn = not self._ai_heard and self._speech_ms >= self._config.min_speech_ms
+        return self._config.min_speech_ms if is_turn else 0
 
     def _count(self, probability: float) -> None:
         self._doubt_ms = 0 if probability >= self._config.threshold else self._doubt_ms + WINDOW_MS
