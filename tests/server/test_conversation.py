@@ -106,6 +106,21 @@ async def test_typed_text_is_a_turn(server: ConversationServer) -> None:
     assert Host.all[0].heard == ["hi"]
 
 
+async def test_what_the_persona_shall_only_know_is_no_turn(server: ConversationServer) -> None:
+    async with Caller(server.create_conversation()) as caller:
+        await caller.until("bot-stopped-speaking")
+        caller.messages.clear()
+        caller.send("send-text", {"content": "page 3", "options": {"run_immediately": False}})
+        caller.send("client-message", {"t": "append-to-context", "d": {"role": "system", "content": "It is late."}})
+        caller.send("client-message", {"t": "push-to-talk", "d": {"pressed": True}})
+        caller.send("send-text", {"content": "fail to know", "options": {"run_immediately": False}})
+        assert "fail to know" in (await caller.until("error"))["error"]
+
+    assert caller.kinds == ["error"]
+    assert Host.all[0].known == [("page 3", "user"), ("It is late.", "system")]
+    assert Host.all[0].heard == []
+
+
 async def test_the_user_interrupts(server: ConversationServer, recording: Recording) -> None:
     async with Caller(server.create_conversation()) as caller:
         caller.send("send-text", {"content": "a long story that goes on and on and on for ever and ever and a day"})

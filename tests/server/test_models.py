@@ -113,6 +113,7 @@ async def test_a_turn_is_heard_thought_and_spoken(api: StandIn) -> None:
     sentences = [sentence async for sentence in persona.think(words)]
     speech = await persona.speak(sentences[0])
     persona.said("Good day to you. How", interrupted=True)
+    persona.know("The user looks at page 3.", "system")
     [sentence async for sentence in persona.think("Go on.")]
     await persona.close()
 
@@ -129,6 +130,7 @@ async def test_a_turn_is_heard_thought_and_spoken(api: StandIn) -> None:
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hello there."},
         {"role": "assistant", "content": "Good day to you. How …"},
+        {"role": "system", "content": "The user looks at page 3."},
         {"role": "user", "content": "Go on."},
     ]
 

@@ -18,6 +18,7 @@ class Host(HummingPersona):
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.spoken: list[tuple[str, bool]] = []
+        self.known: list[tuple[str, str]] = []
         self.started = 0
         self.closed = 0
         Host.all.append(self)
@@ -32,6 +33,11 @@ class Host(HummingPersona):
         self.heard.append(heard)
         yield f"You said {heard}."
         yield "I see."
+
+    def know(self, text: str, role: str) -> None:
+        if text.startswith("fail"):
+            raise ValueError(text)
+        self.known.append((text, role))
 
     def said(self, text: str, *, interrupted: bool) -> None:
         self.spoken.append((text, interrupted))

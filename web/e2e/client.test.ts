@@ -188,6 +188,98 @@ describe('an interruption', () => {
   });
 });
 
+describe('beside the voice', () => {
+  it('the history has words with their times, and what was heard', async () => {
+    await create({ audio: false, video: false });
+    await join_();
+    await until('ai-idle');
+    await page.evaluate(() => client.sendText('tell me a story'));
+    await page.waitForFunction(() => client.state.aiTranscript.includes('Once upon'));
+    await page.evaluate(() => client.interrupt());
+    await until('ai-idle', 2);
+    const [greeting, asked, story] = await page.evaluate(() => client.history);
+    expect(greeting).toMatchObject({ speaker: 'ai', text: 'Welcome to the browser.', heard: 'Welcome to the browser.', interrupted: false });
+    expect(asked).toMatchObject({ speaker: 'user', text: 'tell me a story' });
+    expect(story).toMatchObject({ speaker: 'ai', interrupted: true, estimated: false });
+    const times = story!.words.map(({ atS }) => atS);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(times.at(-1)).toBeGreaterThan(times[0]!);
+  });
+
+  it('the volume is one of the loudspeaker, and no other figure changes with it', async () => {
+    await create({ audio: false, video: false });
+    await page.evaluate(() => { client.volume = 0.25; });
+    await join_();
+    await page.waitForFunction(() => client.state.audioLevel > 0.02);
+    expect(await page.evaluate(() => document.querySelector('audio')!.volume)).toBe(0.25);
+    await page.evaluate(() => { client.volume = 0; });
+    expect(await page.evaluate(() => document.querySelector('audio')!.volume)).toBe(0);
+    await page.waitForFunction(() => client.state.audioLevel > 0.02);
+  });
+
+  it('the level of the user is told to who wants it, and is 0 while muted', async () => {
+    await create({ video: false });
+    await join_();
+    await page.evaluate(() => {
+      Object.assign(globalThis, { levels: [] });
+      client.on('user-audio-level', ({ level }) => (globalThis as unknown as { levels: number[] }).levels.push(level));
+    });
+    await page.waitForFunction(() => (globalThis as unknown as { levels: number[] }).levels.some((level) => level > 0.02), null, { timeout: 30_000 });
+    const muted = await page.evaluate(async () => {
+      client.setAudioEnabled(false);
+      const [first] = await client.waitFor('user-audio-level', 5);
+      return first.level;
+    });
+    expect(muted).toBe(0);
+  });
+
+  it('how long the sound takes is told, both ways', async () => {
+    await create({ video: false });
+    await join_();
+    const stats = await page.evaluate(async () => {
+      for (;;) {
+        const [stats] = await client.waitFor('stats', 5);
+        if (stats.userToAiMs !== null && stats.aiToUserMs !== null) return stats;
+      }
+    });
+    expect(stats.userToAiMs).toBeGreaterThan(26);
+    expect(stats.userToAiMs).toBeLessThan(500);
+    expect(stats.aiToUserMs).toBeGreaterThan(stats.jitterBufferMs! + 6);
+    expect(stats.aiToUserMs).toBeLessThan(1000);
+  });
+
+  it('a button opens the way to the AI, and nothing else does', async () => {
+    await create({ video: false, turnDetection: 'push-to-talk' });
+    await join_();
+    await until('ai-idle');
+    await page.waitForTimeout(6000); // the recorded voice speaks in this time
+    expect((await server.report()).personas.at(-1)!.heard).toEqual([]);
+    expect(await events()).not.toContain('user-started-speaking');
+    await page.evaluate(() => client.startTalking());
+    expect((await events()).at(-1)).toBe('user-started-speaking');
+    await until('ai-thinking', 2);
+    await page.evaluate(() => client.stopTalking());
+    expect((await events()).filter((name) => name.startsWith('user-st'))).toEqual(['user-started-speaking', 'user-stopped-speaking']);
+    expect(await of('error')).toEqual([]);
+  });
+
+  it('silent context is taken in without an answer', async () => {
+    await create({ audio: false, video: false });
+    await join_();
+    await until('ai-idle');
+    await page.evaluate(() => {
+      client.appendToContext('the user looks at page 3');
+      client.appendToContext('it is late', { role: 'system' });
+      client.sendText('good morning');
+    });
+    await until('ai-idle', 2);
+    const { said_texts, known } = (await server.report()).personas.at(-1)!;
+    expect(said_texts.map(([words]) => words)).toEqual(['Welcome to the browser.', 'You said good morning.']);
+    expect(known).toEqual([['the user looks at page 3', 'user'], ['it is late', 'system']]);
+    expect(await of('error')).toEqual([]);
+  });
+});
+
 describe('devices', () => {
   it('are listed with their names', async () => {
     await create();
@@ -269,6 +361,34 @@ describe('devices', () => {
     await until('user-started-speaking');
     await until('perception');
     expect(await page.evaluate(() => client.state.localVideoTrack!.readyState)).toBe('live');
+  });
+
+  it('are not even opened where they are muted from the start', async () => {
+    await create({ video: false });
+    await page.evaluate(() => client.setAudioEnabled(false));
+    await join_();
+    expect(await page.evaluate(() => client.state.localAudioTrack)).toBeNull();
+    await page.evaluate(() => client.setAudioEnabled(true));
+    await until('user-stopped-speaking');
+    await page.evaluate(() => client.setAudioEnabled(false));
+    expect(await page.evaluate(() => client.state.localAudioTrack!.readyState)).toBe('live');
+    expect(await of('error')).toEqual([]);
+  });
+
+  it('may be the screen, until the user ends that', async () => {
+    await create({ audio: false });
+    await page.evaluate(() => client.setVideoEnabled(false));
+    await join_();
+    await page.evaluate(() => document.addEventListener('click', () => {
+      void client.setVideoDevice('screen').then(() => client.setVideoEnabled(true));
+    }, { once: true }));
+    await page.mouse.click(10, 10);
+    await until('perception');
+    const surface = await page.evaluate(() => client.state.localVideoTrack!.getSettings().displaySurface);
+    expect(['monitor', 'window', 'browser']).toContain(surface);
+    await page.evaluate(() => client.state.localVideoTrack!.dispatchEvent(new Event('ended'))); // as "stop sharing" does
+    expect(await page.evaluate(() => client.state.localVideoTrack)).toBeNull();
+    expect(await of('error')).toEqual([]);
   });
 
   it('that the user refuses are told, and the AI is heard all the same', async () => {

@@ -35,6 +35,7 @@ class Host(HummingPersona):
         self.heard: list[dict[str, float]] = []
         self.seen: list[float] = []
         self.said_texts: list[tuple[str, bool]] = []
+        self.known: list[tuple[str, str]] = []
 
     async def hear(self, speech: AsyncIterator[np.ndarray]) -> AsyncIterator[str]:
         blocks = [block async for block in speech]
@@ -50,6 +51,9 @@ class Host(HummingPersona):
     async def see(self, picture: np.ndarray) -> Perceived:
         self.seen.append(float(picture.std()))
         return Perceived("calm", "still")
+
+    def know(self, text: str, role: str) -> None:
+        self.known.append((text, role))
 
     def said(self, text: str, *, interrupted: bool) -> None:
         self.said_texts.append((text, interrupted))
@@ -91,7 +95,7 @@ class Orders:
 
     def report(self) -> dict[str, Any]:
         """What each persona has noted, in the order of their conversations."""
-        fields = ("heard", "seen", "said_texts")
+        fields = ("heard", "seen", "said_texts", "known")
         return {"personas": [{name: getattr(each, name, []) for name in fields} for each in self._personas]}
 
     def voice(self, path: str, names: list[str], pause_s: float) -> dict[str, Any]:

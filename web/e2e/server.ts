@@ -11,7 +11,7 @@ export interface Invitation {
 }
 
 export interface Report {
-  personas: { heard: { seconds: number; rms: number }[]; seen: number[]; said_texts: [string, boolean][] }[];
+  personas: { heard: { seconds: number; rms: number }[]; seen: number[]; said_texts: [string, boolean][]; known: [string, string][] }[];
 }
 
 export const PYTHON = process.env['SPIKE_PYTHON'] ?? 'python3';

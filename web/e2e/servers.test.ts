@@ -77,6 +77,41 @@ describe.skipIf(!hasPipecat)("a bot of pipecat's", () => {
     await page.waitForFunction(() => client.state.aiTranscript.startsWith('You wrote hello'), null, { timeout: 30_000 });
   });
 
+  it('is told context, shown a picture, and gets keys', async () => {
+    await join_({ conversationUrl: url, audio: false });
+    await page.evaluate(async () => {
+      client.appendToContext('I look at page 3');
+      client.appendToContext('It is late.', { role: 'system' });
+      client.sendDtmf('1#');
+      const canvas = document.createElement('canvas');
+      Object.assign(canvas, { width: 160, height: 90 });
+      canvas.getContext('2d')!.fillRect(0, 0, 80, 90);
+      await client.sendPicture(canvas, 'What is it?');
+    });
+    await page.waitForFunction(() => record.filter(({ name }) => name === 'message').length >= 5, null, { timeout: 30_000 });
+    const told = ((await of('message')) as { data: object }[]).map(({ data }) => data);
+    expect(told).toContainEqual({ type: 'context', content: 'I look at page 3', run: false });
+    expect(told).toContainEqual({ type: 'append-to-context', data: { role: 'system', content: 'It is late.' } });
+    expect(told.filter((each) => 'button' in each)).toEqual([{ type: 'key', button: '1' }, { type: 'key', button: '#' }]);
+    expect(told).toContainEqual({ type: 'picture', text: 'What is it?', size: [160, 90], format: 'image/jpeg', run: true });
+  });
+
+  it('has its functions carried out by the page, and hears what goes wrong', async () => {
+    await join_({ conversationUrl: url, audio: false });
+    await page.evaluate(() => {
+      client.registerFunction(async ({ word }) => `${word}, a nail`, { name: 'look_up' });
+      client.sendMessage('use');
+    });
+    await until('message');
+    expect(await of('message')).toMatchObject([{ data: { type: 'used', result: 'spike, a nail' } }]);
+    await page.evaluate(() => {
+      client.registerFunction(() => 1, { name: 'look_up', parameters: { type: 'object', properties: { word: { type: 'integer' } } } });
+      client.sendMessage('use');
+    });
+    await page.waitForFunction(() => record.filter(({ name }) => name === 'message').length >= 2);
+    expect((await of('message'))[1]).toMatchObject({ data: { result: { error: 'word must be of type integer, not "spike"' } } });
+  });
+
   it('shows its picture, and sees the camera', async () => {
     await join_({ conversationUrl: url, video: true, audio: false });
     await page.waitForFunction(() => client.getAIVideoTrack() !== null, null, { timeout: 30_000 });
@@ -131,6 +166,31 @@ describe('the Realtime API of OpenAI, as a local server follows it', () => {
     await until('ai-thinking');
     await page.evaluate(() => client.interrupt());
     expect([await received(), await received()]).toMatchObject([{ type: 'response.cancel' }, { type: 'output_audio_buffer.clear' }]);
+  });
+
+  it('what a page does beside talking', async () => {
+    await page.evaluate((conversationUrl) => {
+      globalThis.client = recorded(new SpikeClient({ conversationUrl, token: 'ek_1', video: false, joinTimeoutS: 20, turnDetection: 'push-to-talk' }));
+      client.registerFunction(({ word }) => `${word}, a nail`, { name: 'look_up', description: 'What it means.', parameters: { type: 'object', properties: { word: { type: 'string' } } } });
+      return client.join();
+    }, server.url);
+    const all = async (count: number) => {
+      const received_: Record<string, unknown>[] = [];
+      while (received_.length < count) received_.push((await received()) as Record<string, unknown>);
+      return received_;
+    };
+    expect(await all(1)).toMatchObject([
+      { type: 'session.update', session: { tools: [{ type: 'function', name: 'look_up', description: 'What it means.' }], audio: { input: { turn_detection: null } } } },
+    ]);
+    await page.evaluate(() => (client.startTalking(), client.stopTalking(), client.appendToContext('page 3'), client.sendDtmf('1#')));
+    expect((await all(6)).map(({ type }) => type)).toEqual([
+      'input_audio_buffer.clear', 'input_audio_buffer.commit', 'response.create', 'conversation.item.create', 'conversation.item.create', 'response.create',
+    ]);
+    await say('response.function_call_arguments.done', { name: 'look_up', call_id: '7', arguments: '{"word":"spike"}' });
+    expect(await all(2)).toMatchObject([{ item: { type: 'function_call_output', call_id: '7', output: 'spike, a nail' } }, { type: 'response.create' }]);
+    await page.evaluate(async () => client.sendPicture(await createImageBitmap(new ImageData(32, 18)), 'Blank?', { respond: false }));
+    const [shown] = (await all(1)) as { item: { content: { image_url: string }[] } }[];
+    expect(Buffer.from(shown!.item.content[0]!.image_url.split(',')[1]!, 'base64').subarray(0, 2).toString('hex')).toBe('ffd8');
   });
 });
 

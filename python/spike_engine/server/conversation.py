@@ -138,15 +138,29 @@ class Conversation:
         if kind == "client-ready":
             self._spawn(self._welcome(peer, message_id))
         elif kind == "send-text" and isinstance(message.get("data"), dict):
-            if content := text_of(data.get("content")).strip():
-                self._dialogue.read(content)
-        elif kind == "client-message" and data.get("t") == "interrupt":
-            self._dialogue.interrupt()
+            self._read(text_of(data.get("content")).strip(), object_of(data.get("options")))
+        elif kind == "client-message" and self._obeys(data.get("t"), object_of(data.get("d"))):
+            pass
         elif kind == "disconnect-bot":
             self._spawn(self.end())
         else:
             what = repr(kind)[:80]
             peer.send(encode("error-response", {"error": f"this server does not know {what}"}, message_id))
+
+    def _read(self, content: str, options: dict[str, Any]) -> None:
+        """A text of the user's, which is a turn unless it says that it is none."""
+        if content and options.get("run_immediately") is False:
+            self._dialogue.know(content, "user")
+        elif content:
+            self._dialogue.read(content)
+
+    def _obeys(self, kind: object, data: dict[str, Any]) -> bool:
+        """What RTVI has no message for; False where this server has none either."""
+        if kind == "interrupt":
+            self._dialogue.interrupt()
+        elif kind == "append-to-context":
+            self._dialogue.know(text_of(data.get("content")), "system" if data.get("role") == "system" else "user")
+        return kind in ("interrupt", "append-to-context", "push-to-talk")  # the last is heard as well
 
     def on_lost(self, peer: Peer) -> None:
         """See :class:`PeerListener`: keep the conversation for a while, the client may come back."""

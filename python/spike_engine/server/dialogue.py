@@ -8,7 +8,7 @@ import math
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from aiortc import MediaStreamTrack
 
@@ -43,6 +43,7 @@ class Dialogue:
         self._answer: Answer | None = None
         self._unanswered = ""
         self._patient_until_s = 0.0
+        self._voice_detector: VoiceDetector | None = None
 
     def start(self, voice: VoiceTrack) -> None:
         """Listen from now on, and speak on `voice`; greet a user who is here for the first time."""
@@ -60,8 +61,11 @@ class Dialogue:
 
     async def listen(self, track: MediaStreamTrack) -> None:
         """Take the user's turns from `track` until it ends."""
-        # Its model takes some 50 ms to load, which every other conversation would hear as a gap.
-        detector = TurnDetector(await asyncio.to_thread(VoiceDetector))
+        # Its model takes some 50 ms to load: every other conversation would hear a gap, and a user who comes back loses
+        # the first word.
+        if self._voice_detector is None:
+            self._voice_detector = await asyncio.to_thread(VoiceDetector)
+        detector = TurnDetector(self._voice_detector)
         utterance: Utterance | None = None
         async for samples in mono_at(HEARING_RATE_HZ, track):
             ai_heard = self._answer is not None and self._answer.speaking
@@ -117,6 +121,13 @@ class Dialogue:
             self.interrupt()
             self._send("user-input", _user_words(text, "chat", final=True))
             self._begin_turn(self._reply_to(text))
+
+    def know(self, text: str, role: Literal["user", "system"]) -> None:
+        """Let the persona know something, which is no turn."""
+        try:
+            self._persona.know(text, role)
+        except Exception as error:
+            self._report_failure(error)
 
     def interrupt(self) -> None:
         """Give up the turn in progress; the voice falls silent at once."""

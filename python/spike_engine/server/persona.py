@@ -114,5 +114,8 @@ class Persona(ABC):
         """Look at the user: a small picture (height, width, 3) rgb24, twice a second where `sees` is True."""
         return Perceived()
 
+    def know(self, text: str, role: Literal["user", "system"]) -> None:  # noqa: B027 (a hook)
+        """Learn something without answering: what the user looks at, or what the program says has changed."""
+
     def said(self, text: str, *, interrupted: bool) -> None:  # noqa: B027 (a hook)
         """Learn what of the last answer the user really heard."""

@@ -1,8 +1,9 @@
 import { Connection } from './connection';
-import { Emitter } from './emitter';
 import { SpikeError } from './errors';
-import type { Devices, Event, EventMap, EventName, FunctionCall } from './events';
+import type { Devices, Event, EventMap, EventName } from './events';
+import { History, type Turn } from './history';
 import { listDevices, type Kind } from './media';
+import { Messages } from './messages';
 import { checkedOptions, type ClientOptions, type Options } from './options';
 import type { Session } from './session';
 import { INITIAL_STATE, after, type ConversationState } from './state';
@@ -14,12 +15,15 @@ import { createTransport, type Transport } from './transports';
  *
  * It plays the AI's voice itself; its picture is `getAIVideoTrack()`. After `leave()` it can join again.
  */
-export class SpikeClient extends Emitter {
+export class SpikeClient extends Messages {
   private settings: Options;
   private current: ConversationState;
   private readonly observers = new Set<() => void>();
   private connection: Connection | null = null;
   private transport: Transport | null = null;
+  private past = new History();
+  private joinedAtMs = 0;
+  private loudness = 1;
 
   /** Throws `INVALID_OPTION`, with what is accepted. */
   constructor(options: ClientOptions) {
@@ -48,6 +52,8 @@ export class SpikeClient extends Emitter {
       throw new SpikeError('INVALID_STATE', `join() needs a client that is disconnected; this one is ${this.current.status}`);
     }
     this.transport = createTransport(this.settings);
+    this.past = new History();
+    this.joinedAtMs = performance.now();
     await this.connect(this.transport);
   }
 
@@ -75,6 +81,8 @@ export class SpikeClient extends Emitter {
       this.settings,
       transport,
       enabled,
+      this.loudness,
+      { functions: this.functions, watchesLevel: () => this.isHeard('user-audio-level') },
       (...event) => this.emit(event),
       () => {
         this.connection = null;
@@ -92,6 +100,11 @@ export class SpikeClient extends Emitter {
     return this.current;
   }
 
+  /** Who has said what since the last `join()`, with the time of each word and what was heard of it. */
+  get history(): readonly Turn[] {
+    return this.past.turns;
+  }
+
   /** Call `observer` after each change of `state`; returns what ends it. */
   observe(observer: () => void): () => void {
     this.observers.add(observer);
@@ -100,6 +113,7 @@ export class SpikeClient extends Emitter {
 
   private emit(event: Event): void {
     this.set(after(this.current, event));
+    this.past.add(event, (performance.now() - this.joinedAtMs) / 1000, Boolean(this.connection?.session?.wire?.wordsRunAhead));
     const [name, ...args] = event;
     this.deliver(name, args as EventMap[EventName]);
   }
@@ -113,32 +127,7 @@ export class SpikeClient extends Emitter {
 
   // --- messages
 
-  /** Send a message to the server's application; its answer is a `message` event with this id in `replyTo`. */
-  sendMessage(type: string, data: unknown = null): string {
-    const session = this.session();
-    const [id, texts] = session.wire.message(type, data);
-    session.send(texts);
-    return id;
-  }
-
-  /** Type instead of talking. `respond: false` only lets the AI know, `speak: false` leaves the answer text. */
-  sendText(content: string, { respond = true, speak = true } = {}): void {
-    const session = this.session();
-    session.send(session.wire.text(content, { respond, speak }));
-  }
-
-  /** Silence the AI now, and ask the server to stop it. */
-  interrupt(): void {
-    this.session().interrupt();
-  }
-
-  /** Give the AI what a function that this page carries out has returned. */
-  sendFunctionResult(call: FunctionCall, result: unknown): void {
-    const session = this.session();
-    session.send(session.wire.functionResult(call, result));
-  }
-
-  private session(): Session {
+  protected session(): Session {
     const session = this.connection?.session;
     if (!session || !this.current.isConnected) {
       throw new SpikeError('INVALID_STATE', `messages need a connection; this client is ${this.current.status}`);
@@ -146,7 +135,50 @@ export class SpikeClient extends Emitter {
     return session;
   }
 
+  protected functionsChanged(): void {
+    if (this.current.isConnected) this.session().tellSession(true);
+  }
+
+  /**
+   * With `turnDetection: 'push-to-talk'`: the button is down. The AI falls silent, the microphone is sent. An RTVI bot
+   * hears a client message `push-to-talk` with `{ pressed: true }`.
+   */
+  startTalking(): void {
+    this.talk(true);
+  }
+
+  /** The button is up: the microphone is silent, and the AI answers. */
+  stopTalking(): void {
+    this.talk(false);
+  }
+
+  private talk(pressed: boolean): void {
+    const { connection } = this;
+    if (this.settings.turnDetection !== 'push-to-talk') {
+      throw new SpikeError('INVALID_STATE', 'talking by a button needs turnDetection: "push-to-talk"');
+    }
+    if (!connection || this.current.status === 'connecting') {
+      throw new SpikeError('INVALID_STATE', `talking needs a conversation; this client is ${this.current.status}`);
+    }
+    if (connection.media.isTalking === pressed) return;
+    connection.media.press(pressed);
+    if (this.current.isConnected) connection.session?.talk(pressed);
+  }
+
   // --- media
+
+  /** How loud the AI is played, 0 to 1; `audioLevel` does not change with it. iOS leaves that to its own buttons. */
+  get volume(): number {
+    return this.loudness;
+  }
+
+  set volume(volume: number) {
+    if (!(typeof volume === 'number' && volume >= 0 && volume <= 1)) {
+      throw new SpikeError('INVALID_OPTION', `volume must be a number from 0 to 1, not ${volume}`);
+    }
+    this.loudness = volume;
+    if (this.connection) this.connection.playback.volume = volume;
+  }
 
   /** Mute (false) or unmute (true) the microphone, now or for the next join. */
   setAudioEnabled(enabled: boolean): void {

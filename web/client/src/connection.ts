@@ -3,13 +3,17 @@ import type { DisconnectReason, Emit } from './events';
 import { Media, type Kind } from './media';
 import type { Options } from './options';
 import { Playback } from './playback';
-import { Session } from './session';
+import { Session, type Program } from './session';
 import { NO_STATS, type ClientStats } from './stats';
 import type { Transport } from './transports';
 import { tokenExpiry } from './wire';
 
 const FIRST_DELAY_S = 0.5;
 const LONGEST_DELAY_S = 8;
+const SOON_S = 15; // most cuts are over by then, and somebody waits
+const SOON_DELAY_S = 1;
+// What clocks may differ by. A token that has expired for less may be alive by the server's clock: the server decides.
+const CLOCK_SKEW_S = 300;
 const RECONNECT_LIMIT_S = 60; // a server keeps a conversation that nobody is connected to for about as long
 
 /** One conversation from join to its end: connected, and connected again when the network broke. It is used once. */
@@ -26,12 +30,14 @@ export class Connection {
     private readonly options: Options,
     private readonly transport: Transport,
     enabled: Record<Kind, boolean>,
+    volume: number,
+    private readonly program: Program,
     private readonly emit: Emit,
     private readonly onOver: () => void,
   ) {
     this.options = transport.carriesVideo ? options : { ...options, video: false };
     this.media = new Media(this.options, enabled, emit);
-    this.playback = new Playback(options.audioOutput, () => emit('playback-blocked'));
+    this.playback = new Playback(options.audioOutput, volume, () => emit('playback-blocked'));
     addEventListener('online', this.onOnline);
   }
 
@@ -65,12 +71,13 @@ export class Connection {
 
   private async openSession(): Promise<void> {
     if (this.over) throw left();
-    const { transport, media, playback } = this;
+    const { transport, media, playback, program } = this;
+    const pushToTalk = this.options.turnDetection === 'push-to-talk';
     const emit: Emit = (...event) => {
       if (event[0] === 'stats') event[1].reconnections = this.reconnections;
       this.emit(...event);
     };
-    const session = new Session({ transport, media, playback, emit, onLost: (...why) => this.onLost(...why) });
+    const session = new Session({ pushToTalk, program, transport, media, playback, emit, onLost: (...why) => this.onLost(...why) });
     this.session = session;
     try {
       await session.open(this.options.joinTimeoutS);
@@ -93,23 +100,28 @@ export class Connection {
 
   /** Connect again and again, later and later, until it works, cannot work, or has taken too long. */
   private async comeBack(error: SpikeError): Promise<void> {
-    const giveUpAtMs = performance.now() + RECONNECT_LIMIT_S * 1000;
+    const beganMs = performance.now();
+    const sinceS = (ms: number) => (performance.now() - ms) / 1000;
+    let [nextS, tookS] = [0, 0];
     await Promise.resolve(); // `recovery` is set by now: a handler may call reconnect()
     this.emit('error', error);
     if (!this.over) this.emit('disconnected', 'network', { willReconnect: true });
     for (let attempt = 1; ; attempt++) {
-      // Some chance in it: a server that restarts has many clients.
-      const delayS = attempt === 1 ? 0 : Math.min(FIRST_DELAY_S * 2 ** (attempt - 2), LONGEST_DELAY_S) * (0.8 + 0.4 * Math.random());
+      // Some chance in it: a server that restarts has many clients. An attempt that nobody answered has been a delay already.
+      const delayS = Math.max(0, nextS * (0.8 + 0.4 * Math.random()) - tookS);
+      nextS = Math.min(2 * nextS || FIRST_DELAY_S, sinceS(beganMs) < SOON_S ? SOON_DELAY_S : LONGEST_DELAY_S);
       if (this.over) throw left();
       this.emit('reconnecting', { attempt, delayS });
       await this.pause(delayS);
+      const triedMs = performance.now();
       try {
         await this.openSession();
         this.reconnections++;
         return;
       } catch (failure) {
         if (this.over) throw left();
-        if ((failure as SpikeError).canRetry && performance.now() + delayS * 1000 < giveUpAtMs) continue;
+        tookS = sinceS(triedMs);
+        if ((failure as SpikeError).canRetry && sinceS(beganMs) + delayS < RECONNECT_LIMIT_S) continue;
         this.end('error', failure as SpikeError);
         throw failure;
       }
@@ -165,8 +177,8 @@ const left = () => new SpikeError('INVALID_STATE', 'leave() was called before th
 /** Spare the server a token that says itself that it has expired. */
 function checkToken(token: string, nowS: number): void {
   const expiryS = tokenExpiry(token);
-  if (expiryS !== null && expiryS <= nowS) {
-    throw new SpikeError('TOKEN_EXPIRED', `the token expired ${Math.round(nowS - expiryS)} s ago: fetch a new one`);
+  if (expiryS !== null && expiryS <= nowS - CLOCK_SKEW_S) {
+    throw new SpikeError('TOKEN_EXPIRED', `by this machine's clock the token expired ${Math.round(nowS - expiryS)} s ago: fetch a new one`);
   }
 }
 

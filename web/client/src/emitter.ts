@@ -43,6 +43,11 @@ export class Emitter {
     });
   }
 
+  /** Somebody listens. */
+  protected isHeard(name: EventName): boolean {
+    return Boolean(this.handlers.get(name)?.size);
+  }
+
   protected deliver<Name extends EventName>(name: Name, args: EventMap[Name]): void {
     for (const handler of [...(this.handlers.get(name) ?? [])]) {
       const failed = (error: unknown) => console.error(`a handler of "${name}" failed:`, error);

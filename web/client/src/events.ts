@@ -78,6 +78,8 @@ export interface EventMap {
   'ai-paused': [paused: boolean];
   'user-started-speaking': [];
   'user-stopped-speaking': [];
+  /** How loud the user is, ten times a second: the microphone as it is sent, 0 to 1. */
+  'user-audio-level': [event: { level: number }];
   'user-transcript': [event: UserTranscript];
   perception: [event: Perception];
   message: [event: Message];

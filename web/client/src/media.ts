@@ -2,6 +2,8 @@ import { SpikeError, mediaError } from './errors';
 import type { Device, Devices, Emit } from './events';
 import { QUALITIES, type Options } from './options';
 
+const SCREEN = 'screen';
+
 export type Kind = 'audio' | 'video';
 
 /** The microphone and the camera: opens them, switches them, and hands their tracks to the connection of the time. */
@@ -10,6 +12,8 @@ export class Media {
   onTrack: ((kind: Kind, track: MediaStreamTrack | null) => Promise<void>) | null = null;
 
   private readonly tracks: Partial<Record<Kind, MediaStreamTrack>> = {};
+  /** Whether the button to talk is down; null where there is none. */
+  private button: boolean | null;
   private readonly wanted: Kind[];
   private readonly sources: Record<Kind, string>;
   private working: Promise<unknown> = Promise.resolve();
@@ -21,6 +25,7 @@ export class Media {
     private readonly emit: Emit,
   ) {
     this.wanted = (['audio', 'video'] as const).filter((kind) => options[kind]);
+    this.button = options.turnDetection === 'push-to-talk' ? false : null;
     this.sources = { audio: options.audioSource, video: options.videoSource };
   }
 
@@ -36,10 +41,25 @@ export class Media {
     return this.tracks[kind] ?? null;
   }
 
-  /** Open what is wanted, with one question to the user. What cannot be opened is told and left out. */
-  async open(): Promise<void> {
-    const kinds = this.wanted.filter((kind) => kind === 'audio' || this.enabled[kind]);
-    if (kinds.length === 2) {
+  /** Whether the user talks by a button, and has it down. */
+  get isTalking(): boolean {
+    return this.button === true;
+  }
+
+  /** The button to talk is down or up. */
+  press(down: boolean): void {
+    this.button = down;
+    if (this.tracks.audio) this.tracks.audio.enabled = this.flows('audio');
+  }
+
+  /** Open what is wanted and not muted, with one question to the user. What cannot be opened is told and left out. */
+  open(): Promise<void> {
+    return this.queue(() => this.openAll());
+  }
+
+  private async openAll(): Promise<void> {
+    const kinds = this.wanted.filter((kind) => this.enabled[kind]);
+    if (kinds.length === 2 && this.sources.video !== SCREEN) {
       try {
         const stream = await capture({ audio: this.constraints('audio'), video: this.constraints('video') });
         for (const track of stream.getTracks()) await this.use(track.kind as Kind, track);
@@ -53,24 +73,24 @@ export class Media {
     }
   }
 
-  /** Muting keeps the microphone open, so that it is back at once; a camera is released, so that its light goes out. */
+  /**
+   * Muting keeps the microphone open, so that it is back at once; a camera is released, so that its light goes out. What
+   * is not open is opened.
+   */
   setEnabled(kind: Kind, enabled: boolean): void {
     this.enabled[kind] = enabled;
-    if (kind === 'audio') {
-      if (this.tracks.audio) this.tracks.audio.enabled = enabled;
-      return;
-    }
+    if (kind === 'audio' && this.tracks.audio) this.tracks.audio.enabled = this.flows(kind);
     void this.queue(async () => {
       if (!this.wants(kind) || this.closed || this.enabled[kind] === Boolean(this.tracks[kind])) return;
       if (this.enabled[kind]) await this.acquire(kind, this.sources[kind]);
-      else await this.use(kind, null);
+      else if (kind === 'video') await this.use(kind, null);
     }).catch((error: SpikeError) => this.emit('error', error));
   }
 
   /** Capture from another device; where that fails, the one before stays in use. */
   setSource(kind: Kind, source: string): Promise<void> {
     return this.queue(async () => {
-      if (this.wants(kind) && (kind === 'audio' || this.enabled[kind])) await this.acquire(kind, source);
+      if (this.wants(kind) && (this.tracks[kind] || this.enabled[kind])) await this.acquire(kind, source);
       this.sources[kind] = source;
     });
   }
@@ -81,8 +101,12 @@ export class Media {
     for (const track of Object.values(this.tracks)) stop(track);
   }
 
+  private flows(kind: Kind): boolean {
+    return this.enabled[kind] && (kind === 'video' || this.button !== false);
+  }
+
   private constraints(kind: Kind, source = this.sources[kind]): MediaTrackConstraints {
-    const device = source === 'default' ? {} : { deviceId: { exact: source } };
+    const device = ['default', SCREEN].includes(source) ? {} : { deviceId: { exact: source } };
     if (kind === 'audio') {
       const { echoCancellation, noiseSuppression, autoGainControl } = this.options;
       return { ...device, echoCancellation, noiseSuppression, autoGainControl };
@@ -107,7 +131,8 @@ export class Media {
 
   private async captured(kind: Kind, source: string): Promise<MediaStreamTrack | null> {
     try {
-      return (await capture({ [kind]: this.constraints(kind, source) })).getTracks()[0] ?? null;
+      const constraints = { [kind]: this.constraints(kind, source) };
+      return (await capture(constraints, kind === 'video' && source === SCREEN)).getTracks()[0] ?? null;
     } catch (error) {
       throw mediaError(kind, error);
     }
@@ -118,11 +143,12 @@ export class Media {
     const before = this.tracks[kind];
     if (track) {
       this.tracks[kind] = track;
-      track.enabled = this.enabled[kind];
+      track.enabled = this.flows(kind);
       track.addEventListener('ended', () => {
         if (this.tracks[kind] === track) {
           delete this.tracks[kind];
           this.emit('local-track', kind, null);
+          if (kind === 'video' && this.sources.video === SCREEN) return; // the user's own wish
           const device = kind === 'audio' ? 'microphone' : 'camera';
           this.emit('error', new SpikeError('DEVICE_NOT_FOUND', `the ${device} was taken away`));
         }
@@ -140,9 +166,10 @@ export class Media {
   }
 }
 
-async function capture(constraints: MediaStreamConstraints): Promise<MediaStream> {
-  if (!navigator.mediaDevices) throw new DOMException('no mediaDevices', 'InsecureContextError');
-  return navigator.mediaDevices.getUserMedia(constraints);
+async function capture(constraints: MediaStreamConstraints, screen = false): Promise<MediaStream> {
+  const devices = navigator.mediaDevices;
+  if (!devices) throw new DOMException('no mediaDevices', 'InsecureContextError');
+  return screen ? devices.getDisplayMedia(constraints) : devices.getUserMedia(constraints);
 }
 
 /** Stopping a track does not make it say that it ended. */

@@ -1,6 +1,7 @@
 import { connectionFailed, type SpikeError } from './errors';
 import type { Emit, NetworkQuality } from './events';
-import { NO_STATS, sampleOf, statsSince, type ClientStats, type Sample } from './stats';
+import type { Media } from './media';
+import { NO_STATS, captureMsOf, sampleOf, statsSince, type ClientStats, type Sample } from './stats';
 
 const INTERVAL_MS = 500;
 const SILENCE_LIMIT_MS = 3000; // a living server sends reports at least every 1.5 s; browsers take 15 s to give up
@@ -22,6 +23,7 @@ export class Monitor {
 
   constructor(
     private readonly pc: RTCPeerConnection,
+    private readonly media: Media,
     private readonly emit: Emit,
     private readonly onSilent: (error: SpikeError) => void,
   ) {
@@ -58,7 +60,8 @@ export class Monitor {
   }
 
   private tell(sample: Sample): void {
-    this.latest = statsSince(this.before, sample);
+    const microphone = this.media.track('audio');
+    this.latest = statsSince(this.before, sample, microphone && captureMsOf(microphone));
     this.before = sample;
     this.emit('stats', this.latest);
     const loss = Math.max(this.latest.network.outboundLoss, this.latest.inboundLoss);

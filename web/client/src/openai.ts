@@ -1,11 +1,17 @@
 import { SpikeError, conversationEnded } from './errors';
 import type { Event, FunctionCall } from './events';
-import { fieldsOf, newId, parseObject, text, textOrNull, type Fields, type Wire } from './wire';
+import type { PageFunction } from './functions';
+import type { Still } from './still';
+import { fieldsOf, newId, parseObject, text, textOrNull, type Answering, type Fields, type Role, type Wire } from './wire';
 
 const encode = (type: string, fields: Fields = {}): string => JSON.stringify({ type, ...fields });
 
+const said = (role: Role, content: Fields[]): string =>
+  encode('conversation.item.create', { item: { type: 'message', role, content } });
+
 /** The events of OpenAI's Realtime API over WebRTC, as its published reference has them. */
 export class OpenAIRealtime implements Wire {
+  readonly wordsRunAhead = true;
   private transcript = '';
   private speaking = false;
   private thinking = false;
@@ -23,12 +29,39 @@ export class OpenAIRealtime implements Wire {
     return [id, [encode(type, { event_id: id, ...fieldsOf(data) })]];
   }
 
-  text(content: string, { respond, speak }: { respond: boolean; speak: boolean }): string[] {
-    const item = { type: 'message', role: 'user', content: [{ type: 'input_text', text: content }] };
-    const texts = [encode('conversation.item.create', { item })];
-    if (!respond) return texts;
+  text(content: string, options: Answering): string[] {
+    return [...this.context(content, 'user'), ...this.asked(options)];
+  }
+
+  picture({ jpeg }: Still, caption: string, options: Answering): string[] {
+    const shown = { type: 'input_image', image_url: `data:image/jpeg;base64,${jpeg}` };
+    return [said('user', [shown, ...(caption ? [{ type: 'input_text', text: caption }] : [])]), ...this.asked(options)];
+  }
+
+  private asked({ respond, speak }: Answering): string[] {
     const response = { output_modalities: [speak ? 'audio' : 'text'] };
-    return [...texts, ...this.interrupt(), encode('response.create', { response })];
+    return respond ? [...this.interrupt(), encode('response.create', { response })] : [];
+  }
+
+  session(functions: Iterable<PageFunction> | null, pushToTalk: boolean): string[] {
+    const tools = functions && [...functions].map(({ name, description, parameters }) => ({ type: 'function', name, description, parameters }));
+    const audio = pushToTalk && { input: { turn_detection: null } };
+    if (!tools && !audio) return [];
+    return [encode('session.update', { session: { type: 'realtime', ...(tools && { tools }), ...(audio && { audio }) } })];
+  }
+
+  context(content: string, role: Role): string[] {
+    return [said(role, [{ type: 'input_text', text: content }])];
+  }
+
+  /** The API takes keys of telephone calls only, so the AI reads them. */
+  keys(keys: string): string[] {
+    return this.text(`DTMF: ${keys}`, { respond: true, speak: true });
+  }
+
+  talk(pressed: boolean): string[] {
+    if (pressed) return [...this.interrupt(), encode('input_audio_buffer.clear')];
+    return [encode('input_audio_buffer.commit'), encode('response.create')];
   }
 
   interrupt(): string[] {

@@ -15,7 +15,7 @@ export interface ClientOptions {
   video?: boolean;
   /** `'default'` or the id of a microphone. */
   audioSource?: string;
-  /** `'default'` or the id of a camera. */
+  /** `'default'`, the id of a camera, or `'screen'` for what the user chooses to share. */
   videoSource?: string;
   /** Where the AI's voice plays: `'default'`, the id of a loudspeaker, or null to leave it to the page. */
   audioOutput?: string | null;
@@ -27,6 +27,8 @@ export interface ClientOptions {
   onConnected?: (() => unknown) | null;
   onDisconnected?: ((reason: DisconnectReason) => unknown) | null;
   onError?: ((error: SpikeError) => unknown) | null;
+  /** Who says that the user speaks: the server, or the page by `startTalking()` and `stopTalking()`. */
+  turnDetection?: 'server' | 'push-to-talk';
   /** `'smallwebrtc'` (RTVI), `'openai'` (Realtime), or null to choose by the address. */
   transport?: 'smallwebrtc' | 'openai' | null;
   /** How long `join()`, or one attempt to reconnect, may take once the devices are open. */
@@ -59,6 +61,7 @@ const DEFAULTS = {
   onConnected: null,
   onDisconnected: null,
   onError: null,
+  turnDetection: 'server',
   transport: null,
   joinTimeoutS: 4.5,
   autoReconnect: true,
@@ -88,6 +91,7 @@ export function checkedOptions(given: ClientOptions): Options {
     if (!isNull && (typeof options[name] !== 'string' || !options[name])) fail(name, "'default' or a device id");
   }
   oneOf('videoQuality', ['low', 'medium', 'high']);
+  oneOf('turnDetection', ['server', 'push-to-talk']);
   oneOf('transport', [null, 'smallwebrtc', 'openai']);
   oneOf('iceTransportPolicy', ['all', 'relay']);
   if (!(options.joinTimeoutS > 0 && options.joinTimeoutS < Infinity)) fail('joinTimeoutS', 'a number of seconds above 0');

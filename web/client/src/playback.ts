@@ -11,9 +11,11 @@ export class Playback {
 
   constructor(
     output: string | null,
+    volume: number,
     private readonly onBlocked: () => void,
   ) {
     this.output = output;
+    this.volume = volume;
     this.element.autoplay = true;
     this.element.setAttribute('playsinline', '');
     this.element.dataset['spike'] = 'voice';
@@ -29,6 +31,11 @@ export class Playback {
     this.meter = new Meter(track);
     this.play();
     if (this.output && this.output !== 'default') void this.setOutput(this.output).catch(() => undefined);
+  }
+
+  /** How loud the element plays, 0 to 1. */
+  set volume(volume: number) {
+    this.element.volume = volume;
   }
 
   /** 0 to 1, also of a voice that the page plays itself. */

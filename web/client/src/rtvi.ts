@@ -1,6 +1,7 @@
 import { SpikeError, conversationEnded } from './errors';
 import type { Event, FunctionCall } from './events';
-import { fieldsOf, isFields, newId, parseObject, text, textOrNull, type Fields, type Wire } from './wire';
+import type { Still } from './still';
+import { fieldsOf, isFields, newId, parseObject, text, textOrNull, type Answering, type Fields, type Role, type Wire } from './wire';
 
 const LABEL = 'rtvi-ai';
 const PROTOCOL_VERSION = '2.2.0';
@@ -10,6 +11,8 @@ const PROTOCOL_VERSION = '2.2.0';
  * every word would count twice.
  */
 const TRANSCRIPT_SOURCES = ['bot-output', 'tts-raw-text', 'bot-tts-text', 'bot-transcription'];
+
+const answering = ({ respond, speak }: Answering) => ({ run_immediately: respond, audio_response: speak });
 
 export const encode = (type: string, data: unknown = {}, id = newId()): string =>
   JSON.stringify({ label: LABEL, type, id, data });
@@ -25,6 +28,7 @@ export function signallingType(message: Fields): string | null {
 
 /** RTVI 2.2: what pipecat's bots and the embedded server speak. */
 export class RTVI implements Wire {
+  readonly wordsRunAhead = false;
   private readonly transcript = new AITranscript();
   private speaking = false;
   private thinking = false;
@@ -41,11 +45,37 @@ export class RTVI implements Wire {
     return [id, [encode('client-message', { t: type, d: data }, id)]];
   }
 
-  text(content: string, { respond, speak }: { respond: boolean; speak: boolean }): string[] {
-    return [encode('send-text', { content, options: { run_immediately: respond, audio_response: speak } })];
+  text(content: string, options: Answering): string[] {
+    return [encode('send-text', { content, options: answering(options) })];
+  }
+
+  picture({ jpeg, width, height }: Still, caption: string, options: Answering): string[] {
+    const file = { format: 'image/jpeg', name: 'picture.jpg', source: { type: 'bytes', bytes: jpeg, width, height } };
+    return [encode('send-file', { content: caption, file, options: answering(options) })];
+  }
+
+  /** An RTVI bot knows its functions by itself. */
+  session(): string[] {
+    return [];
+  }
+
+  /** RTVI knows no other role than the user, so that is the application's. */
+  context(content: string, role: Role): string[] {
+    if (role === 'user') return this.text(content, { respond: false, speak: false });
+    return this.message('append-to-context', { role, content })[1];
+  }
+
+  keys(keys: string): string[] {
+    return [encode('dtmf', { buttons: [...keys] })];
   }
 
   /** RTVI has no message for it, so it is one of the application. */
+  talk(pressed: boolean): string[] {
+    const interrupts = pressed && (this.speaking || this.thinking) ? this.interrupt() : [];
+    return [...interrupts, ...this.message('push-to-talk', { pressed })[1]];
+  }
+
+  /** The same. */
   interrupt(): string[] {
     return this.message('interrupt', null)[1];
   }

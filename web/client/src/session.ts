@@ -1,6 +1,8 @@
 import { SpikeError, connectionFailed } from './errors';
-import type { AISpeaking, DisconnectReason, Emit, Event } from './events';
+import type { AISpeaking, DisconnectReason, Emit, Event, FunctionCall } from './events';
+import type { PageFunction } from './functions';
 import type { Kind, Media } from './media';
+import { Meter } from './meter';
 import { Monitor } from './monitor';
 import type { Peer, PeerListener } from './peer';
 import type { Playback } from './playback';
@@ -12,7 +14,16 @@ import type { Wire } from './wire';
 const LEVEL_INTERVAL_MS = 100;
 const ON_ITS_WAY_MS = 500; // what a server sent before it stopped has arrived by then
 
+/** What a page tells its client, for every connection. */
+export interface Program {
+  readonly functions: ReadonlyMap<string, PageFunction>;
+  /** Somebody wants to know how loud the user is. */
+  watchesLevel(): boolean;
+}
+
 interface Parts {
+  pushToTalk: boolean;
+  program: Program;
   transport: Transport;
   media: Media;
   playback: Playback;
@@ -31,6 +42,7 @@ export class Session implements PeerListener {
   private peer: Peer | null = null;
   private monitor: Monitor | null = null;
   private speaking: AISpeaking | null = null;
+  private user: { track: MediaStreamTrack; meter: Meter } | null = null;
   private levels: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly parts: Parts) {
@@ -63,7 +75,9 @@ export class Session implements PeerListener {
     for (const kind of ['audio', 'video'] as const) {
       if (media.wants(kind) && !media.isEnabled(kind)) transport.trackEnabled(this.peer, kind, false);
     }
-    this.monitor = new Monitor(this.peer.pc, this.parts.emit, (error) => this.onClosed('network', error));
+    this.tellSession();
+    if (media.isTalking) this.talk(true);
+    this.monitor = new Monitor(this.peer.pc, media, this.parts.emit, (error) => this.onClosed('network', error));
     this.levels = setInterval(() => this.tellLevel(), LEVEL_INTERVAL_MS);
   }
 
@@ -71,6 +85,7 @@ export class Session implements PeerListener {
     this.refuse(error);
     this.monitor?.close();
     clearInterval(this.levels);
+    this.user?.meter.close();
     this.abort.abort();
     this.peer?.close();
     this.parts.playback.hold(false);
@@ -84,6 +99,18 @@ export class Session implements PeerListener {
   interrupt(): void {
     this.send(this.wire.interrupt());
     if (this.speaking) this.parts.playback.hold(true);
+  }
+
+  /** The user has pressed the button to talk, or let go. */
+  talk(pressed: boolean): void {
+    this.send(this.wire.talk(pressed));
+    this.handle([pressed ? 'user-started-speaking' : 'user-stopped-speaking']);
+  }
+
+  /** Tell the server what it must know of the page; with `changed`, because its functions have changed. */
+  tellSession(changed = false): void {
+    const declared = [...this.parts.program.functions.values()].filter((each) => each.declare);
+    this.send(this.wire.session(declared.length || changed ? declared : null, this.parts.pushToTalk && !changed));
   }
 
   trackEnabled(kind: Kind, enabled: boolean): void {
@@ -103,7 +130,10 @@ export class Session implements PeerListener {
   }
 
   onMessage(text: string): void {
-    for (const event of this.wire.receive(text)) this.handle(event);
+    for (const event of this.wire.receive(text)) {
+      const isTurn = event[0] === 'user-started-speaking' || event[0] === 'user-stopped-speaking';
+      if (!(isTurn && this.parts.pushToTalk)) this.handle(event);
+    }
   }
 
   onClosed(reason: DisconnectReason, error: SpikeError): void {
@@ -142,13 +172,35 @@ export class Session implements PeerListener {
       case 'user-stopped-speaking':
         playback.hold(false);
         break;
+      case 'function-call':
+        void this.carryOut(event[1]);
+        break;
     }
     if (this.isReady) emit(...event);
   }
 
+  private async carryOut(call: FunctionCall): Promise<void> {
+    const known = this.parts.program.functions.get(call.name ?? '');
+    if (!known || call.status !== 'in-progress') return;
+    const carriedOut = import('./functions').then(({ outcomeOf }) => outcomeOf(known, call));
+    const result = await carriedOut.catch((error: unknown) => ({ error: String(error) })); // its code did not come
+    this.send(this.wire.functionResult(call, result));
+  }
+
   private tellLevel(): void {
+    this.tellUserLevel();
     if (!this.speaking) return;
     this.speaking = { ...this.speaking, audioLevel: this.parts.playback.level };
     this.parts.emit('ai-speaking', this.speaking);
+  }
+
+  private tellUserLevel(): void {
+    if (!this.parts.program.watchesLevel()) return;
+    const track = this.parts.media.track('audio');
+    if (this.user?.track !== track) {
+      this.user?.meter.close();
+      this.user = track && { track, meter: new Meter(track) };
+    }
+    this.parts.emit('user-audio-level', { level: track?.enabled ? this.user!.meter.level : 0 });
   }
 }

@@ -32,6 +32,13 @@ export interface ClientStats {
   videoWidth: number;
   videoHeight: number;
   reconnections: number;
+  /**
+   * From the user's mouth to the server: the microphone as far as the browser tells, a packet's 20 ms, the encoder and
+   * half of the round trip. What the server keeps is not in it: browsers do not read that. Null before the first report.
+   */
+  userToAiMs: number | null;
+  /** From the AI's mouth to the user's ear: the encoder, half of the round trip, the receiver, and the loudspeaker as far as the browser tells. */
+  aiToUserMs: number | null;
 }
 
 export const NO_STATS: ClientStats = {
@@ -56,7 +63,12 @@ export const NO_STATS: ClientStats = {
   videoWidth: 0,
   videoHeight: 0,
   reconnections: 0,
+  userToAiMs: null,
+  aiToUserMs: null,
 };
+
+const PACKET_MS = 20;
+const ENCODER_MS = 6.5; // Opus looks so far ahead (RFC 6716 section 2)
 
 /** The fields that are read here, of every kind of entry (Identifiers for WebRTC's Statistics API). */
 interface Entry {
@@ -80,6 +92,8 @@ export interface Sample {
   samples: number;
   bufferedS: number;
   emitted: number;
+  playoutS: number;
+  played: number;
 }
 
 export function sampleOf(report: RTCStatsReport, timeMs: number): Sample {
@@ -93,6 +107,7 @@ export function sampleOf(report: RTCStatsReport, timeMs: number): Sample {
   const sum = (list: Entry[], figure: string) => list.reduce((total, entry) => total + number(entry[figure]), 0);
   const inbound = of('inbound-rtp');
   const outbound = of('outbound-rtp');
+  const playout = of('media-playout');
   const reports = of('remote-inbound-rtp');
   const voice = inbound.find((entry) => entry.kind === 'audio');
   const roundTripsS = [...reports.map((entry) => entry['roundTripTime']), pair?.['currentRoundTripTime']].filter(isNumber);
@@ -103,6 +118,8 @@ export function sampleOf(report: RTCStatsReport, timeMs: number): Sample {
     samples: number(voice?.['totalSamplesReceived']),
     bufferedS: number(voice?.['jitterBufferDelay']),
     emitted: number(voice?.['jitterBufferEmittedCount']),
+    playoutS: sum(playout, 'totalPlayoutDelay'),
+    played: sum(playout, 'totalSamplesCount'),
     stats: {
       ...NO_STATS,
       network: {
@@ -125,23 +142,40 @@ export function sampleOf(report: RTCStatsReport, timeMs: number): Sample {
   };
 }
 
-/** The figures of `now`, with the rates since `before`. */
-export function statsSince(before: Sample | null, now: Sample): ClientStats {
+/**
+ * The figures of `now`, with the rates since `before`.
+ *
+ * `captureMs` is how long the microphone takes; null without one.
+ */
+export function statsSince(before: Sample | null, now: Sample, captureMs: number | null = null): ClientStats {
   if (!before) return now.stats;
   const tookS = Math.max((now.timeMs - before.timeMs) / 1000, 1e-3);
   const grown = (figure: keyof TransportStats) =>
     Math.max(0, Number(now.stats.network[figure]) - Number(before.stats.network[figure]));
   const share = (part: number, whole: number) => (part > 0 && whole > 0 ? Math.min(1, part / whole) : 0);
   const lost = grown('packetsLost');
-  const emitted = now.emitted - before.emitted;
+  const meanMs = (seconds: number, samples: number) => (samples > 0 ? (1000 * seconds) / samples : null);
+  const jitterBufferMs = meanMs(now.bufferedS - before.bufferedS, now.emitted - before.emitted);
+  const { roundTripTimeMs } = now.stats.network;
+  const onTheWayMs = roundTripTimeMs === null ? null : ENCODER_MS + roundTripTimeMs / 2;
+  const playoutMs = meanMs(now.playoutS - before.playoutS, now.played - before.played) ?? 0;
   return {
     ...now.stats,
     sendBps: (8 * grown('bytesSent')) / tookS,
     receiveBps: (8 * grown('bytesReceived')) / tookS,
     inboundLoss: share(lost, lost + grown('packetsReceived')),
     concealed: share(now.concealedSamples - before.concealedSamples, now.samples - before.samples),
-    jitterBufferMs: emitted > 0 ? ((now.bufferedS - before.bufferedS) / emitted) * 1000 : null,
+    jitterBufferMs,
+    userToAiMs: onTheWayMs === null || captureMs === null ? null : captureMs + PACKET_MS + onTheWayMs,
+    aiToUserMs: onTheWayMs === null || jitterBufferMs === null ? null : onTheWayMs + jitterBufferMs + playoutMs,
   };
+}
+
+/** How long a microphone takes from the sound to the page (Media Capture Extensions, and Media Capture and Streams). */
+export function captureMsOf(track: MediaStreamTrack): number {
+  const { stats } = track as { stats?: { averageLatency?: number } };
+  const { latency } = track.getSettings() as { latency?: number };
+  return number(stats?.averageLatency) || 1000 * number(latency);
 }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);

@@ -1,7 +1,19 @@
 import type { Event, FunctionCall } from './events';
+import type { PageFunction } from './functions';
+import type { Still } from './still';
+
+export type Role = 'user' | 'system';
+
+/** Whether the AI answers at once, and whether the answer is spoken. */
+export interface Answering {
+  respond: boolean;
+  speak: boolean;
+}
 
 /** What a client says to a server and hears from it, as texts; each kind of server has its own. */
 export interface Wire {
+  /** The AI's words come before its voice, not with it. */
+  readonly wordsRunAhead: boolean;
   /** What opens the conversation once the channel is open. */
   greeting(): string[];
   /** The events that `text` means; `connected` when the AI is ready. */
@@ -9,7 +21,17 @@ export interface Wire {
   /** A message of the application, as its id and what to send. */
   message(type: string, data: unknown): [id: string, texts: string[]];
   /** What the user types instead of saying it. */
-  text(content: string, options: { respond: boolean; speak: boolean }): string[];
+  text(content: string, options: Answering): string[];
+  /** What the user shows. */
+  picture(still: Still, caption: string, options: Answering): string[];
+  /** What the server must know of the page: its functions, null leaving them as they are, and its button. */
+  session(functions: Iterable<PageFunction> | null, pushToTalk: boolean): string[];
+  /** What the AI shall know without answering. */
+  context(content: string, role: Role): string[];
+  /** Keys of a telephone. */
+  keys(keys: string): string[];
+  /** The user presses the button to talk, or lets go. */
+  talk(pressed: boolean): string[];
   interrupt(): string[];
   functionResult(call: FunctionCall, result: unknown): string[];
 }

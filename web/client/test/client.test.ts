@@ -23,6 +23,7 @@ describe('options', () => {
     [{ audioSource: 3 }, "audioSource must be 'default' or a device id, not 3"],
     [{ onError: 3 }, 'onError must be a function or null, not 3'],
     [{ joinTimeoutS: 0 }, 'joinTimeoutS must be a number of seconds above 0, not 0'],
+    [{ turnDetection: 'local' }, 'turnDetection must be "server", "push-to-talk", not "local"'],
     [{ iceServers: 'stun:x' }, 'iceServers must be a list, not "stun:x"'],
     [{ conversation_url: 'x' }, 'there is no option conversation_url'],
   ])('refuses %j', (wrong, message) => {
@@ -91,6 +92,52 @@ it('what needs a connection says so without one', async () => {
   expect((await client.getStats()).sendBps).toBe(0);
 });
 
+describe('a token', () => {
+  const codeOf = (agoS: number) => {
+    const exp = Math.floor(Date.now() / 1000) - agoS;
+    const token = `e30.${Buffer.from(JSON.stringify({ exp })).toString('base64url')}.s`;
+    return new SpikeClient({ ...GIVEN, token, audio: false, video: false }).join().then(() => null, ({ code }: SpikeError) => code);
+  };
+
+  it('that has expired long ago by the clock of this machine is not even sent', async () => expect(await codeOf(301)).toBe('TOKEN_EXPIRED'));
+
+  // happy-dom has no WebRTC: that it is missed shows that the token was good enough to connect with
+  it('that has expired just now is left to the server, whose clock may be another', async () => expect(await codeOf(290)).toBe('CONNECTION_FAILED'));
+});
+
+describe('beside the voice', () => {
+  it('what nobody could take is refused', async () => {
+    const client = new SpikeClient(GIVEN);
+    expect(() => client.sendDtmf('A')).toThrow('keys are some of 0123456789*#, not "A"');
+    expect(() => client.appendToContext('x', { role: 'ai' as never })).toThrow('role must be "user" or "system", not "ai"');
+    expect(() => client.appendToContext('x')).toThrow('messages need a connection');
+    await expect(client.sendPicture(new Blob())).rejects.toThrow('messages need a connection');
+  });
+
+  it('the button needs its option, and a conversation', () => {
+    expect(() => new SpikeClient(GIVEN).startTalking()).toThrow('talking by a button needs turnDetection: "push-to-talk"');
+    expect(() => new SpikeClient({ ...GIVEN, turnDetection: 'push-to-talk' }).stopTalking()).toThrow('talking needs a conversation; this client is disconnected');
+  });
+
+  it('the volume is a share', () => {
+    const client = new SpikeClient(GIVEN);
+    expect(client.volume).toBe(1);
+    client.volume = 0.25;
+    expect(client.volume).toBe(0.25);
+    for (const wrong of [-0.1, 1.1, NaN, '1', null]) {
+      expect(() => (client.volume = wrong as number)).toThrow('volume must be a number from 0 to 1');
+    }
+  });
+
+  it('the history follows the events', () => {
+    const client = new SpikeClient(GIVEN);
+    const emit = (...event: Event) => (client as unknown as { emit(event: Event): void }).emit(event);
+    emit('ai-speaking', { transcript: 'Hi there', audioLevel: 0 });
+    emit('ai-idle', { interrupted: true });
+    expect(client.history).toMatchObject([{ speaker: 'ai', text: 'Hi there', heard: 'Hi there', interrupted: true }]);
+  });
+});
+
 describe('state', () => {
   it('follows a conversation', () => {
     const events: Event[] = [
@@ -146,11 +193,15 @@ it('figures are rates of what has grown', () => {
         { id: 'T', type: 'transport', selectedCandidatePairId: 'P' },
         { id: 'P', type: 'candidate-pair', bytesReceived: bytes, bytesSent: 2 * bytes, localCandidateId: 'L', currentRoundTripTime: 0.05 },
         { id: 'L', type: 'local-candidate', candidateType: 'relay' },
-        { id: 'A', type: 'inbound-rtp', kind: 'audio', packetsReceived: bytes / 10, packetsLost: lost, jitter: 0.004, concealedSamples: concealed, totalSamplesReceived: bytes },
+        { id: 'A', type: 'inbound-rtp', kind: 'audio', packetsReceived: bytes / 10, packetsLost: lost, jitter: 0.004, concealedSamples: concealed, totalSamplesReceived: bytes, jitterBufferDelay: bytes / 20, jitterBufferEmittedCount: bytes },
+        { id: 'O', type: 'media-playout', totalPlayoutDelay: bytes / 50, totalSamplesCount: bytes },
       ].map((entry) => [entry.id, entry]),
     ) as unknown as RTCStatsReport;
-  const stats = statsSince(sampleOf(report(1000, 0, 0), 0), sampleOf(report(2000, 100, 250), 1000));
+  const [before, now] = [sampleOf(report(1000, 0, 0), 0), sampleOf(report(2000, 100, 250), 1000)];
+  const stats = statsSince(before, now, 10);
   expect(stats).toMatchObject({ receiveBps: 8000, sendBps: 16000, inboundLoss: 0.5, concealed: 0.25 });
+  expect(stats).toMatchObject({ jitterBufferMs: 50, userToAiMs: 10 + 20 + 6.5 + 25, aiToUserMs: 6.5 + 25 + 50 + 20 });
+  expect(statsSince(before, now)).toMatchObject({ userToAiMs: null });
   expect(stats.network).toMatchObject({ roundTripTimeMs: 50, jitterMs: 4, path: 'relay' });
 });
 

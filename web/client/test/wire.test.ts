@@ -8,6 +8,9 @@ const rtvi = (wire: Wire, ...messages: [type: string, data?: unknown][]) =>
 const openai = (wire: Wire, ...messages: [type: string, fields?: object][]) =>
   messages.flatMap(([type, fields]) => wire.receive(JSON.stringify({ type, ...fields })));
 const speaking = (transcript: string) => ['ai-speaking', { transcript, audioLevel: 0 }];
+const parsed = (texts: string[]) => texts.map((each) => JSON.parse(each));
+const STILL = { jpeg: '/9j/', width: 160, height: 90 };
+const ASKED = { respond: true, speak: true };
 const output = (segment_id: number, accumulated_text: string, text = accumulated_text) => ({
   segment_id,
   text,
@@ -120,6 +123,24 @@ describe('RTVI', () => {
       { type: 'client-message', data: { t: 'interrupt' } },
     ]);
   });
+
+  it('shows pictures, tells context, presses keys and the button', () => {
+    const wire = new RTVI();
+    expect(parsed([wire.picture(STILL, 'What is it?', ASKED), wire.context('page 3', 'user'), wire.context('late', 'system'), wire.keys('1#')].flat())).toMatchObject([
+      {
+        type: 'send-file',
+        data: { content: 'What is it?', file: { format: 'image/jpeg', source: { type: 'bytes', bytes: '/9j/', width: 160, height: 90 } }, options: { run_immediately: true } },
+      },
+      { type: 'send-text', data: { content: 'page 3', options: { run_immediately: false, audio_response: false } } },
+      { type: 'client-message', data: { t: 'append-to-context', d: { role: 'system', content: 'late' } } },
+      { type: 'dtmf', data: { buttons: ['1', '#'] } },
+    ]);
+    expect(parsed(wire.talk(true))).toMatchObject([{ data: { t: 'push-to-talk', d: { pressed: true } } }]);
+    rtvi(wire, ['bot-started-speaking']);
+    expect(parsed(wire.talk(true)).map(({ data }) => data.t)).toEqual(['interrupt', 'push-to-talk']);
+    expect(parsed(wire.talk(false))).toMatchObject([{ data: { d: { pressed: false } } }]);
+    expect(wire.session()).toEqual([]);
+  });
 });
 
 describe('OpenAI Realtime', () => {
@@ -163,6 +184,32 @@ describe('OpenAI Realtime', () => {
       { type: 'conversation.item.create', item: { type: 'function_call_output', call_id: 'c', output: '{"y":2}' } },
       { type: 'response.create' },
     ]);
+  });
+
+  it('shows pictures, tells context, presses keys and the button', () => {
+    const wire = new OpenAIRealtime();
+    const shown = { type: 'input_image', image_url: 'data:image/jpeg;base64,/9j/' };
+    expect(parsed(wire.picture(STILL, 'What?', ASKED))).toMatchObject([
+      { item: { role: 'user', content: [shown, { type: 'input_text', text: 'What?' }] } },
+      { type: 'response.create', response: { output_modalities: ['audio'] } },
+    ]);
+    expect(parsed(wire.picture(STILL, '', { respond: false, speak: true }))).toMatchObject([{ item: { content: [shown] } }]);
+    expect(parsed(wire.context('late', 'system'))).toMatchObject([{ item: { role: 'system', content: [{ type: 'input_text', text: 'late' }] } }]);
+    expect(parsed(wire.keys('1#'))).toMatchObject([{ item: { content: [{ text: 'DTMF: 1#' }] } }, { type: 'response.create' }]);
+    expect(parsed([wire.talk(true), wire.talk(false)].flat()).map(({ type }) => type)).toEqual([
+      'input_audio_buffer.clear',
+      'input_audio_buffer.commit',
+      'response.create',
+    ]);
+  });
+
+  it('declares functions and the button to the session', () => {
+    const wire = new OpenAIRealtime();
+    const known = { name: 'f', description: 'd', parameters: { type: 'object' }, call: () => 1, timeoutS: 1, declare: true };
+    expect(wire.session(null, false)).toEqual([]);
+    expect(parsed(wire.session(null, true))).toEqual([{ type: 'session.update', session: { type: 'realtime', audio: { input: { turn_detection: null } } } }]);
+    expect(parsed(wire.session([known], false))[0].session.tools).toEqual([{ type: 'function', name: 'f', description: 'd', parameters: { type: 'object' } }]);
+    expect(parsed(wire.session([], false))[0].session).toEqual({ type: 'realtime', tools: [] });
   });
 
   it('interrupts only what is going on', () => {

@@ -23,6 +23,10 @@ export interface Actions {
   reconnect(): Promise<void>;
   sendText(content: string, options?: { respond?: boolean; speak?: boolean }): void;
   interrupt(): void;
+  /** With `turnDetection: 'push-to-talk'`: the button is down. */
+  startTalking(): void;
+  /** The button is up. */
+  stopTalking(): void;
   setAudioEnabled(enabled: boolean): void;
   setVideoEnabled(enabled: boolean): void;
   setAudioDevice(deviceId: string): Promise<void>;
@@ -116,6 +120,8 @@ function actionsOf(client: SpikeClient | null): Actions {
     reconnect: async () => need().reconnect().catch(told),
     sendText: (content, options) => need().sendText(content, options),
     interrupt: () => need().interrupt(),
+    startTalking: () => need().startTalking(),
+    stopTalking: () => need().stopTalking(),
     setAudioEnabled: (enabled) => need().setAudioEnabled(enabled),
     setVideoEnabled: (enabled) => need().setVideoEnabled(enabled),
     setAudioDevice: async (deviceId) => need().setAudioDevice(deviceId),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Literal
 
 import numpy as np
 
@@ -80,6 +81,10 @@ class ModelPersona(Persona):
             return await self._voice.speak(text)
         assert self._models
         return await self._models.speak(text)
+
+    def know(self, text: str, role: Literal["user", "system"]) -> None:
+        """See :meth:`Persona.know`."""
+        self._messages.append({"role": role, "content": text})
 
     def said(self, text: str, *, interrupted: bool) -> None:
         """See :meth:`Persona.said`: what nobody heard was not said."""
