@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from spoken_digits import DIGITS, heard_digits, lost_words, sentence
+from spoken_digits import DIGITS, heard_digits, lost_words, sentence, spoken
 
 from spike_engine import dsp
-from spike_engine.media.catch_up import BLOCK_SAMPLES, KEPT_BLOCKS, CatchUp
+from spike_engine.media.catch_up import BLOCK_SAMPLES, KEPT_BLOCKS, KEPT_S, CatchUp
 from spike_engine.webrtc.network_path import CutWatch, Sight
 
 RATE_HZ = 48000
@@ -125,6 +125,24 @@ def test_no_word_is_lost_where_a_new_connection_is_needed(cut_s: float) -> None:
     assert call.catch_up.lost_ms == 0
 
 
+def test_a_cut_in_the_middle_of_a_word_goes_back_to_its_beginning() -> None:
+    pause = np.zeros(round(0.12 * RATE_HZ), np.float32)
+    parts = [dsp.resample(spoken(digit), 16000, RATE_HZ) for digit in (*DIGITS, *DIGITS[::-1])]
+    ends = np.cumsum([len(part) + len(pause) for part in parts])
+    words = [(end - len(pause) - len(part), end - len(pause)) for part, end in zip(parts, ends, strict=True)]
+    voice = np.concatenate([each for part in parts for each in (part, pause)])
+    voice += 1e-4 * np.random.default_rng(1).standard_normal(len(voice)).astype(np.float32)
+    for cut_at in range(75, len(voice) // BLOCK_SAMPLES - 20, 6):
+        call = Call()
+        call.say(voice[(cut_at - 75) * BLOCK_SAMPLES : cut_at * BLOCK_SAMPLES])
+        call.say(voice[cut_at * BLOCK_SAMPLES : (cut_at + 20) * BLOCK_SAMPLES], cut=True)
+        call.catch_up.away()
+        again_from = (cut_at + 20 - round(call.catch_up.behind_ms / 20)) * BLOCK_SAMPLES
+        inside = [(begin, end) for begin, end in words if begin + 2 * BLOCK_SAMPLES < again_from < end - BLOCK_SAMPLES]
+        assert not inside, f"cut at {0.02 * cut_at:.2f} s: sent again from the middle of a word"
+        assert call.catch_up.behind_ms < 400 + 1000
+
+
 def test_a_network_that_only_holds_everything_up_makes_nobody_speak_twice() -> None:
     pytest.importorskip("pocketsphinx")
     digits, voice = said(8, seed=5)
@@ -224,7 +242,7 @@ def test_what_is_too_old_is_lost_and_counted() -> None:
     call = Call()
     call.silence(1.0)
     call.catch_up.away()
-    call.say(np.full(14 * 50 * BLOCK_SAMPLES, 0.1, np.float32))
+    call.say(np.full(round(KEPT_S + 2) * 50 * BLOCK_SAMPLES, 0.1, np.float32))
     assert call.catch_up.behind_ms == 20 * KEPT_BLOCKS
     assert call.catch_up.lost_ms == pytest.approx(2000, abs=20)
     assert not np.concatenate(call.heard).any()

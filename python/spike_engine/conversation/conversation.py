@@ -237,15 +237,18 @@ class Conversation:
         if loss.reason != DisconnectReason.NETWORK or not self._options.auto_reconnect:
             raise _Lost(loss)
         loop = asyncio.get_running_loop()
-        began_s = loop.time()
+        began_s, took_s = loop.time(), 0.0
         self._listener.emit(loss.error)
         self._listener.emit(Disconnected(DisconnectReason.NETWORK, will_reconnect=True))
-        for attempt, delay_s in enumerate(_delays(lambda: loop.time() - began_s < SOON_S), start=1):
+        for attempt, wanted_s in enumerate(_delays(lambda: loop.time() - began_s < SOON_S), start=1):
+            delay_s = max(0.0, wanted_s - took_s)  # an attempt that nobody answered has been a delay already
             self._listener.emit(Reconnecting(attempt, delay_s))
             await self._pause(delay_s)
+            tried_s = loop.time()
             try:
                 return await self._connect()
             except SpikeError as failure:
+                took_s = loop.time() - tried_s
                 if not _can_retry(failure) or loop.time() + delay_s > began_s + RECONNECT_LIMIT_S:
                     raise
         raise AssertionError  # there is always another delay

@@ -15,13 +15,15 @@ from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.webrtc.network_path import CUT_AFTER_S, Counters, CutWatch, Sight
 
 SPEED = 1.25
-KEPT_S = 12.0  # a server says after some 3 s that a client is gone; ten more are for the network to come back
+KEPT_S = 16.0  # ten for the network to come back, the rest to notice, to connect anew, and for a word before the cut
 BLOCK_S = 0.02
 BLOCK_SAMPLES = ENGINE_RATE_HZ // 50
 KEPT_BLOCKS = round(KEPT_S / BLOCK_S)
 PAUSE_AFTER_BLOCKS, PAUSE_BEFORE_BLOCKS = 15, 10  # of silence, are kept behind and before what was said
-IN_FLIGHT_BLOCKS = 2  # besides a round trip's
-WORD_BLOCKS, NEARLY_AS_QUIET = 25, 4.0  # so far back the beginning of a word is looked for, where the voice is quietest
+IN_FLIGHT_BLOCKS = 4  # besides a round trip's: in queues here and there, of machines that are busy
+# So far back the beginning of a word is looked for, where the voice is quietest. Less than the longest words takes a
+# pause inside of them for it: half a second cuts off the beginning in every seventh cut.
+WORD_BLOCKS, NEARLY_AS_QUIET = 40, 4.0
 SEAM_SAMPLES = ENGINE_RATE_HZ // 200
 
 Block = NDArray[np.float32]
@@ -31,7 +33,7 @@ class CatchUp:
     """A voice on its way to the network, which waits while the network is cut and then makes up for it.
 
     As long as the network carries it, each block is sent as it comes. What was said since the peer was last known to
-    hear is kept, up to 12 s of it. It is sent again after a cut at 1.25 times its speed and its own pitch
+    hear is kept, up to 16 s of it. It is sent again after a cut at 1.25 times its speed and its own pitch
     (``_core.SpeedUp``), its pauses shortened to half a second, until the voice is live again. Blocks are mono float32,
     20 ms at 48 kHz.
 
