@@ -150,6 +150,50 @@ async def test_a_conversation(room: SimpleNamespace) -> None:
     assert call.released
 
 
+async def test_what_a_program_does_beside_talking(room: SimpleNamespace) -> None:
+    tone = (0.2 * np.sin(2 * np.pi * 300 * np.arange(48000 * 20) / 48000)).astype(np.float32)
+    own = client(turn_detection="push-to-talk", audio_source=ArrayMicrophone(tone), noise_suppression=False)
+    levels: list[float] = []
+    own.on("user-audio-level", lambda event: levels.append(event.level))
+
+    def says(kind: str, **data: Any) -> None:
+        CallClient.last.handler.on_app_message({"label": "rtvi-ai", "type": kind, "id": "9", "data": data}, "bot")
+
+    async with own:
+        call = CallClient.last
+        own.append_to_context("It is late.", role="system")
+        own.send_picture(np.zeros((90, 160, 3), np.uint8), "What is it?")
+        own.start_talking()
+        async with asyncio.timeout(20):
+            while not any(level > 0.05 for level in levels):
+                await asyncio.sleep(0.01)
+        own.stop_talking()
+        async with asyncio.timeout(20):
+            while levels[-1]:  # while the button is up
+                await asyncio.sleep(0.01)
+        says("bot-started-speaking")
+        says("bot-output", segment_id=1, spoken_progress={"accumulated_text": "A nail"})
+        idle = asyncio.ensure_future(own.wait_for("ai-idle", timeout=20))
+        await asyncio.sleep(0)
+        own.start_talking()
+        says("bot-interrupted")
+        await idle
+        (turn,) = [turn for turn in own.history if turn.speaker == "ai"]
+        async with asyncio.timeout(20):
+            while len(call.sent) < 7:
+                await asyncio.sleep(0.01)
+
+    kinds = [message["data"].get("t", message["type"]) for message in call.sent]
+    assert kinds == [
+        *("client-ready", "append-to-context", "send-file", "push-to-talk", "push-to-talk", "interrupt", "push-to-talk")
+    ]
+    assert [message["data"]["d"]["pressed"] for message in call.sent if message["data"].get("t") == "push-to-talk"] == [
+        *(True, False, True)
+    ]
+    assert call.sent[2]["data"]["file"]["source"].keys() == {"type", "bytes", "width", "height"}
+    assert (turn.text, turn.heard, turn.interrupted) == ("A nail", "A nail", True)
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
