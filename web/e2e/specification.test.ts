@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { ComponentType } from 'react';
@@ -80,6 +81,18 @@ it('each block compiles', () => {
   expect(specification().size).toBe(8);
   const tsc = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
   execFileSync(tsc, ['-p', fileURLToPath(new URL('spec', import.meta.url))], { stdio: 'inherit' });
+});
+
+it('the types of the packages are found, as bundlers and as Node look for them', () => {
+  const folder = new URL('spec/generated/', import.meta.url);
+  const wrong = "client.on('ai-speaking', ({ transcript }) => {\n  // @ts-expect-error: it is a text\n  const words: number = transcript;\n  return words;\n});";
+  const made = "const client = new SpikeClient({ conversationUrl: 'https://example.org/', token: 't' });";
+  writeFileSync(new URL('types.mts', folder), `import { SpikeClient } from '@spike/client';\nimport { useConversation } from '@spike/react';\n${made}\n${wrong}\nexport default useConversation;\n`);
+  const tsc = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
+  for (const [module, resolution] of [['esnext', 'bundler'], ['nodenext', 'nodenext']] as const) {
+    const flags = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--lib', 'es2023,dom,dom.iterable', '--module', module, '--moduleResolution', resolution];
+    execFileSync(tsc, [...flags, fileURLToPath(new URL('types.mts', folder))], { stdio: 'inherit' });
+  }
 });
 
 describe('each block runs', () => {

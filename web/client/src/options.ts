@@ -31,7 +31,10 @@ export interface ClientOptions {
   turnDetection?: 'server' | 'push-to-talk';
   /** `'smallwebrtc'` (RTVI), `'openai'` (Realtime), or null to choose by the address. */
   transport?: 'smallwebrtc' | 'openai' | null;
-  /** How long `join()`, or one attempt to reconnect, may take once the devices are open. */
+  /**
+   * How long `join()`, or one attempt to reconnect, waits for a sign of the server's once the devices are open. While
+   * signs come, on a network that loses many packets, it may take four times as long.
+   */
   joinTimeoutS?: number;
   /** Bring the conversation back by itself when the network broke, for up to a minute. */
   autoReconnect?: boolean;

@@ -5,6 +5,8 @@ import { QUALITIES, type Options } from './options';
 
 /** Takes what a connection brings. */
 export interface PeerListener {
+  /** The server has answered, or something has got through. */
+  onNews(): void;
   onMessage(text: string): void;
   onTrack(track: MediaStreamTrack): void;
   /** Called once if the connection ends by itself. */
@@ -43,10 +45,16 @@ export class Peer {
     this.pc.addEventListener('track', ({ track }) => listener.onTrack(track));
     this.pc.addEventListener('icecandidate', ({ candidate }) => this.onCandidate?.(candidate));
     this.pc.addEventListener('connectionstatechange', () => this.onState());
+    for (const news of ['signalingstatechange', 'iceconnectionstatechange', 'connectionstatechange']) {
+      this.pc.addEventListener(news, () => listener.onNews());
+    }
     this.add('audio');
     if (video) this.add('video');
     this.channel = this.pc.createDataChannel(label, { ordered: true });
-    this.channel.addEventListener('open', () => this.open());
+    this.channel.addEventListener('open', () => {
+      listener.onNews();
+      this.open();
+    });
     this.channel.addEventListener('close', () => this.onGoodbye());
     this.channel.addEventListener('message', ({ data }) => {
       if (typeof data === 'string' && !this.closed) listener.onMessage(data);

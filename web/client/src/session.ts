@@ -12,6 +12,7 @@ import type { Wire } from './wire';
 
 // How often a speaking AI's level is told: enough for a moving meter.
 const LEVEL_INTERVAL_MS = 100;
+const LONGEST_JOIN = 4; // times the timeout, while something comes from the server
 const ON_ITS_WAY_MS = 500; // what a server sent before it stopped has arrived by then
 
 /** What a page tells its client, for every connection. */
@@ -55,14 +56,24 @@ export class Session implements PeerListener {
 
   /** Connect, and return when the AI is ready. On an error everything is closed again. */
   async open(timeoutS: number): Promise<void> {
-    const timer = setTimeout(() => this.refuse(connectionFailed(`no conversation within ${timeoutS} s`)), timeoutS * 1000);
+    const beganMs = performance.now();
+    const tookS = () => (performance.now() - beganMs) / 1000;
+    let timer: ReturnType<typeof setTimeout>;
+    // A network that loses packets takes its time: as long as some get through, it has more.
+    this.onNews = () => {
+      clearTimeout(timer);
+      const leftS = Math.min(timeoutS, LONGEST_JOIN * timeoutS - tookS());
+      timer = setTimeout(() => this.refuse(connectionFailed(`no conversation within ${tookS().toFixed(1)} s`)), leftS * 1000);
+    };
+    this.onNews();
     try {
       await Promise.race([this.connect(), this.ready.then(() => new Promise<void>(() => {}))]);
     } catch (error) {
       this.close();
       throw error instanceof SpikeError ? error : connectionFailed(String(error));
     } finally {
-      clearTimeout(timer);
+      this.onNews = () => undefined;
+      clearTimeout(timer!);
     }
   }
 
@@ -122,6 +133,8 @@ export class Session implements PeerListener {
   }
 
   // --- what the connection brings
+
+  onNews = (): void => undefined;
 
   onTrack(track: MediaStreamTrack): void {
     if (this.abort.signal.aborted) return;

@@ -122,6 +122,7 @@ class SmallWebRTCTransport implements Transport {
       }
     };
     return {
+      onNews: () => listener.onNews(),
       onTrack: (track) => listener.onTrack(track),
       onClosed: (reason, error) => listener.onClosed(reason, error),
       onMessage: (text) => {
