@@ -88,6 +88,8 @@ function Figures() {
         ['Lost on the way here', percent(stats.inboundLoss)],
         ['Lost on the way there', percent(stats.network.outboundLoss)],
         ['Jitter', ms(stats.network.jitterMs)],
+        ['From your mouth to the server', ms(stats.userToAiMs)],
+        ['From its mouth to your ear', ms(stats.aiToUserMs)],
         ['Waiting to be played', ms(stats.jitterBufferMs)],
         ['Sound made up here', percent(stats.concealed)],
         ['Received', `${Math.round(stats.receiveBps / 1000)} kbit/s`],
