@@ -129,6 +129,24 @@ async def until_status(client: SpikeClient, status: str) -> None:
                 return
 
 
+async def test_after_an_attempt_that_nobody_answered_the_next_one_follows_at_once(
+    transport: FrailTransport, microphone: ArrayMicrophone, heard: Record
+) -> None:
+    client = client_over(transport, microphone, join_timeout_s=0.1)
+    events = heard(client)
+    async with client:
+        transport.hang = True
+        transport.break_off()
+        async with asyncio.timeout(10):
+            while transport.attempts < 4:  # join, and three in vain
+                transport.attempted.clear()
+                await transport.attempted.wait()
+        transport.hang = False
+        await until_status(client, "connected")
+
+    assert [event.delay_s for name, event in events if name == "reconnecting"][:3] == [0.0, 0.0, 0.0]
+
+
 async def test_a_broken_network_is_mended_without_the_programs_help(
     client: SpikeClient, transport: FrailTransport, microphone: ArrayMicrophone, heard: Record
 ) -> None:

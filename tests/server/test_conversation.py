@@ -428,6 +428,26 @@ async def test_a_client_that_hangs_up_may_come_back(server: ConversationServer) 
     assert len(Host.all[0].spoken) == 2
 
 
+async def test_who_comes_back_waits_for_no_voice_detector(
+    server: ConversationServer, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    class Counted(dialogue.VoiceDetector):
+        def __init__(self) -> None:
+            super().__init__()
+            loaded.append(self)
+
+    monkeypatch.setattr(dialogue, "VoiceDetector", Counted)
+    invitation = server.create_conversation()
+    for _ in range(2):
+        async with Caller(invitation) as caller:
+            caller.microphone.say(recording("hello"))
+            await caller.until("user-stopped-speaking")
+
+    assert len(loaded) == 1
+
+
 async def test_a_restart_takes_the_place_of_the_old_connection(server: ConversationServer) -> None:
     invitation = server.create_conversation()
     async with Caller(invitation) as first:
