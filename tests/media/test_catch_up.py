@@ -280,3 +280,13 @@ def test_a_voice_of_which_nothing_is_known_is_sent_as_it_comes() -> None:
     assert not catch_up.next(block, quiet=False, path=None, now_s=3.0).any()
     catch_up.back()
     assert catch_up.next(block, quiet=False, path=None, now_s=3.02).any()
+
+
+@pytest.mark.parametrize(
+    ("heard", "counted"),
+    [("one two three", (0, 0)), ("one one two three", (0, 0)), ("one three", (1, 0)), ("one six three", (0, 1))],
+)
+def test_words_are_counted_by_the_fewest_differences(heard: str, counted: tuple[int, int]) -> None:
+    assert lost_words(["one", "two", "three"], heard.split()) == counted
+    assert lost_words(["zero", "six", "eight"], ["zero", "eight", "eight"]) == (0, 1)
+    assert lost_words(["one", "two"], ["two", "one"]) == (1, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -49,10 +48,19 @@ def heard_digits(sound: Samples) -> list[str]:
 
 
 def lost_words(said: list[str], heard: list[str]) -> tuple[int, int]:
-    """How many of the words that were said are not heard, and in the place of how many another one is."""
-    lost = misheard = 0
-    for what, first, end, heard_first, heard_end in SequenceMatcher(None, said, heard, autojunk=False).get_opcodes():
-        if what in ("delete", "replace"):
-            instead = min(end - first, heard_end - heard_first)
-            lost, misheard = lost + end - first - instead, misheard + instead
-    return lost, misheard
+    """How many of the words that were said are not heard, and in the place of how many another one is.
+
+    By the fewest differences, as a word error rate counts them; where there are several ways, by the one with most lost.
+    """
+    row = [(extra, 0, 0) for extra in range(len(heard) + 1)]  # differences, minus those lost, those misheard
+    for word in said:
+        before, row = row, [_plus(row[0], lost=1)]
+        for at, other in enumerate(heard):
+            together = before[at] if word == other else _plus(before[at], misheard=1)
+            row.append(min(together, _plus(before[at + 1], lost=1), _plus(row[at])))
+    _, lost, misheard = row[-1]
+    return -lost, misheard
+
+
+def _plus(so_far: tuple[int, int, int], *, lost: int = 0, misheard: int = 0) -> tuple[int, int, int]:
+    return so_far[0] + 1, so_far[1] - lost, so_far[2] + misheard
