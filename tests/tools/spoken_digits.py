@@ -50,7 +50,7 @@ def heard_digits(sound: Samples) -> list[str]:
 def lost_words(said: list[str], heard: list[str]) -> tuple[int, int]:
     """How many of the words that were said are not heard, and in the place of how many another one is.
 
-    By the fewest differences, as a word error rate counts them; where there are several ways, by the one with most lost.
+    By the fewest differences, as a word error rate counts them; of several ways, by the one with most lost.
     """
     row = [(extra, 0, 0) for extra in range(len(heard) + 1)]  # differences, minus those lost, those misheard
     for word in said:
