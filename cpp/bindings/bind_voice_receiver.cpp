@@ -14,8 +14,11 @@ namespace py = pybind11;
 namespace spike::bindings {
 namespace {
 
-constexpr std::array<std::pair<const char*, VoiceCodec>, 4> codecs{
-    {{"opus", VoiceCodec::opus}, {"pcmu", VoiceCodec::pcmu}, {"pcma", VoiceCodec::pcma}, {"l16", VoiceCodec::l16}}};
+constexpr std::array<std::pair<const char*, VoiceCodec>, 5> codecs{{{"opus", VoiceCodec::opus},
+                                                                    {"pcmu", VoiceCodec::pcmu},
+                                                                    {"pcma", VoiceCodec::pcma},
+                                                                    {"l16", VoiceCodec::l16},
+                                                                    {"cn", VoiceCodec::noise}}};
 constexpr std::array states{"silence", "normal", "fec", "concealed", "comfort-noise", "accelerated", "expanded"};
 
 // The bytes of an object, for as long as this lives.
@@ -39,7 +42,7 @@ class Bytes {
 VoiceCodec codec_named(const std::string& name) {
     for (const auto& [known, codec] : codecs)
         if (name == known) return codec;
-    throw py::value_error("codec must be 'opus', 'pcmu', 'pcma' or 'l16', not '" + name + "'");
+    throw py::value_error("codec must be 'opus', 'pcmu', 'pcma', 'l16' or 'cn', not '" + name + "'");
 }
 
 template <void (VoiceReceiver::*Push)(const VoicePacket&)>

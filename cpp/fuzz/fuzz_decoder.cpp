@@ -1,4 +1,4 @@
-// Payloads of Opus, G.711 and L16, one after the other, and what is asked of a decoder between them.
+// Payloads of Opus, G.711, L16 and noise, one after the other, and what is asked of a decoder between them.
 #include <vector>
 
 #include "fuzz/fuzzed_bytes.hpp"
@@ -8,7 +8,8 @@ using namespace spike;
 using namespace spike::fuzz;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static constexpr VoiceCodec codecs[] = {VoiceCodec::opus, VoiceCodec::pcmu, VoiceCodec::pcma, VoiceCodec::l16};
+    static constexpr VoiceCodec codecs[] = {VoiceCodec::opus, VoiceCodec::pcmu, VoiceCodec::pcma, VoiceCodec::l16,
+                                            VoiceCodec::noise};
     static constexpr int rates_hz[] = {8000, 16000, 24000, 32000, 44100, 48000};
     FuzzedBytes bytes(data, size);
     VoiceFormat format{bytes.one_of(codecs)};
@@ -29,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             case 2: decoder.reset(); break;
             case 3: written = decoder.decode_previous(payload, out); break;
             case 4:
-                if (decoder.conceals()) written = decoder.conceal(out);
+                if (decoder.conceals()) written = decoder.conceal(std::span(out).first(decoder.least_concealed(1)));
                 break;
             default: written = decoder.decode(payload, out);
         }

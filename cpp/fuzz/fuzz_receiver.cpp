@@ -10,8 +10,8 @@ using namespace spike::fuzz;
 namespace {
 
 constexpr int rates_hz[] = {8000, 16000, 24000, 32000, 44100, 48000};
-constexpr VoiceCodec codecs[] = {VoiceCodec::opus, VoiceCodec::opus, VoiceCodec::pcmu, VoiceCodec::pcma,
-                                 VoiceCodec::l16};
+constexpr VoiceCodec codecs[] = {VoiceCodec::opus, VoiceCodec::opus, VoiceCodec::pcmu,
+                                 VoiceCodec::pcma, VoiceCodec::l16,  VoiceCodec::noise};
 
 VoiceFormat format_of(FuzzedBytes& bytes) {
     VoiceFormat format{bytes.one_of(codecs)};

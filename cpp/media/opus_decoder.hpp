@@ -31,7 +31,7 @@ class OpusVoiceDecoder {
     // Each returns the samples written, 0 where the packet is not to be decoded or does not fit.
     std::size_t decode(std::span<const std::uint8_t> packet, std::span<float> out) noexcept;
     std::size_t decode_repeated(std::span<const std::uint8_t> packet, std::span<float> out) noexcept;
-    // All of `out`, a multiple of 10 ms.
+    // All of `out`, a multiple of 2.5 ms.
     std::size_t conceal(std::span<float> out) noexcept;
 
     void save() noexcept { saved_ = state_; }

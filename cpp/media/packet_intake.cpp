@@ -32,7 +32,10 @@ void PacketIntake::take(std::uint32_t generation, std::int64_t played, std::int6
 void PacketIntake::take_one(std::uint16_t slot, const Moment& now) noexcept {
     const PacketHeader& header = slots_->header(slot);
     const VoiceDecoder& codec = decoder(header);
-    if (codec.duration_ticks(slots_->payload(slot)) == 0) {
+    if (slots_->payload(slot).empty()) {
+        take_empty(header, now);
+        slots_->release(slot);
+    } else if (codec.duration_ticks(slots_->payload(slot)) == 0) {
         ++stats_->decode_errors;
         slots_->release(slot);
     } else if (begun_ && follows(header, codec.format().clock_rate_hz, now)) {
@@ -51,7 +54,28 @@ bool PacketIntake::follows(const PacketHeader& header, int clock_rate_hz, const 
     if (header.ssrc != ssrc_ || clock_rate_hz != timeline_.clock_rate_hz()) return false;
     const std::int64_t lateness = now.played - timeline_.peek_time(header.timestamp) - arrivals_.earliest();
     if (std::abs(lateness) > longest_jump_s * sample_rate_hz_) return false;
-    return header.redundant || std::abs(timeline_.peek_sequence(header.sequence_number) - newest_) < most_dropouts;
+    return header.redundant ||
+           (std::abs(timeline_.peek_sequence(header.sequence_number) - newest_) < most_dropouts && in_order(header));
+}
+
+// A sender whose timestamps go back while its numbers go on, or the other way round, began anew.
+bool PacketIntake::in_order(const PacketHeader& header) const noexcept {
+    const std::int64_t steps = timeline_.peek_sequence(header.sequence_number) - newest_;
+    const std::int64_t samples = timeline_.peek_time(header.timestamp) - newest_begin_;
+    return (steps >= 0 || samples <= 0) && (steps <= 0 || samples >= 0);
+}
+
+// A packet that holds nothing keeps a way open: it was sent, and there is no sound in it.
+void PacketIntake::take_empty(const PacketHeader& header, const Moment& now) noexcept {
+    if (!begun_ || header.redundant || !follows(header, decoder(header).format().clock_rate_hz, now)) return;
+    count(header, timeline_.peek_sequence(header.sequence_number));
+}
+
+bool PacketIntake::all_came(std::int64_t first, std::int64_t end) const noexcept {
+    if (end < first || end - first > static_cast<std::int64_t>(seen_.size())) return false;
+    for (std::int64_t number = first; number < end; ++number)
+        if (!seen(number)) return false;
+    return true;
 }
 
 void PacketIntake::doubt(std::uint16_t slot, const Moment& now) noexcept {
@@ -86,6 +110,7 @@ void PacketIntake::begin(const PacketHeader& header, const Moment& now) noexcept
                               sample_rate_hz_, time);
     ssrc_ = header.ssrc;
     first_ = newest_ = header.sequence_number;
+    newest_begin_ = timeline_.peek_time(header.timestamp);
     received_ = 0;
     begun_ = true;
     measured_ = false;
@@ -112,7 +137,10 @@ bool PacketIntake::count(const PacketHeader& header, std::int64_t sequence_numbe
     seen_[static_cast<std::uint64_t>(sequence_number) % seen_.size()] = sequence_number;
     timeline_.sequence(header.sequence_number);
     first_ = std::min(first_, sequence_number);
-    newest_ = std::max(newest_, sequence_number);
+    if (sequence_number >= newest_) {
+        newest_ = sequence_number;
+        newest_begin_ = timeline_.peek_time(header.timestamp);
+    }
     ++received_;
     ++stats_->packets_received;
     stats_->packets_lost = lost_before_ + std::max<std::int64_t>(0, newest_ - first_ + 1 - received_);

@@ -33,6 +33,9 @@ class PacketIntake {
     const ArrivalStatistics& arrivals() const noexcept { return arrivals_; }
     std::optional<std::int64_t> timestamp_at(std::int64_t position) const noexcept;
 
+    // Whether nothing is missing of the packets `first` to `end`, `end` not included.
+    bool all_came(std::int64_t first, std::int64_t end) const noexcept;
+
     void discard_front() noexcept { slots_->release(waiting_.pop().slot); }
     void reset() noexcept;
 
@@ -47,6 +50,8 @@ class PacketIntake {
     void begin(const PacketHeader& header, const Moment& now) noexcept;
     void accept(std::uint16_t slot, const Moment& now) noexcept;
     bool count(const PacketHeader& header, std::int64_t sequence_number) noexcept;
+    bool in_order(const PacketHeader& header) const noexcept;
+    void take_empty(const PacketHeader& header, const Moment& now) noexcept;
     void keep(WaitingPacket packet, const Moment& now) noexcept;
     void measure_jitter(const PacketHeader& header) noexcept;
 
@@ -67,6 +72,7 @@ class PacketIntake {
     std::optional<std::uint16_t> doubtful_;  // slot of the packet that waits for a second one
     std::uint32_t ssrc_ = 0;
     std::int64_t first_ = 0, newest_ = 0, received_ = 0, lost_before_ = 0;  // of this run, and in runs before
+    std::int64_t newest_begin_ = 0;                                         // of the newest packet's sound
     std::array<std::int64_t, 1024> seen_{};                                 // sequence numbers
     std::array<std::int64_t, 64> held_{};                                   // begins of sounds that came
     std::size_t next_held_ = 0;

@@ -40,9 +40,18 @@ std::int64_t Playout::target() const noexcept {
 }
 
 void Playout::give(std::span<float> out) noexcept {
-    while (line_.waiting() < out.size()) produce();
+    while (line_.waiting() < out.size() || gathers()) produce();
     line_.take(out);
 }
+
+// Packets that are too short to leave out a period of the pitch are decoded together where there is one too many.
+bool Playout::gathers() const noexcept {
+    const PacketBuffer& waiting = intake_->waiting();
+    return fresh_ > 0 && fresh_ < step_ && delay() - needed() > static_cast<std::int64_t>(packet_) &&
+           !waiting.empty() && waiting.front().begin == position_;
+}
+
+std::int64_t Playout::needed() const noexcept { return std::max(target(), intake_->arrivals().latest()); }
 
 void Playout::produce() noexcept {
     discard_late();
@@ -84,8 +93,9 @@ void Playout::wait() noexcept {
         pausing_ = true;
         return rest(static_cast<std::int64_t>(step_));
     }
-    waited_ += static_cast<std::int64_t>(step_);
-    conceal(static_cast<std::int64_t>(step_), true);
+    const auto missing = static_cast<std::int64_t>(std::clamp(packet_, step_ / 4, step_));
+    waited_ += missing;
+    conceal(missing, true);
 }
 
 void Playout::rest(std::int64_t samples) noexcept {
@@ -102,10 +112,11 @@ void Playout::conceal(std::int64_t samples, bool lost) noexcept {
     if (!concealer_.running() && lost) ++stats_->concealment_events;
     keep_state();
     const bool noise = concealer_.faded();
-    const auto room = line_.room(step_);
-    concealer_.next(line_.history(), decoder_, splice_, room);
+    const std::size_t made = decoder_ != nullptr ? decoder_->least_concealed(count) : count;
+    concealer_.next(line_.history(), decoder_, splice_, line_.room(made));
     line_.grow(count);
     produced_ += static_cast<std::int64_t>(count);
+    fresh_ = 0;
     if (lost) {
         stats_->concealed_samples += static_cast<std::int64_t>(count);
         if (noise) stats_->silent_concealed_samples += static_cast<std::int64_t>(count);
@@ -122,7 +133,7 @@ void Playout::keep_state() noexcept {
 
 // Something is missing before `resume`. True where a step of its replacement was produced.
 bool Playout::bridge(const WaitingPacket& next, std::int64_t resume) noexcept {
-    if (!next.redundant && next.sequence_number == last_sequence_ + 1) {  // nothing was lost: the sender was silent
+    if (!next.redundant && intake_->all_came(last_sequence_ + 1, next.sequence_number)) {  // the sender was silent
         silent_ = pausing_ = true;
         return true;
     }
@@ -143,8 +154,7 @@ bool Playout::bridge(const WaitingPacket& next, std::int64_t resume) noexcept {
 void Playout::drop_excess() noexcept {
     PacketBuffer& waiting = intake_->waiting();
     const std::int64_t most = most_excess_ms * config_.sample_rate_hz / 1000;
-    const std::int64_t wanted = std::max(target(), intake_->arrivals().latest());
-    while (delay() - wanted > most && &waiting.front() != &waiting.back()) {
+    while (delay() - needed() > most && &waiting.front() != &waiting.back()) {
         if (!waiting.front().redundant) ++stats_->packets_discarded;
         last_sequence_ = waiting.front().sequence_number;
         intake_->discard_front();
@@ -176,7 +186,9 @@ void Playout::play(const WaitingPacket& next, std::int64_t resume) noexcept {
         concealer_.learn(std::span(decoded_).first(count));
         count = join(count, delay_before - target());
         append(count);
-        stretch(count, delay_before);
+        packet_ = count;
+        fresh_ = std::min(fresh_ + count, line_.waiting());
+        if (fresh_ >= step_) stretch(delay_before);
     }
     position_ = repeated ? next.begin : next.end;
     if (repeated) {
@@ -237,9 +249,9 @@ void Playout::append(std::size_t count) noexcept {
 }
 
 // `delay`: of what was appended last.
-void Playout::stretch(std::size_t count, std::int64_t delay) noexcept {
-    const std::int64_t needed = std::max(target(), intake_->arrivals().latest());
-    const std::int64_t excess = delay > needed ? delay - needed : std::min<std::int64_t>(0, delay - target());
+void Playout::stretch(std::int64_t delay) noexcept {
+    const std::int64_t excess = delay > needed() ? delay - needed() : std::min<std::int64_t>(0, delay - target());
+    const std::size_t count = std::exchange(fresh_, 0);
     const std::ptrdiff_t by = stretch_.process(line_, count, excess, splice_, concealer_.background_power());
     if (by == 0) return;
     produced_ -= by;
@@ -255,6 +267,7 @@ void Playout::reset() noexcept {
     if (decoder_ != nullptr) decoder_->reset();
     decoder_ = nullptr;
     produced_ = position_ = waited_ = last_sequence_ = 0;
+    fresh_ = packet_ = 0;
     begun_ = silent_ = saved_ = misplaced_ = false;
     pausing_ = true;
     state_ = ReceiverState::silence;

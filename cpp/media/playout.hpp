@@ -49,6 +49,7 @@ class Playout {
 
   private:
     void produce() noexcept;
+    bool gathers() const noexcept;
     void discard_late() noexcept;
     void wait() noexcept;
     void rest(std::int64_t samples) noexcept;  // of the pause between two stretches of voice
@@ -59,7 +60,8 @@ class Playout {
     std::size_t decode(const WaitingPacket& next, bool repeated) noexcept;
     std::size_t join(std::size_t count, std::int64_t excess) noexcept;
     void append(std::size_t count) noexcept;
-    void stretch(std::size_t count, std::int64_t delay) noexcept;
+    std::int64_t needed() const noexcept;  // the delay that there has to be
+    void stretch(std::int64_t delay) noexcept;
     void drop_excess() noexcept;
     VoiceDecoder& decoder_of(const WaitingPacket& packet) const noexcept;
 
@@ -77,6 +79,8 @@ class Playout {
     VoiceDecoder* decoder_ = nullptr;  // of the last packet
     std::int64_t produced_ = 0;        // samples, ever
     std::int64_t position_ = 0;        // in the voice: the end of what was decoded or given up
+    std::size_t fresh_ = 0;            // samples decoded without a gap that were not stretched yet
+    std::size_t packet_ = 0;           // samples of the last packet
     std::int64_t waited_ = 0;          // samples concealed since, while the position stood
     std::int64_t last_sequence_ = 0;
     bool begun_ = false;

@@ -8,6 +8,7 @@
 namespace spike {
 namespace {
 
+constexpr std::size_t steps_per_s = 100;
 constexpr std::array opus_rates_hz{8000, 12000, 16000, 24000, 48000};
 
 // ITU-T G.711: a logarithmic sample is sign, exponent and mantissa.
@@ -42,7 +43,9 @@ float from_l16(const std::uint8_t* bytes) noexcept {
 }  // namespace
 
 VoiceDecoder::VoiceDecoder(const VoiceFormat& format, int output_rate_hz)
-    : format_(format), longest_(static_cast<std::size_t>(output_rate_hz) * longest_packet_ms / 1000 + 1) {
+    : format_(format),
+      step_(static_cast<std::size_t>(output_rate_hz) / steps_per_s),
+      longest_(static_cast<std::size_t>(output_rate_hz) * longest_packet_ms / 1000 + 1) {
     if (format.clock_rate_hz < 8000 || format.clock_rate_hz > 48000)
         throw std::invalid_argument("clock_rate_hz must be from 8000 to 48000, not " +
                                     std::to_string(format.clock_rate_hz));
@@ -55,6 +58,7 @@ VoiceDecoder::VoiceDecoder(const VoiceFormat& format, int output_rate_hz)
         if (std::ranges::find(opus_rates_hz, output_rate_hz) != opus_rates_hz.end()) native_hz = output_rate_hz;
         opus_.emplace(native_hz);
     }
+    if (format.codec == VoiceCodec::noise) noise_.emplace();
     // Made now: a table that is made at its first use would take memory and a lock.
     table<from_mu_law>();
     table<from_a_law>();
@@ -66,6 +70,8 @@ VoiceDecoder::VoiceDecoder(const VoiceFormat& format, int output_rate_hz)
 
 std::size_t VoiceDecoder::duration_ticks(std::span<const std::uint8_t> payload) const noexcept {
     if (opus_) return OpusVoiceDecoder::duration(payload);
+    // It says nothing of how long it lasts.
+    if (noise_) return payload.empty() ? 0 : static_cast<std::size_t>(format_.clock_rate_hz) / steps_per_s;
     const std::size_t sample_bytes =
         static_cast<std::size_t>(format_.channels) * (format_.codec == VoiceCodec::l16 ? 2 : 1);
     const std::size_t ticks = payload.size() / sample_bytes;
@@ -87,6 +93,14 @@ std::size_t VoiceDecoder::expand(std::span<const std::uint8_t> payload) noexcept
     return ticks;
 }
 
+// The same of noise.
+std::size_t VoiceDecoder::describe(std::span<const std::uint8_t> payload) noexcept {
+    noise_->describe(payload);
+    const std::size_t ticks = duration_ticks(payload);
+    noise_->fill(std::span(native_).first(ticks));
+    return ticks;
+}
+
 std::size_t VoiceDecoder::resample(std::size_t count, std::span<float> out) noexcept {
     if (!resampler_) {
         std::copy_n(native_.begin(), count, out.begin());
@@ -97,7 +111,7 @@ std::size_t VoiceDecoder::resample(std::size_t count, std::span<float> out) noex
 
 std::size_t VoiceDecoder::decode(std::span<const std::uint8_t> payload, std::span<float> out) noexcept {
     if (opus_ && native_.empty()) return opus_->decode(payload, out);
-    return resample(opus_ ? opus_->decode(payload, native_) : expand(payload), out);
+    return resample(opus_ ? opus_->decode(payload, native_) : noise_ ? describe(payload) : expand(payload), out);
 }
 
 std::size_t VoiceDecoder::decode_previous(std::span<const std::uint8_t> payload, std::span<float> out) noexcept {
@@ -111,14 +125,24 @@ std::size_t VoiceDecoder::previous_ticks(std::span<const std::uint8_t> payload) 
 }
 
 bool VoiceDecoder::begins_silence(std::span<const std::uint8_t> payload) const noexcept {
-    return opus_ && payload.size() <= 2;
+    return noise_ || (opus_ && payload.size() <= 2);
+}
+
+std::size_t VoiceDecoder::least_concealed(std::size_t samples) const noexcept {
+    if (!conceals()) return samples;
+    if (!native_.empty()) return step_;
+    const auto quantum = static_cast<std::size_t>(opus_->rate_hz()) / (4 * steps_per_s);  // 2.5 ms
+    return (samples + quantum - 1) / quantum * quantum;
 }
 
 std::size_t VoiceDecoder::conceal(std::span<float> out) noexcept {
-    if (!opus_) return 0;
-    const auto step = static_cast<std::size_t>(opus_->rate_hz()) / 100;
-    if (native_.empty()) return opus_->conceal(out.first(step));
-    return resample(opus_->conceal(std::span(native_).first(step)), out);
+    if (opus_ && native_.empty()) return opus_->conceal(out);
+    if (!conceals()) return 0;
+    const int native_hz = opus_ ? opus_->rate_hz() : format_.clock_rate_hz;
+    const auto step = std::span(native_).first(static_cast<std::size_t>(native_hz) / steps_per_s);
+    if (opus_) return resample(opus_->conceal(step), out);
+    noise_->fill(step);
+    return resample(step.size(), out);
 }
 
 void VoiceDecoder::save() noexcept {
@@ -131,6 +155,7 @@ void VoiceDecoder::restore() noexcept {
 
 void VoiceDecoder::reset() noexcept {
     if (opus_) opus_->reset();
+    if (noise_) noise_->reset();
     if (resampler_) resampler_->reset();
 }
 

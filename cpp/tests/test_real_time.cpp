@@ -220,6 +220,9 @@ TEST_CASE("the voice receiver allocates nothing after the first packet of a form
     const spike::VoiceFormat pcmu{spike::VoiceCodec::pcmu, 8000};
     receiver.push({payloads[0], 0, 0, 0.0});
     receiver.push({telephone, 0, 0, 0.0, 0, pcmu});
+    const spike::VoiceFormat noise{spike::VoiceCodec::noise, 8000};
+    const std::vector<std::uint8_t> background{50, 100, 150}, nothing;
+    receiver.push({background, 0, 0, 0.0, 0, noise});
     std::vector<float> out(480);
     CHECK(allocations_of([&] {
               for (std::size_t n = 1; n < payloads.size(); ++n) {
@@ -228,6 +231,9 @@ TEST_CASE("the voice receiver allocates nothing after the first packet of a form
                   if (n % 4 != 0) receiver.push({payloads[n], number, timestamp, 20.0 * static_cast<double>(n)});
                   if (n % 7 == 0) receiver.push_redundant({redundant, number, timestamp, 0.0});
                   if (n > 100) receiver.push({telephone, number, static_cast<std::uint32_t>(160 * n), 0.0, 5, pcmu});
+                  if (n > 120 && n % 5 == 0)
+                      receiver.push({background, number, static_cast<std::uint32_t>(160 * n), 0.0, 5, noise});
+                  if (n % 11 == 0) receiver.push({nothing, number, timestamp, 0.0});
                   for (int pulls = n % 40 == 0 ? 6 : 2; pulls > 0; --pulls) receiver.pull(out);
               }
               receiver.reset();

@@ -11,7 +11,11 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpReceiveParameters
+from aiortc.rtcrtpparameters import (
+    RTCRtpCodecParameters,
+    RTCRtpHeaderExtensionParameters,
+    RTCRtpReceiveParameters,
+)
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 from aiortc.stats import RTCInboundRtpStreamStats, RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats
 from negotiation import connect
@@ -19,7 +23,8 @@ from negotiation import connect
 from spike_engine.server.tracks import VoiceTrack
 from spike_engine.webrtc import improve, shared_reading
 from spike_engine.webrtc.clock import running_clock
-from spike_engine.webrtc.rtp_receiving import parsed
+from spike_engine.webrtc.remote_voice import RemoteVoice
+from spike_engine.webrtc.rtp_receiving import VoicePacket, parsed
 from spike_engine.webrtc.seam import voice_of
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -71,6 +76,23 @@ def test_a_packet_is_read_as_aiortc_reads_it() -> None:
         packet.csrc, packet.padding_size = list(range(sources)), padding
         packet.extensions = HeaderExtensions(mid=mid)
         assert parsed(packet.serialize(extensions)) == (65535, 0xFFFFFFFF, 0xDEADBEEF, 96, 1, b"a payload")
+
+
+@pytest.mark.parametrize(("mime", "takes"), [("audio/PCMA", True), ("audio/opus", False)])
+async def test_the_noise_of_telephones_is_taken_though_nobody_agreed_on_it(mime: str, takes: bool) -> None:
+    voice = RemoteVoice(otherwise=None)
+    voice.codecs = [RTCRtpCodecParameters(mimeType=mime, clockRate=8000 if takes else 48000, payloadType=8)]
+    assert voice.takes(13) == takes
+    if takes:
+        for number, (payload_type, payload) in enumerate([(8, bytes(160)), (13, b"\x32"), (13, b"\x32")]):
+            packet = VoicePacket(number, 160 * number, 1, payload_type, 0, payload)
+            assert voice.add(packet) == (False, None)
+        block = np.empty(480, np.float32)
+        for _ in range(6):
+            voice.receiver.pull(block)
+        assert voice.receiver.state == "comfort-noise"
+        assert voice.receiver.stats.packets_received == 3
+        assert voice.receiver.stats.concealed_samples == 0
 
 
 def test_a_packet_that_is_none_is_none() -> None:

@@ -21,6 +21,8 @@ from spike_engine.webrtc.sender_reports import SenderClock
 
 FRAME_SAMPLES = 960
 CODECS = {"opus": "opus", "pcmu": "pcmu", "pcma": "pcma", "l16": "l16"}  # by the names of SDP
+_COMPANDED = ("pcmu", "pcma")
+_COMFORT_NOISE = 13  # of telephones (RFC 3551 section 6): some send it to who has not asked
 _BEATS_A_FRAME = 2
 _QUEUED_BLOCKS = 25  # half a second, for a program that reads slowly
 _TIME_BASE = Fraction(1, ENGINE_RATE_HZ)
@@ -73,6 +75,8 @@ class RemoteVoice:
     def codecs(self, codecs: Sequence[RTCRtpCodecParameters]) -> None:
         self._codecs = codecs
         self._known = {codec.payloadType or 0: _arguments(codec) for codec in codecs if decodes(codec)}
+        if any(known["codec"] in _COMPANDED for known in self._known.values()):
+            self._known.setdefault(_COMFORT_NOISE, {"codec": "cn", "clock_rate_hz": 8000})
         self._red = {
             codec.payloadType or 0: _carried(codec, self._known) for codec in codecs if codec.name.lower() == "red"
         }
