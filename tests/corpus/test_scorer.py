@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rooms import FAR, NEAR, speech
+from echo_scenarios import talk
+from rooms import FAR, NEAR, echo_of, impulse_response, speech
 from scipy.signal import firwin, lfilter
 
 from spike_engine.corpus import Scorer
@@ -56,6 +57,33 @@ def test_ratio_share_and_level_are_those_that_were_mixed(kind: str, snr_db: floa
     np.testing.assert_allclose(scores["snr_db"], snr_db, atol=within_db)
     np.testing.assert_allclose(scores["speech_share"], [sounding(voice).mean() for voice in voices], atol=0.12)
     np.testing.assert_allclose(scores["speech_level_dbfs"], both_dbfs, atol=1.5)
+
+
+def clarity_db_of(response: Samples) -> float:
+    """ISO 3382-1: the first 50 ms against all that comes later."""
+    energy = np.square(response[int(np.argmax(np.abs(response))) :])
+    early = RATE_HZ // 20
+    return float(10 * np.log10(energy[:early].sum() / energy[early:].sum()))
+
+
+@pytest.mark.quality
+@pytest.mark.parametrize("rt60_s", [0.2, 0.3, 0.45, 0.7])
+def test_clarity_is_that_of_the_room(rt60_s: float) -> None:
+    response = impulse_response(RATE_HZ, rt60_s, 0.0, 0.0, seed=2)
+    clips = [echo_of(talk(voice, RATE_HZ, 8.0, seed=1), response) for voice in ("allison", "italian", "russian")]
+    errors_db = scores_of(clips)["c50_db"] - min(30.0, clarity_db_of(response))
+
+    assert np.abs(np.mean(errors_db)) < 4.0
+    assert np.abs(errors_db).max() < 6.0
+
+
+def test_clarity_is_not_told_where_nothing_tells_it() -> None:
+    voice = voice_of(NEAR)
+    dry, noisy, short, silent = scores_of(
+        [voice, voice + 0.05 * noise_of("white", len(voice)), voice[: RATE_HZ // 4], 0 * voice]
+    )["c50_db"]
+    assert dry > 22
+    assert np.isnan([noisy, short, silent]).all()
 
 
 def test_bandwidth_is_that_of_the_filter() -> None:

@@ -1,4 +1,4 @@
-"""Cheap figures of a clip that need no reference: how loud, how noisy, how much speech, how wide, how clipped."""
+"""Cheap figures of a clip that need no reference: how loud, noisy, wide, clipped and reverberant, how much speech."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spike_engine import dsp
 from spike_engine.clean.audio_file import Block
 from spike_engine.corpus.clips import UnusableClip, clip_of, column_of, rates_of
+from spike_engine.corpus.reverberation import clarity_db
 
 _SPEECH = 0.5  # a frame counts as speech from this probability on
 _LOUDEST_DB = 100.0
@@ -28,9 +29,12 @@ class Scores:
         level_dbfs: Of all of it, root mean square; -100 for silence.
         speech_level_dbfs: Of the frames that hold speech; -100 where none does.
         speech_share: Of its frames, 0 to 1.
-        snr_db: Speech against the noise under it, as the noise suppressor tells the two apart; NaN without speech.
+        snr_db: Speech against the noise under it, as the noise suppressor tells the two apart, for which reverberation
+            is noise; NaN without speech.
         clipped_share: Of its samples, those in a flat top of three or more at the peak.
         bandwidth_hz: Up to where its sound reaches: 50 dB under the loudest part of the spectrum.
+        c50_db: How little of the room is in it, 30 where nothing is heard of one; see
+            :func:`~spike_engine.corpus.reverberation.clarity_db`. NaN where noise or a lack of speech hides it.
     """
 
     seconds: float
@@ -40,6 +44,7 @@ class Scores:
     snr_db: float
     clipped_share: float
     bandwidth_hz: float
+    c50_db: float
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def scores_of(samples: Block, rate_hz: int) -> Scores:
         snr_db=min(snr_db, _LOUDEST_DB),
         clipped_share=_clipped_share(loudest),
         bandwidth_hz=_bandwidth_hz(loudest, rate_hz),
+        c50_db=clarity_db(at_16k),
     )
 
 
