@@ -46,7 +46,7 @@ async function visit(options, address) {
   return { context, page, mood, scene, whole, start };
 }
 
-const desk = await visit({ viewport: { width: 1280, height: 1040 }, colorScheme: 'light' }, address);
+const desk = await visit({ viewport: { width: 1280, height: 1090 }, colorScheme: 'light' }, address);
 await desk.scene('ready');
 await desk.page.route('**/api/offer', (route) => setTimeout(() => void route.continue(), 1500));
 await desk.start();

@@ -2,9 +2,9 @@ import { SpikeError, conversationEnded } from './errors';
 import type { Event, FunctionCall } from './events';
 import type { PageFunction } from './functions';
 import type { Still } from './still';
-import { fieldsOf, newId, parseObject, text, textOrNull, type Answering, type Fields, type Role, type Wire } from './wire';
+import { fieldsOf, newId, parseObject, text, textOrNull, written, type Answering, type Fields, type Role, type Wire } from './wire';
 
-const encode = (type: string, fields: Fields = {}): string => JSON.stringify({ type, ...fields });
+const encode = (type: string, fields: Fields = {}): string => written({ type, ...fields });
 
 const said = (role: Role, content: Fields[]): string =>
   encode('conversation.item.create', { item: { type: 'message', role, content } });
@@ -69,7 +69,7 @@ export class OpenAIRealtime implements Wire {
   }
 
   functionResult(call: FunctionCall, result: unknown): string[] {
-    const output = typeof result === 'string' ? result : JSON.stringify(result);
+    const output = typeof result === 'string' ? result : written(result);
     const item = { type: 'function_call_output', call_id: call.callId, output };
     return [encode('conversation.item.create', { item }), encode('response.create')];
   }

@@ -1,7 +1,7 @@
 import { SpikeError, conversationEnded } from './errors';
 import type { Event, FunctionCall } from './events';
 import type { Still } from './still';
-import { fieldsOf, isFields, newId, parseObject, text, textOrNull, type Answering, type Fields, type Role, type Wire } from './wire';
+import { fieldsOf, isFields, newId, parseObject, text, textOrNull, written, type Answering, type Fields, type Role, type Wire } from './wire';
 
 const LABEL = 'rtvi-ai';
 const PROTOCOL_VERSION = '2.2.0';
@@ -15,7 +15,7 @@ const TRANSCRIPT_SOURCES = ['bot-output', 'tts-raw-text', 'bot-tts-text', 'bot-t
 const answering = ({ respond, speak }: Answering) => ({ run_immediately: respond, audio_response: speak });
 
 export const encode = (type: string, data: unknown = {}, id = newId()): string =>
-  JSON.stringify({ label: LABEL, type, id, data });
+  written({ label: LABEL, type, id, data });
 
 /** A message of the transport itself, such as `trackStatus`. */
 export const encodeSignalling = (type: string, fields: Fields = {}): string =>

@@ -1,3 +1,4 @@
+import { SpikeError } from './errors';
 import type { Event, FunctionCall } from './events';
 import type { PageFunction } from './functions';
 import type { Still } from './still';
@@ -54,6 +55,15 @@ export function parseObject(text: string): Fields | null {
     return isFields(parsed) ? parsed : null;
   } catch {
     return null;
+  }
+}
+
+/** `value` as JSON, or `INVALID_OPTION`. */
+export function written(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    throw new SpikeError('INVALID_OPTION', `a message holds what JSON cannot: ${String(error)}`);
   }
 }
 

@@ -226,6 +226,16 @@ describe('OpenAI Realtime', () => {
   });
 });
 
+it('what JSON cannot hold is refused', () => {
+  const round: Record<string, unknown> = {};
+  round['self'] = round;
+  for (const wire of [new RTVI(), new OpenAIRealtime()]) {
+    for (const value of [{ n: 1n }, round]) {
+      expect(() => wire.message('x', value)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining('what JSON cannot') }));
+    }
+  }
+});
+
 it('a token says when it expires, if it is one', () => {
   const token = (payload: string) => `e30.${Buffer.from(payload).toString('base64url')}.s`;
   expect(tokenExpiry(token('{"exp":12,"name":"Zoë???>>>"}'))).toBe(12);

@@ -7,7 +7,7 @@ export interface Notice {
 }
 
 /** Shown until the client has connected again. */
-export const BROKEN: Notice = { title: 'The connection broke.', advice: 'Trying to connect again. Nothing that was said is lost.' };
+export const BROKEN: Notice = { title: 'The connection broke.', advice: 'Trying to connect again. The conversation goes on where it stopped.' };
 
 export function noticeOf(error: { code: ErrorCode; message: string }, secure = globalThis.isSecureContext): Notice {
   const device = /camera/.test(error.message) ? 'camera' : /loudspeaker/.test(error.message) ? 'loudspeaker' : 'microphone';
