@@ -20,6 +20,7 @@ from spike_engine.dsp.rates import working_rate_hz
 LANES = 32  # streams that the bank cleans side by side
 # Lanes of one bank run for as long as the longest of them: a clip joins those that are at least so much of its length.
 LEAST_FILLED = 0.8
+_SECONDS_AT_ONCE = 30  # of an hour's recording in the bank's hands
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,18 @@ class Cleaner:
         bank = dsp.NoiseSuppressorBank(len(lanes), rate_hz, mode=self.mode, attenuation_db=self.attenuation_db)
         late = bank.latency_samples
         longest = max(len(inner[row]) for row, _ in lanes)
-        heard = np.zeros((len(lanes), -(-(longest + late) // (rate_hz // 100)) * (rate_hz // 100)), np.float32)
-        for lane, (row, channel) in enumerate(lanes):
-            heard[lane, : len(inner[row])] = inner[row][:, channel]
-        made = bank.process(heard)
-        for lane, (row, channel) in enumerate(lanes):
-            inner[row][:, channel] = made[lane, late : late + len(inner[row])]
+        step = min(int(_SECONDS_AT_ONCE * rate_hz), -(-(longest + late) // (rate_hz // 100)) * (rate_hz // 100))
+        heard = np.empty((len(lanes), step), np.float32)
+        for at in range(0, longest + late, step):
+            heard[:] = 0.0
+            for lane, (row, channel) in enumerate(lanes):
+                part = inner[row][at : at + step, channel]
+                heard[lane, : len(part)] = part
+            made = bank.process(heard)
+            early = max(0, late - at)  # of what comes out: it was heard before the clip
+            for lane, (row, channel) in enumerate(lanes):
+                part = inner[row][max(0, at - late) : at - late + step, channel]
+                part[:] = made[lane, early : early + len(part)]
 
 
 def _far_end_of(value: Any, rate_hz: Any) -> Clip:

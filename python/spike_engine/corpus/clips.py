@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spike_engine.clean.audio_file import AudioReader, Block, finite
 from spike_engine.corpus.plain_wave import plain_wave
+from spike_engine.extras import require
 from spike_engine.frames import convert_samples
 
 # The columns that engines and corpora call their sound, in the order in which they are looked for, and their rates.
@@ -73,7 +74,8 @@ def clip_of(value: Any, rate_hz: Any) -> Clip:
     Args:
         value: An array of shape ``(n,)``, ``(channels, n)`` or ``(n, channels)``, float or integer; a mapping with
             ``array`` and ``sampling_rate``, or with ``bytes`` or ``path``; an object with ``get_all_samples``
-            (torchcodec's decoder); the bytes of a sound file; or the path of one.
+            (torchcodec's decoder); the bytes of a sound file; or its path,
+            or an address that fsspec knows.
         rate_hz: Of arrays that do not say it themselves, a number.
 
     Raises:
@@ -97,12 +99,30 @@ def _clip_of(value: Any, rate_hz: Any) -> Clip:
     if isinstance(value, bytes | bytearray | memoryview):
         if plain := plain_wave(bytes(value)):
             return Clip(plain.samples, plain.rate_hz, lambda out: wave_bytes(out, plain.rate_hz))
-        with tempfile.TemporaryDirectory() as folder:
-            (file := Path(folder, "clip")).write_bytes(value)
-            return _of_file(file, wave_bytes)
+        return _of_bytes(value, wave_bytes)
+    if isinstance(value, str) and "://" in value:
+        return _of_address(value)
     if isinstance(value, str | Path):
         return _of_file(Path(value), _as_mapping)
     return _of_array(value, rate_hz)
+
+
+def _of_bytes(content: bytes | bytearray | memoryview, restore: Callable[[Block, int], Any]) -> Clip:
+    with tempfile.TemporaryDirectory() as folder:
+        (file := Path(folder, "clip")).write_bytes(content)
+        try:
+            return _of_file(file, restore)
+        except ValueError as error:
+            raise UnusableClip(str(error).replace(str(file), "the clip")) from error
+
+
+def _of_address(address: str) -> Clip:
+    """Of a file of any place that fsspec knows."""
+    require("fsspec", "clips that are addresses", extra="ray")
+    import fsspec  # noqa: PLC0415 (an extra)
+
+    with fsspec.open(address, "rb") as file:
+        return _of_bytes(file.read(), _as_mapping)
 
 
 def _of_mapping(value: Mapping[str, Any], rate_hz: int | None) -> Clip:

@@ -9,7 +9,7 @@ import posixpath
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ from spike_engine.extras import require
 if TYPE_CHECKING:
     from spike_engine.corpus.cleaner import Cleaner
 
-AT_ONCE = 32  # files that are held in memory together
+AT_ONCE = 32  # files that are held in memory together, or fewer where they are long
+MOST_SAMPLES = 32 << 20  # of all their channels: half an hour at 16 kHz, some 130 MB as floats
 _LOSSLESS = (".wav", ".flac")
 _RECORDS = ".spike"  # the folder below the output that says of what each file was made
 
@@ -57,7 +58,14 @@ class _Work:
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong, by the names that the caller knows."""
-        self.error = str(error).replace(str(self.source), self.path).replace(str(self.local), self.target)
+        said = str(error).replace(str(self.source), self.path).replace(str(self.local), self.target)
+        known = self.path in said or self.target in said
+        self.error = said if known else f"{self.path} cannot be cleaned: {said or type(error).__name__}"
+
+    @property
+    def samples(self) -> int:
+        """That it holds in memory."""
+        return self.clip.samples.size if self.clip else 0
 
     def result(self) -> dict[str, Any]:
         seconds = round(len(self.clip.samples) / self.clip.rate_hz, 3) if self.clip else 0.0
@@ -78,15 +86,19 @@ def clean_files(cleaner: Cleaner, named: Iterable[tuple[str, str]], *, out: str)
     results = []
     made_from: dict[str, str] = {}
     remaining = iter(named)
-    while chunk := list(islice(remaining, AT_ONCE)):
+    while (first := next(remaining, None)) is not None:
         with tempfile.TemporaryDirectory() as folder:
-            work = [_work(path, name, out, to, Path(folder, str(i))) for i, (path, name) in enumerate(chunk)]
-            for one in work:
+            work: list[_Work] = []
+            for path, name in chain([first], islice(remaining, AT_ONCE - 1)):
+                one = _work(path, name, out, to, Path(folder, str(len(work))))
+                work.append(one)
                 other = made_from.setdefault(one.place, one.path)
                 if other == one.path:
                     _read(one, settings)
                 else:
                     one.error = f"{one.path} would be written to {one.target}, as {other} is"
+                if sum(each.samples for each in work) >= MOST_SAMPLES:
+                    break
             _clean(cleaner, work)
         results += [one.result() for one in work]
     return results
@@ -97,7 +109,7 @@ def _work(path: str, name: str, out: str, to: tuple[Any, str], folder: Path) -> 
     place = posixpath.join(root, name)
     return _Work(
         path,
-        posixpath.join(out, name),
+        joined(out, name),
         filesystem,
         place,
         record=posixpath.join(root, _RECORDS, f"{name}.json"),
@@ -142,7 +154,7 @@ def _read(work: _Work, settings: str) -> None:
             work.source.write_bytes(content)
         with AudioReader(work.source) as reader:
             work.form, work.clip = reader, clip_in(reader)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # filesystems of others raise what they like, and one file ends no job
         work.fail(error)
 
 
@@ -155,7 +167,7 @@ def _clean(cleaner: Cleaner, work: list[_Work]) -> None:
             with AudioWriter(one.local, one.form) as writer:
                 writer.write(samples)
             _put(one)
-        except (OSError, UnusableAudio) as error:
+        except Exception as error:  # as above
             one.fail(error)
 
 
@@ -177,12 +189,25 @@ def _is_done(work: _Work) -> bool:
     return bool(made_of == work.made_of and work.filesystem.exists(work.place))
 
 
+def member(address: str) -> str:
+    """The part of a chained address that names the file: ``zip://a.wav`` of ``zip://a.wav::s3://bucket/raw.zip``."""
+    return next((part for part in address.split("::") if "://" in part), address)
+
+
+def joined(folder: str, name: str) -> str:
+    """The address of `name` in `folder`, which may be chained."""
+    if "://" not in folder:
+        return posixpath.join(folder, name)
+    return folder.replace(member(folder), posixpath.join(member(folder), name), 1)
+
+
 def name_of(path: str, root: str | None) -> str:
     """The name of `path` below `root`, or its last alone; what is no .wav or .flac becomes .wav.
 
     Raises:
         UnusableClip: It does not lie below `root`.
     """
+    path, root = member(path), root and member(root)
     if root is None:
         name = posixpath.basename(path)
     elif path.startswith(root.rstrip("/") + "/"):

@@ -13,7 +13,7 @@ from spike_engine.clean.audio_file import SUFFIXES, UnusableAudio
 from spike_engine.clean.planning import plan
 from spike_engine.cluster import connect
 from spike_engine.corpus.cleaner import LANES, Cleaner
-from spike_engine.corpus.files import clean_files, name_of
+from spike_engine.corpus.files import clean_files, joined, member, name_of
 from spike_engine.extras import require
 
 MOST_BYTES = 64 << 20  # of a .wav of 16 bits; cleaning takes some ten times as much memory
@@ -119,7 +119,7 @@ def listed(inputs: Sequence[str], output: str) -> tuple[list[Source], str, dict[
         for job in jobs:
             path, name = str(job.source.absolute()), job.target.relative_to(root).as_posix()
             if job.fault:
-                faults[path] = _result(path, posixpath.join(out, name), job.fault)
+                faults[path] = _result(path, joined(out, name), job.fault)
             else:
                 sources.append(Source(path, name, _size(path, job.source.stat().st_size if job.source.exists() else 0)))
     elif "://" not in output:
@@ -130,7 +130,7 @@ def listed(inputs: Sequence[str], output: str) -> tuple[list[Source], str, dict[
     for source in sources:
         other = first.setdefault(source.name, source)
         if other.path != source.path:
-            target = posixpath.join(out, source.name)
+            target = joined(out, source.name)
             fault = f"{source.path} would be written to {target}, as {other.path} is"
             faults[source.path] = _result(source.path, target, fault)
     return list(first.values()), out, faults
@@ -140,15 +140,20 @@ def _found_at(address: str) -> Iterator[Source]:
     import fsspec  # noqa: PLC0415 (an extra)
 
     filesystem, base = fsspec.core.url_to_fs(address)
-    root = None if filesystem.isfile(base) else filesystem.unstrip_protocol(base)
+    own = member(address)
+
+    def address_of(place: str) -> str:
+        return address.replace(own, str(filesystem.unstrip_protocol(place)), 1)
+
+    root = None if filesystem.isfile(base) else address_of(base)
     for found, details in sorted(filesystem.find(base, detail=True).items()):
-        path = filesystem.unstrip_protocol(found)
-        if posixpath.splitext(path)[1].lower() in SUFFIXES and not posixpath.basename(path).startswith("."):
+        path = address_of(found)
+        if posixpath.splitext(found)[1].lower() in SUFFIXES and not posixpath.basename(found).startswith("."):
             yield Source(path, name_of(path, root), _size(path, int(details.get("size") or 0)))
 
 
 def _size(path: str, size: int) -> int:
-    return size * _EXPANSION.get(posixpath.splitext(path)[1].lower(), _COMPRESSED)
+    return size * _EXPANSION.get(posixpath.splitext(member(path))[1].lower(), _COMPRESSED)
 
 
 def _result(path: str, target: str, error: str) -> dict[str, Any]:
