@@ -460,3 +460,18 @@ def test_dither_is_triangular_and_repeats_with_its_seed() -> None:
     )  # of every level: the step's twelfth and the triangle's sixth
     np.testing.assert_array_equal(frames.convert_samples(level, "int16", dither=1), dithered)
     assert (frames.convert_samples(level, "int16", dither=2) != dithered).any()
+
+
+@pytest.mark.parametrize("rate_hz", [0, -1, float("nan"), float("inf"), 10**30, None, "48000"])
+def test_a_rate_that_is_none_is_refused_in_words(rate_hz: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="sample_rate_hz"):
+        frames.audio_from_ndarray(np.zeros(480, np.int16), sample_rate_hz=rate_hz)
+
+
+@pytest.mark.parametrize("dtype", [None, 7, np.int16, "int8"])
+def test_a_type_of_samples_that_is_none_is_refused_in_words(dtype: Any) -> None:
+    frame = frames.audio_from_ndarray(np.zeros(480, np.int16))
+    with pytest.raises(ValueError, match="dtype must be 'float32', 'int16' or 'int32'"):
+        frames.convert_samples(np.zeros(480, np.int16), dtype)
+    with pytest.raises(ValueError, match="dtype must be"):
+        frames.audio_to_ndarray(frame, dtype=dtype)

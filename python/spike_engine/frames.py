@@ -16,6 +16,7 @@ does not fit; both say what does, before a byte is touched.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -251,7 +252,7 @@ def audio_to_ndarray(
         dither: As for `convert_samples`.
         out: Takes an array of the right shape and dtype.
     """
-    return _core.samples_of_frame(audio_frame, dtype, channels, planar, dither, out)
+    return _core.samples_of_frame(audio_frame, _checked(dtype), channels, planar, dither, out)
 
 
 def audio_from_ndarray(
@@ -281,6 +282,8 @@ def audio_from_ndarray(
         raise ValueError(f"a must have the shape of 1 to 8 channels and not be empty, not {a.shape}")
     if format not in _SAMPLE_FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, _SAMPLE_FORMATS))}, not {format!r}")
+    if not isinstance(sample_rate_hz, Integral) or not 1 <= sample_rate_hz < 1 << 31:
+        raise ValueError(f"sample_rate_hz must be a whole number above 0, not {sample_rate_hz!r}")
     count = a.shape[-1] if planar else a.shape[0]
     channels = channels or (1 if a.ndim == 1 else a.size // count)
     if channels not in _LAYOUTS:
@@ -291,7 +294,7 @@ def audio_from_ndarray(
         out = av.AudioFrame(format, _LAYOUTS[channels], count)
     elif (out.format.name, out.samples, out.layout.nb_channels) != (format, count, channels):
         raise ValueError(f"out must be a {format} frame of {count} samples and {channels} channels")
-    out.sample_rate = sample_rate_hz
+    out.sample_rate = int(sample_rate_hz)
     _core.samples_to_frame(a, out, planar, dither)
     return out
 
@@ -320,8 +323,16 @@ def convert_samples(
         dither: A seed: integers then get triangular dither of two steps, peak to peak. Give every block another.
         out: Takes an array of the right shape and dtype, which may not share memory with `a`.
     """
-    return _core.convert_samples(a, dtype, channels, planar, planar if planar_out is None else planar_out, dither, out)
+    planar_out = planar if planar_out is None else planar_out
+    return _core.convert_samples(a, _checked(dtype), channels, planar, planar_out, dither, out)
 
 
+def _checked(dtype: SampleType) -> SampleType:
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise ValueError(f"dtype must be 'float32', 'int16' or 'int32', not {dtype!r}")
+    return dtype
+
+
+_DTYPES = ("float32", "int16", "int32")
 _SAMPLE_FORMATS = ("s16", "s16p", "s32", "s32p", "flt", "fltp")
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -19,7 +20,7 @@ from rooms import FAR, NEAR, echo_of, impulse_response, level_db, speech
 
 from spike_engine import cli
 from spike_engine.clean import CleaningOptions, UnusableAudio, clean_file
-from spike_engine.clean.audio_file import AudioReader
+from spike_engine.clean.audio_file import AudioReader, AudioWriter
 from spike_engine.errors import DeviceNotFound
 from spike_engine.sources.stream import open_file
 
@@ -349,3 +350,34 @@ def test_a_signal_ends_it_with_nothing_half_written(tmp_path: Path, number: int,
     assert process.returncode == 128 + number
     assert not list((tmp_path / "out").iterdir())
     assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("layout", ["2.1", "4.0", "5.0(side)", "5.1(side)", "6.1(back)", "7.1(wide)", "downmix"])
+@pytest.mark.parametrize("suffix", [".opus", ".m4a"])
+def test_channels_that_a_codec_does_not_know_are_written_as_as_many_others(
+    tmp_path: Path, layout: str, suffix: str
+) -> None:
+    channels = av.AudioLayout(layout).nb_channels
+    form = SimpleNamespace(rate_hz=48000, channels=channels, layout=layout, codec="pcm_s16le", sample_format="s16")
+    with AudioWriter(tmp_path / f"out{suffix}", form) as writer:
+        writer.write(np.zeros((4800, channels), np.float32))
+
+    with AudioReader(tmp_path / f"out{suffix}") as reader:
+        assert reader.channels == channels
+
+
+def test_a_link_that_leads_nowhere_is_written_through(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav")
+    (tmp_path / "out.wav").symlink_to(tmp_path / "elsewhere")
+    clean_file(source, tmp_path / "out.wav")
+
+    assert (tmp_path / "out.wav").is_symlink()
+    with AudioReader(tmp_path / "elsewhere") as reader:
+        assert reader.rate_hz == 16000
+
+
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "a\x1b[2Jb.wav")
+
+    assert cli.main(["clean", str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    assert "\x1b" not in capsys.readouterr().out

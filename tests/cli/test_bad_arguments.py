@@ -48,6 +48,10 @@ JOIN = ["join", "http://127.0.0.1:9/c", "--token", "t", "--voice-only", "--speak
         ([*JOIN, "--join-timeout", "0"], "from 0.1 to 3600"),
         ([*JOIN, "--quality", "best"], "invalid choice"),
         (["fly"], "invalid choice"),
+        (["clean", "", "-o", "out"], "names no file"),
+        (["clean", "a.wav", "-o", " "], "names no file"),
+        (["clean", "a.wav", "-o", "b.wav", "--far", ""], "names no file"),
+        ([*JOIN, "--record", ""], "names no file"),
     ],
 )
 def test_a_number_that_is_not_accepted_is_refused_in_one_line(arguments: list[str], words: str) -> None:
@@ -63,6 +67,11 @@ def test_a_number_that_is_not_accepted_is_refused_in_one_line(arguments: list[st
     [
         (["serve", "--host", "no-such-host.invalid"], "spike-engine: "),
         (["serve", "--host", "a" * 80], "spike-engine: "),
+        (["serve", "--host", "256.1.1.1"], "spike-engine: [Errno -2] cannot listen on '256.1.1.1', port 7860"),
+        (["serve", "--public-url", "nonsense"], "INVALID_OPTION: public_url must be an http:// or https:// address"),
+        (["serve", "--public-url", "javascript:alert(1)"], "INVALID_OPTION: public_url"),
+        (["serve", "--port", "0", "--allow-origin", "http://["], "spike-engine: an origin is scheme://host"),
+        (["clean", "a.wav", "-o", "s3://bucket/b.wav"], "spike-engine: s3://bucket/b.wav is an address"),
         (["join", "ftp://bot.example", "--token", "t"], "INVALID_OPTION: conversation_url"),
         (["join", "http://bot.example", "--token", "t"], "INVALID_OPTION: conversation_url"),
         (["join", "https://bot.example"], "INVALID_OPTION: token"),
@@ -72,6 +81,7 @@ def test_a_number_that_is_not_accepted_is_refused_in_one_line(arguments: list[st
         (["demo", "--output", "/dev/null/x", "--turns", "1"], "spike-engine: "),
         (["clean", "none.wav", "-o", "x.wav"], "spike-engine: none.wav cannot be read: no such file"),
         (["doctor", "--turn", "nonsense", "--seconds", "0"], "INVALID_OPTION: ice_servers"),
+        (["doctor", "--turn", "stun:bot.example", "--seconds", "0"], "INVALID_OPTION: --turn must begin with turn:"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments: list[str], words: str) -> None:
@@ -93,6 +103,14 @@ def test_the_token_can_come_from_the_environment_where_no_other_user_sees_it() -
     done = run(*JOIN[:2], "--voice-only", "--speaker", "none", SPIKE_TOKEN="t\n")
 
     assert done.stderr.startswith("CONNECTION_FAILED")
+
+
+def test_why_nobody_joined_is_told_once() -> None:
+    done = run(*JOIN, "--mic", "x" * 5000)
+
+    assert "CONNECTION_FAILED" not in done.stdout
+    assert "disconnected" not in done.stdout
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_an_address_of_a_model_that_is_none_is_one_line() -> None:

@@ -121,6 +121,8 @@ BROKEN_ANSWERS = {
     "setup": lambda sdp: sdp.replace("a=setup:active", "a=setup:nonsense"),
     "ports": lambda sdp: sdp.replace("a=sctp-port:5000", "a=sctp-port:x"),
     "no port": lambda sdp: sdp.replace("a=sctp-port:5000\r\n", ""),
+    "large port": lambda sdp: sdp.replace("a=sctp-port:5000", "a=sctp-port:99999"),
+    "negative messages": lambda sdp: re.sub(r"a=max-message-size:\d+", "a=max-message-size:-1", sdp),
     "short messages": lambda sdp: re.sub(r"a=max-message-size:\d+", "a=max-message-size:5", sdp),
     "codec": lambda sdp: sdp.replace("opus/48000/2", "opus/x/y"),
     "half": lambda sdp: sdp[: len(sdp) // 2],

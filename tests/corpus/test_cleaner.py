@@ -324,3 +324,12 @@ def test_what_a_cluster_cannot_do_is_said(
 
     assert cli.main(["clean", "a.wav", "-o", "b.wav", "--cluster", "local", *arguments]) == code
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"), [(np.zeros(160, np.float32), "a mapping of columns"), ({"audio": 0.5}, "a list or an array")]
+)
+def test_what_is_no_batch_is_refused_in_words(batch: Any, words: str) -> None:
+    for process in (Cleaner(rate_hz=16000), Scorer(rate_hz=16000)):
+        with pytest.raises(TypeError, match=words):
+            process(batch)

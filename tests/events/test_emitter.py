@@ -429,3 +429,10 @@ def test_every_event_name_has_a_type_and_back() -> None:
 def test_disconnected_reads_as_its_reason() -> None:
     assert str(Disconnected(DisconnectReason.NETWORK)) == "network"
     assert Disconnected(DisconnectReason.NETWORK).reason == "network"
+
+
+@pytest.mark.parametrize("name", [None, [], {}, 7, "conected"])
+def test_what_is_no_event_is_refused_in_words(emitter: EventEmitter, name: Any) -> None:
+    for subscribe in (emitter.on, emitter.once, emitter.events, emitter.off):
+        with pytest.raises(InvalidOption, match="there is no event"):
+            subscribe(name)

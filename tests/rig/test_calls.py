@@ -153,6 +153,7 @@ async def test_the_command_fails_where_what_is_expected_is_missed(unused_tcp_por
     )
 
     assert code == 1
+    assert "None" not in error
     assert "1 calls, 0 joined, 1 failed" in error
     assert error.splitlines()[-1] == "spike-engine: expected joined>=1, was 0"
     assert "UNREACHABLE" in (tmp_path / "report.html").read_text()
@@ -221,3 +222,9 @@ async def test_what_cannot_be_run_is_said(arguments: tuple[str, ...], code: int,
     assert returned == code
     assert says in error
     assert len(error.splitlines()) == 1
+
+
+async def test_the_command_fails_where_nobody_joined(unused_tcp_port: int, tmp_path: Path) -> None:
+    code, *_ = await spike_engine("call", f"http://127.0.0.1:{unused_tcp_port}", "--output", str(tmp_path))
+
+    assert code == 1

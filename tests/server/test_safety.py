@@ -180,3 +180,25 @@ async def test_a_flood_of_messages_ends_no_call_and_no_token_is_logged(caplog: p
             assert client.state.is_connected
             assert len(refused) <= 2 * MAX_MESSAGES_PER_S
     assert invitation.token not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: \0\r\n\r\n",
+        b"\x16\x03\x01\x02\0",
+        b"GET / HTTP/1.1\r\n" + 70_000 * b"x",
+    ],
+)
+async def test_what_is_no_http_is_refused_without_a_traceback(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ConversationServer(persona=Host) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request_ + b"\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.0 400")
+    assert caplog.text == ""

@@ -219,7 +219,31 @@ async def test_a_persona_that_cannot_be_pickled_is_told_at_the_start() -> None:
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"max_conversations": 0}, {"udp_ports": (5, 4)}])
 def test_numbers_out_of_range_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"at least 1|udp_ports"):
+    with pytest.raises(ValueError, match=r"from 1 to|udp_ports"):
+        ConversationServer(persona=Host, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"port": 99999},
+        {"port": "7860"},
+        {"workers": 10**30},
+        {"max_conversations": float("inf")},
+        {"idle_timeout_s": float("nan")},
+        {"idle_timeout_s": None},
+        {"token_lifetime_s": float("inf")},
+        {"token_lifetime_s": "3600"},
+        {"secret": "s" * 32},
+        {"udp_ports": 40000},
+        {"udp_ports": "4-5"},
+        {"allowed_origins": "https://bot.example"},
+        {"allowed_origins": 5},
+        {"public_url": "bot.example"},
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_in_words(options: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"must be|are the first|out of range"):
         ConversationServer(persona=Host, **options)
 
 

@@ -18,6 +18,7 @@ from spike_engine.transports.registry import transport_of
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
+STUCK = threading.Event()
 BOT = {"id": "bot", "info": {"userName": "AI"}}
 
 
@@ -28,18 +29,20 @@ class CallClient:
     """A room with a bot that says ``bot-ready``, hums and shows red; its calls come back on other threads."""
 
     error: ClassVar[str | None] = None
+    hangs: ClassVar[bool] = False
     last: ClassVar[Any] = None
 
     def __init__(self, event_handler: Any) -> None:
         self.handler = event_handler
         self.calls: dict[str, Any] = {}
         self.sent: list[Any] = []
-        self.released = False
+        self.released = self.left = self.asked_late = False
         CallClient.last = self
 
     def join(self, url: str, token: str, client_settings: Any, completion: Any) -> None:
         self.calls["join"] = url, token, client_settings
-        elsewhere(completion, None if self.error else {}, self.error)
+        if not self.hangs:
+            elsewhere(completion, None if self.error else {}, self.error)
 
     def participants(self) -> dict[str, Any]:
         return {"local": {"id": "me"}, "bot": BOT}
@@ -70,13 +73,18 @@ class CallClient:
             elsewhere(self.handler.on_app_message, ready, "bot")
 
     def get_network_stats(self) -> Any:
+        self.asked_late |= self.left
         return {"stats": {"latest": {"networkRoundTripTime": 0.05, "totalSendPacketLoss": 0.01}}}
 
     def leave(self, completion: Any) -> None:
-        elsewhere(completion, None)
+        self.left = True
+        if not self.hangs:
+            elsewhere(completion, None)
 
     def release(self) -> None:
         self.released = True
+        if self.hangs:
+            STUCK.wait(60)
 
 
 def elsewhere(function: Any, *arguments: Any) -> None:
@@ -207,6 +215,22 @@ async def test_a_refusal(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(error):
         await client().join()
     assert CallClient.last.released
+
+
+async def test_a_room_out_of_reach_ends_in_time_and_is_asked_nothing_any_more(
+    room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real client takes 20 s to give up, and holds up the program if it is asked anything while it is released."""
+    monkeypatch.setattr(CallClient, "hangs", True)
+    monkeypatch.setattr("spike_engine.transports.daily.LEAVE_TIMEOUT_S", 0.3)
+    try:
+        with pytest.raises(ConnectionFailed, match="no conversation within"):
+            await client(join_timeout_s=0.4).join()
+    finally:
+        STUCK.set()
+
+    assert CallClient.last.released
+    assert not CallClient.last.asked_late
 
 
 @pytest.mark.parametrize("how", ["error", "state"])

@@ -17,12 +17,13 @@ from endpoints import Listener
 
 from spike_engine import ConnectionFailed, InvalidOption, SpikeClient, SpikeError, TokenExpired
 from spike_engine.addresses.hosts import is_on_the_local_network
-from spike_engine.options import ClientOptions
+from spike_engine.options import ClientOptions, IceServer
 from spike_engine.transports.base import LocalTracks
 from spike_engine.transports.http import Http
 from spike_engine.transports.openai_realtime import OpenAIRealtimeTransport
 from spike_engine.transports.smallwebrtc import SmallWebRTCTransport
 from spike_engine.transports.whip import WhipTransport
+from spike_engine.webrtc.probe import MOST_ADDRESSES, answering
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -372,3 +373,47 @@ async def test_a_server_that_speaks_no_http_is_a_failed_connection() -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         with pytest.raises(ConnectionFailed, match="could not be reached"):
             await Http(SECRET, url).request("POST", url, data="v=0")
+
+
+@pytest.mark.parametrize(
+    "servers", ['"x"', "[1, null]", '[{"urls": "http://x"}]', '[{"urls": "turn:t", "credential": 5}]', "{}"]
+)
+async def test_an_ice_server_that_is_none_is_left_out(servers: str) -> None:
+    session = f'{{"sessionId": "s", "iceConfig": {{"iceServers": {servers}}}}}'
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=session) if request.path.endswith("/start") else web.Response(status=503)
+
+    async with Server(answer) as server:
+        transport = SmallWebRTCTransport(ClientOptions(conversation_url=f"{server.url}/start", token=SECRET))
+        with pytest.raises(ConnectionFailed, match="503"):
+            await transport.connect(LocalTracks(), Listener())
+
+        assert [path for _, path, *_ in server.asked] == ["/start", "/sessions/s/api/offer"]
+
+
+async def test_of_many_ice_servers_the_first_are_asked() -> None:
+    loop = asyncio.get_running_loop()
+    asked: list[int] = []
+
+    class Stun(asyncio.DatagramProtocol):
+        def datagram_received(self, _: bytes, address: Any) -> None:
+            asked.append(address[1])
+
+    stun, _ = await loop.create_datagram_endpoint(Stun, local_addr=("127.0.0.1", 0))
+    try:
+        url = f"stun:127.0.0.1:{stun.get_extra_info('sockname')[1]}"
+        assert await answering([IceServer((url,) * 500)]) == []
+    finally:
+        stun.close()
+
+    assert 0 < len(set(asked)) <= MOST_ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [("127.0.0.1:9", "could not be reached: connection refused"), ("bot.invalid", "not known|resolution")],
+)
+async def test_why_nobody_is_reached_is_said_in_the_systems_words(host: str, words: str) -> None:
+    with pytest.raises(ConnectionFailed, match=words):
+        await Http().request("GET", f"http://{host}/")

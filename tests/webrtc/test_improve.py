@@ -281,3 +281,17 @@ async def test_what_is_repeated_when_the_connection_has_ended_is_lost_in_silence
     await pc.sctp.transport._send_data(bytes(100))
 
     await pc.close()
+
+
+async def test_what_is_repeated_between_openssls_good_bye_and_aiortcs_is_lost_in_silence() -> None:
+    ours, theirs = connection(), connection()
+    ours.createDataChannel("chat")
+    await connect(ours, theirs)
+    dtls = ours.sctp.transport
+    while dtls.state != "connected":
+        await asyncio.sleep(0.01)
+    dtls._ssl.shutdown()
+
+    await dtls._send_data(bytes(100))
+
+    await closed(ours, theirs)

@@ -118,7 +118,8 @@ class AudioWriter:
     """Encodes a file like the one that `source` reads; it gets its name when it is complete.
 
     The suffix chooses the format, one of `WRITABLE`; a .wav has 16 or 24 bits or floats, as the source has. A format
-    that lacks the source's rate gets the next higher one that it has.
+    that lacks the source's rate gets the next higher one that it has, and one that does not know what the source's
+    channels are, as many others: none is mixed with another.
 
     Attributes:
         rate_hz: The rate of the file.
@@ -139,19 +140,20 @@ class AudioWriter:
             raise UnusableAudio(
                 f"{path} cannot be written: {suffix} has at most {most} channels, not {source.channels}"
             )
-        self._layout, self._source_rate_hz = source.layout, source.rate_hz
+        self._source_rate_hz = source.rate_hz
         self.rate_hz = _rate_of(codec, source.rate_hz)
+        self._layout = source.layout if _takes(codec, source.layout, self.rate_hz) else _LAYOUTS[source.channels]
         self._clips = codec != "pcm_f32le"
         if path.is_symlink():  # what it leads to is written, and it stays
             path = Path(os.path.realpath(path))
-        self._unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished{path.suffix}")
+        self._unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished{suffix}")
         self.path = path
         self._position = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             options = {"rf64": "auto"} if suffix == ".wav" else {}  # so that a day fits
             self._container: Any = av.open(file_address(self._unfinished), "w", options=options)
-            self._stream: Any = self._container.add_stream(codec, rate=self.rate_hz, layout=source.layout)
+            self._stream: Any = self._container.add_stream(codec, rate=self.rate_hz, layout=self._layout)
             self._stream.codec_context.open()  # only then it knows the length of its frames
         except BROKEN as error:
             self._discard()
@@ -207,6 +209,18 @@ def finite(block: Block) -> Block:
 def _rate_of(codec: str, rate_hz: int) -> int:
     rates = sorted(av.Codec(codec, "w").audio_rates or [rate_hz])
     return next((rate for rate in rates if rate >= rate_hz), rates[-1])
+
+
+def _takes(codec: str, layout: str, rate_hz: int) -> bool:
+    """Whether `codec` has channels of `layout`."""
+    encoder: Any = av.CodecContext.create(codec, "w")
+    encoder.layout, encoder.sample_rate = layout, rate_hz
+    encoder.format = encoder.codec.audio_formats[0]
+    try:
+        encoder.open()
+    except BROKEN:
+        return False
+    return True
 
 
 def _reading(path: Path) -> dict[str, str]:

@@ -67,6 +67,8 @@ def plan(
 
 def _target(given: Path | str) -> tuple[Path, bool]:
     """A path, and whether it is meant as a folder."""
+    if "://" in str(given):
+        raise UnusableAudio(f"{given} is an address, and here files of this machine are written")
     path = Path(given)
     return path, path.is_dir() or str(given).endswith(("/", os.sep))
 

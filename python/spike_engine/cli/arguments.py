@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     commands = command.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     demo = commands.add_parser("demo", help="hold a whole conversation and show what the engine does")
-    demo.add_argument("--output", type=Path, default=Path("spike-demo"), help="where recordings and pictures go")
+    demo.add_argument("--output", type=path, default=Path("spike-demo"), help="where recordings and pictures go")
     demo.add_argument("--mic", action="store_true", help="talk yourself, with this machine's devices")
     demo.add_argument("--url", help="join this conversation instead of the embedded one")
     demo.add_argument("--token", help="the token that goes with --url")
@@ -36,9 +36,9 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
 
     clean = commands.add_parser("clean", help="take the noise, or the echo and the noise, out of recordings")
-    clean.add_argument("inputs", nargs="+", metavar="IN", help="recordings, or folders of them")
-    clean.add_argument("-o", "--output", required=True, metavar="OUT", help="file, or folder for several")
-    clean.add_argument("--far", type=Path, help="what the loudspeaker played meanwhile: file, or folder for several")
+    clean.add_argument("inputs", nargs="+", type=name, metavar="IN", help="recordings, or folders of them")
+    clean.add_argument("-o", "--output", required=True, type=name, metavar="OUT", help="file, or folder for several")
+    clean.add_argument("--far", type=path, help="what the loudspeaker played meanwhile: file, or folder for several")
     clean.add_argument("--no-noise-suppression", dest="noise", action="store_false", help="only take out the echo")
     clean.add_argument(
         "--mode",
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     clean.add_argument(
         "--attenuation-db", type=number(0, 60), metavar="DB", help="the most that noise is turned down by, 0-60"
     )
-    clean.add_argument("--report", metavar="PICTURE", help="draw what happened: file, or folder for several")
+    clean.add_argument("--report", type=name, metavar="PICTURE", help="draw what happened: file, or folder for several")
     clean.add_argument(
         "--processes", type=whole(1, 1024), help="how many recordings at a time; as many as processors by default"
     )
@@ -121,7 +121,7 @@ def _add_join(commands: Any) -> None:
     join.add_argument("--quality", default="high", choices=("low", "medium", "high"), help="how large the picture is")
     join.add_argument("--transport", choices=TRANSPORTS, help="how to reach it, if the address does not say")
     join.add_argument("--ice-server", action="append", default=[], metavar="URL", help="a STUN server; may be repeated")
-    join.add_argument("--record", type=Path, metavar="DIR", help="keep sounds and events there")
+    join.add_argument("--record", type=path, metavar="DIR", help="keep sounds and events there")
     join.add_argument("--seconds", type=number(0), help="leave after this time")
     join.add_argument(
         "--join-timeout", type=number(0.1, 3600), default=10.0, metavar="S", help="how long joining may take"
@@ -135,7 +135,7 @@ def _add_call(commands: Any) -> None:
     call.add_argument("--token", default=os.environ.get("SPIKE_TOKEN"), help="opens it; else that of SPIKE_TOKEN")
     call.add_argument("--sessions", type=whole(1, 1_000_000), default=1, metavar="N", help="how many calls, in all")
     call.add_argument("--ramp", type=rate, default=1.0, metavar="N/s", help="how many begin in a second, or a minute")
-    call.add_argument("--script", type=Path, metavar="FILE", help="what the callers say: YAML or JSON")
+    call.add_argument("--script", type=path, metavar="FILE", help="what the callers say: YAML or JSON")
     call.add_argument("--seed", type=whole(0, 2**31), default=0, help="of lines, pauses and losses")
     call.add_argument(
         "--processes", type=whole(1, 1024), metavar="N", help="that share the calls; by default a core each"
@@ -148,7 +148,7 @@ def _add_call(commands: Any) -> None:
         metavar="WHAT",
         help="such as 'p95_first_sound_ms<1200'; exit with 1 where it is not so; may be repeated",
     )
-    call.add_argument("--output", type=Path, default=Path("spike-calls"), metavar="DIR", help="where the report goes")
+    call.add_argument("--output", type=path, default=Path("spike-calls"), metavar="DIR", help="where the report goes")
     call.add_argument("--transport", choices=TRANSPORTS, help="how to reach it, if the address does not say")
     call.add_argument("--allow-insecure", action="store_true", help="send tokens over http:// to another machine")
     call.add_argument("--ca-file", metavar="PEM", help="certificates of authorities to trust besides the system's")
@@ -167,6 +167,18 @@ class Parser(argparse.ArgumentParser):
 def whole(least: int, most: int) -> Callable[[str], int]:
     """The type of an argument that is a whole number from `least` to `most`."""
     return lambda text: _within(text, int, least, most, f"a whole number from {least} to {most}")
+
+
+def name(text: str) -> str:
+    """The type of an argument that names a file or a folder: an empty one would name the folder one is in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} names no file and no folder")
+    return text
+
+
+def path(text: str) -> Path:
+    """The same, as a path."""
+    return Path(name(text))
 
 
 def rate(text: str) -> float:

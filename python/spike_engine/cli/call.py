@@ -30,7 +30,7 @@ from spike_engine.rig.voices import voices_of
 
 
 async def make_calls(options: argparse.Namespace) -> int:
-    """Make them; 0 where all that was expected was met, else 1. Stopped by a signal, 128 and its number.
+    """Make them; 0 where one was joined and all that was expected was met, else 1. Stopped by a signal, 128 and more.
 
     A signal ends the calls, not the report.
     """
@@ -57,7 +57,8 @@ async def make_calls(options: argparse.Namespace) -> int:
     is_written = await _report(finished, options, console)
     if stopped_by:
         return 128 + stopped_by
-    return 0 if is_written and all(met for _, _, met in finished.outcomes) else 1
+    as_expected = finished.figures.totals["joined"] > 0 and all(met for _, _, met in finished.outcomes)
+    return 0 if is_written and as_expected else 1
 
 
 async def _plan_of(options: argparse.Namespace) -> Plan:
@@ -127,7 +128,8 @@ def _show(finished: Run, files: list[Path], console: Console, *, as_json: bool) 
         totals = finished.figures.totals
         title = f"{totals['sessions']:.0f} calls, {totals['joined']:.0f} joined, {totals['failed']:.0f} failed"
         console.print(table_of(finished.figures, title))
-        console.print(finished.warning or None, style="yellow", highlight=False, soft_wrap=True)
+        if finished.warning:
+            console.print(finished.warning, style="yellow", highlight=False, soft_wrap=True)
         console.print(" ".join(map(str, files)), highlight=False, soft_wrap=True)
     if finished.ending:
         print(printable(f"spike-engine: {finished.ending}"), file=sys.stderr)  # noqa: T201

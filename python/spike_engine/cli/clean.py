@@ -49,7 +49,7 @@ def _here(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(file) for file in cleaned], indent=2))  # noqa: T201
     else:
         for file in cleaned:
-            print(file)  # noqa: T201
+            print(printable(str(file)))  # noqa: T201
     return _told(failures)
 
 

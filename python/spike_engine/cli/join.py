@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spike_engine.client import SpikeClient
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
-from spike_engine.errors import SpikeError
+from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
 from spike_engine.events import (
     AIIdle,
     Connected,
@@ -163,12 +163,20 @@ async def hold(
             client.add_audio_tap(recording.tap)
         last: list[Disconnected] = []
         events = client.events()
+        joined = False
 
         async def tell() -> None:
+            nonlocal joined
             async for event in events:
                 if recording:
                     recording.keep(event)
-                if text := line_of(event) if as_json else sentence_of(event, client.state.ai_transcript):
+                joined |= isinstance(event, Connected)
+                is_raised = not joined and isinstance(
+                    event, ConnectionFailed | TokenExpired | ConversationEnded | Disconnected
+                )
+                if as_json:
+                    say(line_of(event))
+                elif not is_raised and (text := sentence_of(event, client.state.ai_transcript)):
                     say(text)
                 if isinstance(event, Disconnected) and not event.will_reconnect:
                     last.append(event)

@@ -17,7 +17,7 @@ from typing import Any
 
 from spike_engine.addresses.text import printable
 from spike_engine.cli.arguments import parser
-from spike_engine.errors import SpikeError
+from spike_engine.errors import InvalidOption, SpikeError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -77,7 +77,7 @@ def _join(options: argparse.Namespace) -> int:
     from spike_engine.client import SpikeClient  # noqa: PLC0415
 
     def device_or_file(value: str) -> Any:
-        return Path(value) if Path(value).is_file() else value
+        return Path(value) if os.path.isfile(value) else value  # which a name that is too long does not disturb
 
     client = SpikeClient(
         conversation_url=options.url,
@@ -116,6 +116,10 @@ async def _examine(options: argparse.Namespace) -> int:
 
     credentials = {"username": options.turn_user, "credential": options.turn_password}
     turn = IceServer.of({"urls": options.turn, **credentials}) if options.turn else None
+    if turn and not turn.all_urls[0].startswith("turn"):
+        raise InvalidOption(
+            f"--turn must begin with turn: or turns:, not {options.turn!r}: a STUN server relays nothing"
+        )
     checks = []
     async for check in examine(turn=turn, url=options.url, sound_s=options.seconds, speaker=options.speaker):
         checks.append(check)

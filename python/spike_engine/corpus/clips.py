@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import wave
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,16 @@ def column_of(batch: Mapping[str, Any], wanted: str | None) -> str:
     """The column that holds the sound.
 
     Raises:
+        TypeError: `batch` has no columns, or that one is no list.
         ValueError: There is none of that name, or none of a name that is known.
     """
+    if not hasattr(batch, "keys"):
+        raise TypeError(f"a batch is a mapping of columns, such as {{'audio': [...]}}, not a {type(batch).__name__}")
     names = (wanted,) if wanted else COLUMNS
     for name in names:
         if name in batch:
+            if not isinstance(batch[name], Iterable):
+                raise TypeError(f"the column {name!r} must be a list or an array, not a {type(batch[name]).__name__}")
             return name
     raise ValueError(f"the batch has no column {' or '.join(map(repr, names))}; it has {', '.join(map(repr, batch))}")
 

@@ -148,7 +148,7 @@ async def _guard(result: Awaitable[object], label: str, name: EventName) -> obje
 
 
 def _check_name(name: str) -> None:
-    if name not in EVENT_TYPES:
+    if not isinstance(name, str) or name not in EVENT_TYPES:
         raise InvalidOption(f"there is no event {name!r}; the events are {', '.join(EVENT_TYPES)}")
 
 

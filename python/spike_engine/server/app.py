@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -13,6 +14,8 @@ from weakref import WeakMethod
 from aiohttp import web
 
 from spike_engine.addresses.hosts import is_on_this_machine
+from spike_engine.addresses.web import checked
+from spike_engine.dsp.settings import real
 from spike_engine.extras import require
 from spike_engine.server import cors, metrics, openapi, page, safety
 from spike_engine.server.conversation import ConversationOver
@@ -20,11 +23,13 @@ from spike_engine.server.front_desk.persona import FrontDesk
 from spike_engine.server.http_json import bearer_token, error_response, errors_as_json, read_json
 from spike_engine.server.invitations import InvitationCodes
 from spike_engine.server.peer import BadOffer
+from spike_engine.server.settings import check_number, check_ports
 from spike_engine.server.tokens import TokenIssuer, TokenRejected
 from spike_engine.server.workers.pool import RETRY_AFTER_S, TooManyConversations, WorkerPool
 from spike_engine.server.workers.worker import Offer, Overloaded, PersonaFactory, Worker
 
 MAX_BODY_BYTES = 256 * 1024  # an offer with every codec and candidate has about 10 kB
+MOST_WORKERS = 256
 T = TypeVar("T")
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 (what it is to listen beyond this machine)
 
@@ -63,7 +68,8 @@ class ConversationServer:
         udp_ports: The UDP ports that media may use, first and last; with one worker, those of the whole event loop.
 
     Raises:
-        ValueError: An origin is none, or a number is out of its range.
+        ValueError: An origin or `public_url` is none, or a number is out of its range.
+        TypeError: A number is none, or `allowed_origins` is one origin.
     """
 
     _listening: ClassVar[set[ConversationServer]] = set()  # they stay, though a program keeps none
@@ -85,15 +91,20 @@ class ConversationServer:
         metrics_token: str | None = None,
         udp_ports: tuple[int, int] | None = None,
     ) -> None:
-        if workers < 1 or max_conversations < 1:
-            raise ValueError(f"workers and max_conversations are at least 1, not {workers} and {max_conversations}")
-        if udp_ports and not 1 <= udp_ports[0] <= udp_ports[1] <= 65535:
-            raise ValueError(f"udp_ports are the first and the last of a range from 1 to 65535, not {udp_ports}")
+        check_number("workers", workers, 1, MOST_WORKERS)
+        check_number("max_conversations", max_conversations, 1)
+        check_number("port", port, 0, 65535)
+        if not real("idle_timeout_s", idle_timeout_s) > 0:
+            raise ValueError(f"idle_timeout_s must be above 0, not {idle_timeout_s}")
+        if udp_ports is not None:
+            check_ports(udp_ports)
+        if isinstance(allowed_origins, str) or not isinstance(allowed_origins, Iterable):
+            raise TypeError(f"allowed_origins must be a list of origins, not {allowed_origins!r}")
         self.tokens = TokenIssuer(secret, lifetime_s=token_lifetime_s)
         self._host = host
         self._port = port
         self._persona = persona or FrontDesk
-        self._public_url = public_url.rstrip("/") if public_url else None
+        self._public_url = checked(public_url, "public_url").rstrip("/") if public_url else None
         self._metrics_token = metrics_token
         self._invite_only = invite_only
         self._codes = InvitationCodes()
@@ -150,17 +161,25 @@ class ConversationServer:
                 web.patch("/conversations/{id}/api/offer", _weakly(self._trickle)),
             ]
         )
-        runner = web.AppRunner(app, access_log=None, lingering_time=1.0)
+        runner = web.AppRunner(app, access_log=None, logger=safety.logger, lingering_time=1.0)
         await runner.setup()
         try:
             await self._pool.start()
-            await web.TCPSite(runner, self._host, self._port).start()
+            await self._listen(runner)
         except BaseException:
             await self._pool.stop()
             await runner.cleanup()
             raise
         self._runner = runner
         ConversationServer._listening.add(self)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            number = error.errno or 0
+            reason = os.strerror(number) if number > 0 else error.strerror  # which the resolver has of its own
+            raise OSError(error.errno, f"cannot listen on {self._host!r}, port {self._port}: {reason}") from error
 
     async def stop(self) -> None:
         """End every conversation and stop listening. A server that does not run stays as it is."""

@@ -26,8 +26,7 @@ def install(app: web.Application, origins: Iterable[str]) -> None:
     """
     allowed = frozenset(origins)
     for origin in allowed:
-        parts = urlsplit(origin)
-        if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https") or not parts.netloc:
+        if not _is_origin(origin):
             raise ValueError(f"an origin is scheme://host or scheme://host:port and nothing more, not {origin!r}")
 
     @web.middleware
@@ -51,3 +50,12 @@ def install(app: web.Application, origins: Iterable[str]) -> None:
     if allowed:
         app.middlewares.append(preflight)
         app.on_response_prepare.append(allow)
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_host = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+    return is_host and parts.scheme in ("http", "https") and text == f"{parts.scheme}://{parts.netloc}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from spike_engine.addresses.hosts import is_on_this_machine
 from spike_engine.server.http_json import error_response
@@ -18,6 +20,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+logger = logging.getLogger(__name__)
+logger.addFilter(lambda record: not is_strangers_fault(record))
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,6 +63,11 @@ def install(app: web.Application, *, on_loopback: bool, allowed_origins: Iterabl
 
     app.middlewares.append(guard)
     app.on_response_prepare.append(protect)
+
+
+def is_strangers_fault(record: logging.LogRecord) -> bool:
+    """Whether aiohttp tells of a request that is no HTTP: it gets a 400, and is not worth a traceback each."""
+    return record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
 
 
 def _hostname(url: str) -> str | None:

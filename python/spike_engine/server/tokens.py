@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import jwt
 
+from spike_engine.dsp.settings import real
+
 ALGORITHM = "HS256"
 MOST_CHARS = 4096
+MOST_LIFETIME_S = 10 * 365 * 86_400.0
 CLOCK_SKEW_S = 60.0  # that the clock of another server with the same secret may be ahead
 SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of the hash
 
@@ -32,14 +35,17 @@ class TokenIssuer:
     Without `secret` the server makes a random one, so that its tokens die with it.
 
     Raises:
-        ValueError: `secret` is shorter than 32 bytes or `lifetime_s` is not positive.
+        ValueError: `secret` is shorter than 32 bytes, or `lifetime_s` is not positive or longer than ten years.
+        TypeError: One of them is of another type.
     """
 
     def __init__(self, secret: bytes | None = None, *, lifetime_s: float = 3600.0) -> None:
+        if not isinstance(secret, bytes | None):
+            raise TypeError(f"secret must be bytes, not {type(secret).__name__}")
         if secret is not None and len(secret) < SECRET_BYTES:
             raise ValueError(f"secret has {len(secret)} bytes; HS256 needs at least {SECRET_BYTES}")
-        if not lifetime_s > 0:
-            raise ValueError(f"lifetime_s must be positive, not {lifetime_s}")
+        if not 0 < real("lifetime_s", lifetime_s) <= MOST_LIFETIME_S:
+            raise ValueError(f"lifetime_s must be positive, and no more than ten years, not {lifetime_s}")
         self._secret = secret or secrets.token_bytes(SECRET_BYTES)
         self._lifetime_s = lifetime_s
 

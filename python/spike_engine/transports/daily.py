@@ -23,6 +23,7 @@ from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.errors import ConnectionFailed, ConversationEnded, SpikeError, TokenExpired
 from spike_engine.events import DisconnectReason
 from spike_engine.lifetime import Lifetime, cancelled
+from spike_engine.lifetime.threads import in_thread
 from spike_engine.options import ClientOptions
 from spike_engine.protocols.rtvi import RTVIProtocol
 from spike_engine.protocols.strict_json import object_of
@@ -60,12 +61,12 @@ class DailyTransport:
 
     def send(self, text: str) -> None:
         """See :meth:`Transport.send`."""
-        if self._room:
+        if self._room and not self._room.over:
             self._room.call.send_app_message(json.loads(text))
 
     def set_track_enabled(self, kind: str, *, enabled: bool) -> None:
         """See :meth:`Transport.set_track_enabled`."""
-        if self._room:
+        if self._room and not self._room.over:
             self._room.call.update_inputs({{"audio": "microphone", "video": "camera"}[kind]: enabled})
 
     def set_limits(self, *, audio_bps: int, video_bps: int, loss: float) -> None:
@@ -73,7 +74,9 @@ class DailyTransport:
 
     async def get_stats(self) -> TransportStats:
         """See :meth:`Transport.get_stats`; what Daily does not count stays zero."""
-        return stats_of(self._room.call.get_network_stats()) if self._room else TransportStats()
+        if not self._room or self._room.over:
+            return TransportStats()
+        return stats_of(self._room.call.get_network_stats())
 
     async def close(self) -> None:
         """See :meth:`Transport.close`."""
@@ -129,6 +132,11 @@ class _Room(daily.EventHandler):
             if name != "local":
                 self._receive(participant)
 
+    @property
+    def over(self) -> bool:
+        """It is being left: Daily's client, asked anything now, would hold up the whole program."""
+        return self._lifetime.over
+
     async def leave(self) -> None:
         """Leave the room and free everything. Never raises."""
         await self._lifetime.close()
@@ -139,7 +147,8 @@ class _Room(daily.EventHandler):
         await gone
 
     async def _release(self) -> None:
-        await asyncio.to_thread(self.call.release)
+        # Where the room cannot be reached, this takes as long as Daily tries: nobody waits for it.
+        await asyncio.wrap_future(in_thread(self.call.release, name="leaving a room of Daily's"))
 
     # --- what Daily reports, on its threads ---------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -233,11 +234,17 @@ def _reason(error: Exception, proxy: str | None) -> str:
         return f"{behind} speaks no HTTP"
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return printable(_why_no_tls(error.__cause__))
-    if isinstance(error, aiohttp.ClientConnectorError) and not error.os_error.strerror:
-        return "it hung up while the connection was made"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return printable(_why_no_connection(error.os_error))
     if isinstance(error, aiohttp.InvalidURL):
         return "the address, or that of the proxy, is none"
     return printable(str(error)) or type(error).__name__
+
+
+def _why_no_connection(error: OSError) -> str:
+    number = error.errno or 0  # below 0 it is the resolver's, which has words of its own
+    reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+    return reason[:1].lower() + reason[1:] if reason else "it hung up while the connection was made"
 
 
 def _why_no_tls(error: BaseException | None) -> str:

@@ -27,7 +27,7 @@ from spike_engine.webrtc.gathering import Gathering
 from spike_engine.webrtc.improving import improve, improvement_of
 from spike_engine.webrtc.probe import answering
 from spike_engine.webrtc.silence import SILENCE_LIMIT_S, until_silent
-from spike_engine.webrtc.strangers import checked, outlive_nonsense
+from spike_engine.webrtc.strangers import checked, outlive_nonsense, why_unusable
 
 CLOSE_TIMEOUT_S = 2.0
 FIRST_VIDEO_BPS = 500_000  # before anybody has said what the network can take
@@ -133,7 +133,7 @@ class Peer:
             await step(self._pc, self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(offer), type="offer")))
             await step(self._pc, self._pc.setLocalDescription(await self._pc.createAnswer()))
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
-            raise ConnectionFailed(f"the server's offer is not usable: {error!r}") from error
+            raise ConnectionFailed(f"the server's offer is not usable: {why_unusable(error)}") from error
         return self._pc.localDescription
 
     async def opened(self) -> None:
@@ -168,7 +168,7 @@ class Peer:
         except SpikeError:
             raise
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over
-            raise ConnectionFailed(f"the server's answer is not usable: {error!r}") from error
+            raise ConnectionFailed(f"the server's answer is not usable: {why_unusable(error)}") from error
         for transceiver in self._pc.getTransceivers():
             if transceiver not in self._encoders and transceiver.sender.track:
                 self._encoders[transceiver] = install(transceiver, video_bps=FIRST_VIDEO_BPS)

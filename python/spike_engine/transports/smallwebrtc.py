@@ -8,11 +8,14 @@ its cloud have it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from spike_engine.addresses.ice import IceServer
+from spike_engine.addresses.text import printable
 from spike_engine.addresses.web import extended
 from spike_engine.errors import ConnectionFailed, InvalidOption, SpikeError
 from spike_engine.events import DisconnectReason
@@ -23,6 +26,8 @@ from spike_engine.transports.base import LocalTracks, TransportListener
 from spike_engine.transports.http import Http, parse_answer
 from spike_engine.transports.peer import Peer
 from spike_engine.transports.single import SinglePeer
+
+logger = logging.getLogger(__name__)
 
 PING_INTERVAL_S = 1.0
 
@@ -106,11 +111,7 @@ class SmallWebRTCTransport(SinglePeer):
         session_id = text_or_none(session.get("sessionId"))
         if not session_id:
             raise ConnectionFailed(f"the server's answer names no session: {content[:80]!r}")
-        servers = object_of(session.get("iceConfig")).get("iceServers") or []
-        try:
-            self._ice_servers = tuple(IceServer.of(server) for server in servers)
-        except (InvalidOption, TypeError) as error:
-            raise ConnectionFailed(f"the server names ICE servers that are none: {error}") from error
+        self._ice_servers = tuple(_usable(object_of(session.get("iceConfig")).get("iceServers")))
         parts = urlsplit(self._url)
         path = f"{parts.path.removesuffix('/start')}/sessions/{quote(session_id, safe='')}/api/offer"
         self._url = parts._replace(path=path).geturl()
@@ -166,6 +167,15 @@ class SmallWebRTCTransport(SinglePeer):
 def _offer_url(conversation_url: str) -> str:
     base = extended(conversation_url, "")
     return base if urlsplit(base).path.endswith(("/api/offer", "/start")) else extended(base, "/api/offer")
+
+
+def _usable(servers: Any) -> Iterator[IceServer]:
+    """Those that are ICE servers: without the others there may be a way all the same."""
+    for server in servers if isinstance(servers, list) else []:
+        try:
+            yield IceServer.of(server)
+        except InvalidOption as error:
+            logger.warning("the server named an ICE server that is none: %s", printable(str(error)))
 
 
 def _is_renegotiate(text: str) -> bool:

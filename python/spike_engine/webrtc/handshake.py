@@ -15,6 +15,7 @@ from typing import Any
 
 from aioice.stun import Class
 from aiortc import RTCDtlsTransport
+from OpenSSL import SSL
 
 REPEAT_AFTER_S = (0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.4, 2.0)
 SCTP_FIRST_RTO_S = 0.4
@@ -141,7 +142,7 @@ class Doubled:
         """
         try:
             await self._send(data)
-        except ConnectionError:
+        except (ConnectionError, SSL.Error):  # OpenSSL's, where aiortc has not heard of its good-bye yet
             return
         if len(data) > _CHUNK_TYPE and data[_CHUNK_TYPE] in _TWICE and self._helps():
             asyncio.get_running_loop().call_later(TWICE_AFTER_S, self._again, data)

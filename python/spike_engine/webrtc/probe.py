@@ -16,6 +16,7 @@ from spike_engine.addresses.ice import IceServer
 
 TIMEOUT_S = 6.0
 ANSWER_S = 1.0
+MOST_ADDRESSES = 32  # a server may name many, and each is asked
 
 
 def own_addresses() -> list[str]:
@@ -38,11 +39,11 @@ async def relayed_addresses(server: IceServer) -> list[str]:
 
 
 async def answering(servers: Sequence[IceServer]) -> list[IceServer]:
-    """Of `servers` those addresses that answer within a second, in their order.
+    """Of the first addresses of `servers`, `MOST_ADDRESSES` at most, those that answer within a second, in their order.
 
     ICE would wait five seconds for one that does not, and aiortc uses no TURN server but the first.
     """
-    single = [replace(server, urls=url) for server in servers for url in server.all_urls]
+    single = [replace(server, urls=url) for server in servers for url in server.all_urls][:MOST_ADDRESSES]
     answers = await asyncio.gather(*(_answers(str(server.urls)) for server in single))
     return [server for server, answer in zip(single, answers, strict=True) if answer]
 

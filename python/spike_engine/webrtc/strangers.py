@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 
 from aiortc import RTCSctpTransport
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
@@ -16,11 +17,33 @@ MOST_CANDIDATES = 64
 MOST_CHARS = 1 << 18
 LEAST_MESSAGE_BYTES = 1024  # our own messages are shorter; a program's may be longer
 
+# What aiortc takes apart, and would stumble over where it is not of this form.
+_FORMS = {
+    name: re.compile(form, re.ASCII)
+    for name, form in {
+        "extmap": r"\d+(/\w+)? \S+",
+        "fingerprint": r"\S+ \S+",
+        "fmtp": r"\d+ .+",
+        "group": r".*",
+        "max-message-size": r"\d+",
+        "msid-semantic": r".*",
+        "rtcp": r"\d+( IN IP[46] \S+)?",
+        "rtcp-fb": r"(\*|\d+) \S.*",
+        "rtpmap": r"\d+ [^/]+/\d+(/\d+)?",
+        "sctp-port": r"\d+",
+        "sctpmap": r"\d+ .+",
+        "ssrc": r"\d+ [^:]+:.*",
+        "ssrc-group": r"\S+( \d+)*",
+    }.items()
+}
+_PAYLOAD_TYPE = re.compile(r"^a=rtpmap:(\d+) ", re.MULTILINE)
+
 
 def checked(sdp: str) -> str:
     """The session description of a stranger (RFC 8866), with as many of its candidates as are tried.
 
-    A candidate that is none is left out, as those of kinds to come (RFC 8839 section 5.1).
+    A candidate that is none is left out, as those of kinds to come (RFC 8839 section 5.1), and so is any other
+    attribute that cannot be read (RFC 8866 section 5.13).
 
     Raises:
         ValueError: It is too long, or has a section whose certificate nobody could verify (RFC 8827 section 6.5), a
@@ -30,10 +53,15 @@ def checked(sdp: str) -> str:
     if len(sdp) > MOST_CHARS:
         raise ValueError(f"it is longer than {MOST_CHARS} characters")
     kept = itertools.count()
+    payload_types = set(_PAYLOAD_TYPE.findall(sdp))
     lines = [
         line
-        for line in sdp.splitlines()
-        if not line.startswith("a=candidate:") or (_is_candidate(line) and next(kept) < MOST_CANDIDATES)
+        for line in map(str.rstrip, sdp.splitlines())
+        if (
+            _is_candidate(line) and next(kept) < MOST_CANDIDATES
+            if line.startswith("a=candidate:")
+            else _is_readable(line, payload_types)
+        )
     ]
     sdp = "\r\n".join([*lines, ""])
     description = SessionDescription.parse(sdp)
@@ -49,11 +77,28 @@ def checked(sdp: str) -> str:
 
 
 def _check_messages(media: MediaDescription) -> None:
-    if not (media.sctp_port or media.sctpmap):
-        raise ValueError("its data channel has no a=sctp-port")
+    port = media.sctp_port or next(iter(media.sctpmap), 0)
+    if not 0 < port < 1 << 16:
+        raise ValueError("its data channel has no a=sctp-port, or one that is none")
     most = media.sctpCapabilities.maxMessageSize if media.sctpCapabilities else 0
     if 0 < most < LEAST_MESSAGE_BYTES:
         raise ValueError(f"it takes messages of at most {most} bytes, which none of ours fits in")
+
+
+def why_unusable(error: Exception) -> str:
+    """What `error`, which aiortc's parser raised, says to a person."""
+    if isinstance(error, ValueError) and str(error):
+        return str(error)
+    return f"it breaks the rules of SDP ({type(error).__name__})"
+
+
+def _is_readable(line: str, payload_types: set[str]) -> bool:
+    name, colon, value = line.removeprefix("a=").partition(":")
+    if not line.startswith("a=") or name not in _FORMS:
+        return True
+    if not colon or not _FORMS[name].fullmatch(value):
+        return False
+    return name != "fmtp" or value.partition(" ")[0] in payload_types
 
 
 def _is_candidate(line: str) -> bool:
