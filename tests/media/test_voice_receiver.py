@@ -193,7 +193,7 @@ def test_wrong_arguments_are_refused(arguments: tuple[Any, ...], error: type[Exc
 @pytest.mark.parametrize("payload", [b"", b"\xff", b"\x00" * 1500, b"\x00" * 5000, bytes(range(256))])
 def test_a_payload_may_hold_anything(payload: bytes) -> None:
     receiver, out = VoiceReceiver(), np.zeros(480, np.float32)
-    for codec in ("opus", "pcmu", "pcma", "l16"):
+    for codec in ("opus", "pcmu", "pcma", "l16", "cn"):
         for n in range(50):
             receiver.push(payload, n, 960 * n, 0.0, codec=codec)
             receiver.push_red(memoryview(payload), n, 960 * n, 0.0, codec=codec)

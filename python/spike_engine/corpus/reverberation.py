@@ -12,7 +12,7 @@ from spike_engine.clean.audio_file import Block
 RATE_HZ = 16000
 _WINDOW, _HOP, _BANDS = 512, 128, 18
 _EDGES_HZ = 700 * (np.geomspace(1 + 250 / 700, 1 + 7000 / 700, _BANDS + 1) - 1)  # of bands that are even in mel
-_FRAMES_AT_ONCE = 8192
+_FRAMES_AT_ONCE = 512
 _REACH_DB = 45.0  # below the loudest of a band, where nothing is looked at any more
 _ABOVE_NOISE_DB = 6.0
 _LEAST_FRAMES, _LEAST_FALL_DB = 10, 8.0  # of what counts as dying away
@@ -66,8 +66,9 @@ def _levels_db(samples: NDArray[np.float32]) -> Block:
     bins = np.round(_EDGES_HZ * _WINDOW / RATE_HZ).astype(int)
     power = np.empty((len(frames), _BANDS), np.float32)
     for at in range(0, len(frames), _FRAMES_AT_ONCE):
-        spectra = np.square(np.abs(np.fft.rfft(frames[at : at + _FRAMES_AT_ONCE] * window, axis=1)))
-        power[at : at + len(spectra)] = np.add.reduceat(spectra[:, : bins[-1]], bins[:-1], axis=1)
+        spectra = np.fft.rfft(frames[at : at + _FRAMES_AT_ONCE] * window, axis=1)[:, : bins[-1]]
+        powers = np.square(spectra.real) + np.square(spectra.imag)
+        power[at : at + len(spectra)] = np.add.reduceat(powers, bins[:-1], axis=1)
     return np.asarray(10 * np.log10(power + 1e-9), np.float32)
 
 
