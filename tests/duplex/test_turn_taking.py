@@ -51,7 +51,7 @@ def test_what_is_surely_the_user_is_a_turn_within_a_fifth_of_a_second() -> None:
 
 
 def test_what_is_less_sure_is_a_turn_within_half_a_second() -> None:
-    assert told(TurnTaking(takes_floor=judge(0.7)), (True, 700)) == [(40, Floor.HOLD), (440, STARTED)]
+    assert told(TurnTaking(takes_floor=judge(0.8)), (True, 700)) == [(40, Floor.HOLD), (500, STARTED)]
 
 
 def test_a_short_word_is_a_turn_when_it_is_over() -> None:
@@ -62,11 +62,11 @@ def test_a_short_word_is_a_turn_when_it_is_over() -> None:
 
 def test_a_nod_lets_it_go_on_and_a_voice_that_does_not_end_is_no_nod() -> None:
     nod = told(TurnTaking(takes_floor=judge(0.0)), (True, 700), (False, 700))
-    insistence = told(TurnTaking(takes_floor=judge(0.3)), (True, 1500))
+    insistence = told(TurnTaking(takes_floor=judge(0.3)), (True, 2100))
     whatever_is_said = told(TurnTaking(takes_floor=judge(0.0)), (True, 3200))
 
     assert nod == [(40, Floor.HOLD), (500, Floor.RESUME)]
-    assert insistence == [(40, Floor.HOLD), (500, Floor.RESUME), (1340, Floor.HOLD), (1340, STARTED)]
+    assert insistence == [(40, Floor.HOLD), (500, Floor.RESUME), (1940, Floor.HOLD), (1940, STARTED)]
     assert whatever_is_said == [(40, Floor.HOLD), (500, Floor.RESUME), (3020, Floor.HOLD), (3020, STARTED)]
 
 

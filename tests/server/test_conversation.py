@@ -139,14 +139,15 @@ async def test_the_user_interrupts(server: ConversationServer, recording: Record
     assert progress["remaining_text"]
 
 
-async def test_a_sound_that_is_no_turn_makes_the_ai_pause_and_go_on(
-    server: ConversationServer, recording: Recording
-) -> None:
+async def test_a_nod_makes_the_ai_pause_and_go_on(server: ConversationServer) -> None:
+    espeak = pytest.importorskip("spike_engine.server.local.children.espeak").Worker()
+    about, pcm = espeak.handle({"text": "yeah", "voice": "en", "words_per_minute": 150, "pitch": 50}, b"")
+    spoken = dsp.resample(np.frombuffer(pcm, np.int16).astype(np.float32), about["sample_rate_hz"], 16000)
+    nod = np.concatenate([spoken, np.zeros(8000)]).astype(np.int16)
     async with Caller(server.create_conversation()) as caller:
         caller.send("send-text", {"content": "a long story that goes on and on and on for ever and ever and a day"})
         await caller.until("bot-started-speaking", count=1)
-        cough = np.concatenate([recording("hello")[:4000], np.zeros(8000, np.int16)])
-        caller.microphone.say(np.tile(cough, 2))  # of two the second is let pass: an echo would make the AI stammer
+        caller.microphone.say(np.tile(nod, 2))  # of two the second is let pass: an echo would make the AI stammer
         await caller.until("bot-resumed")
         await caller.until("bot-stopped-speaking", count=2)
 
@@ -154,21 +155,6 @@ async def test_a_sound_that_is_no_turn_makes_the_ai_pause_and_go_on(
     assert "user-started-speaking" not in kinds
     assert kinds.count("bot-paused") == 1
     assert in_order(kinds, ["bot-paused", "bot-resumed", "bot-output", "bot-stopped-speaking"])
-    assert not Host.all[0].spoken[-1][1]
-
-
-async def test_a_nod_does_not_end_what_the_ai_says(server: ConversationServer) -> None:
-    espeak = pytest.importorskip("spike_engine.server.local.children.espeak").Worker()
-    about, pcm = espeak.handle({"text": "yeah", "voice": "en", "words_per_minute": 150, "pitch": 50}, b"")
-    spoken = dsp.resample(np.frombuffer(pcm, np.int16).astype(np.float32), about["sample_rate_hz"], 16000)
-    async with Caller(server.create_conversation()) as caller:
-        caller.send("send-text", {"content": "a long story that goes on and on and on for ever and ever and a day"})
-        await caller.until("bot-started-speaking", count=1)
-        caller.microphone.say(np.concatenate([spoken, np.zeros(8000)]).astype(np.int16))
-        await caller.until("bot-resumed")
-        await caller.until("bot-stopped-speaking", count=2)
-
-    assert "user-started-speaking" not in caller.kinds
     assert not Host.all[0].spoken[-1][1]
 
 

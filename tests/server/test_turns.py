@@ -130,7 +130,7 @@ def test_over_the_ai_a_cough_is_no_turn_however_long_it_lasts() -> None:
 
 
 def test_over_the_ai_words_are_a_turn_as_soon_as_that_is_sure() -> None:
-    for sure, most_windows in ((0.99, 8), (0.7, 16)):
+    for sure, most_windows in ((0.99, 8), (0.8, 18)):
         events, held = over_the_ai(windows((0, 20), (0.9, 20)), sure)
         first = events[0]
         assert isinstance(first, SpeechStarted)

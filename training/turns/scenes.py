@@ -1,7 +1,7 @@
 """What the judge of turns learns from: sounds while an AI talks, as the capture chain of the package leaves them.
 
 `python -m training.turns.scenes --corpus DIR ... --rooms DIR --coughs DIR --commands DIR --spoken DIR --out FILE`, and
-once more with `--validation`. In each scene one voice talks over the loudspeaker, falls silent soon after somebody
+once more with `--part validation`. In each scene one voice talks over the loudspeaker, falls silent soon after somebody
 makes a sound, and goes on. The file holds the cleaned microphone at 16 kHz, the detectors' words in each frame, and
 what sounded when.
 """
@@ -36,6 +36,7 @@ EVENTS, LEARNS_S, LONGEST_S = 10, 4.0, 1.8  # of a scene; the canceller learns t
 SHARES = {WORD: 0.42, NOD: 0.28, OTHER: 0.30}
 SPEEDS = {WORD: 0.1, NOD: 0.15, OTHER: 0.25}  # as a logarithm: the pitch moves with it
 LEVELS_DB = {WORD: (-38, -18), NOD: (-42, -20), OTHER: (-44, -14)}
+OFTEN = {"person_sneeze": 4, "hums": 2, "nods of kokoro": 1.5}  # how much more often than their number makes them
 Random = np.random.Generator
 
 
@@ -51,7 +52,7 @@ class Scenes:
     def draw_sound(self) -> Sound:
         """Of each label a kind, many of them more often than few."""
         kinds = self._kinds[int(self._random.choice(list(SHARES), p=list(SHARES.values())))]
-        weights = np.array([len(found) ** 0.5 for found in kinds.values()])
+        weights = np.array([OFTEN.get(kind, 1) * len(found) ** 0.5 for kind, found in kinds.items()])
         found = list(kinds.values())[self._random.choice(len(kinds), p=weights / weights.sum())]
         return found[self._random.integers(len(found))]
 
@@ -153,14 +154,14 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True, type=Path, nargs=many)
     parser.add_argument("--scenes", type=int, default=300)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--validation", action="store_true")
+    parser.add_argument("--part", choices=("train", "validation"), default="train")
     options = parser.parse_args()
-    validation = options.validation
+    validation = options.part == "validation"
     sounds = [
-        *of_corpora(options.corpus, validation=validation),
-        *of_coughs(options.coughs, validation=validation),
-        *of_commands(options.commands, validation=validation),
-        *of_voices(options.spoken, validation=validation),
+        *of_corpora(options.corpus, options.part),
+        *of_coughs(options.coughs, options.part),
+        *of_commands(options.commands, options.part),
+        *of_voices(options.spoken, options.part),
     ]
     voices = [each for each in recordings(options.corpus, "speech", validation=validation) if each.seconds > 3]
     scenes = Scenes(np.random.default_rng(options.seed), sounds, voices, Rooms(options.rooms, validation=validation))

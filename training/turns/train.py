@@ -22,18 +22,28 @@ from spike_engine.duplex.voice_shape import RATE_HZ, features
 FRAME, HOP, BANDS = RATE_HZ // 100, 256, 24
 LONGEST_S, AFTER_S = 1.7, 0.25  # of a sound; of the silence that follows it
 ASKED_FROM = int((BEFORE_S + 0.16) * RATE_HZ) // HOP  # frames
-RARE = {"person_sneeze": 6, "dog_bark": 3, "baby_cry": 3, "laughs": 3}  # beginnings that are taken of each
+# How often each is taken beside the scenes, at a pitch and a level of its own.
+RARE = {
+    "person_sneeze": 24,
+    "hums": 12,
+    "dog_bark": 6,
+    "laughs": 5,
+    "baby_cry": 3,
+    "nods of kokoro": 3,
+    "words of kokoro": 2,
+}
+PITCHES = {WORD: 0.12, NOD: 0.18, OTHER: 0.3}  # as a logarithm, either way
 Cut = tuple[NDArray[np.float32], int, int]  # what the network hears, the label, the kind
 
 
 class Judge(nn.Module):
-    """26 figures to 48, a memory of 64, and three answers in each frame: words, a nod, or neither."""
+    """26 figures to 64, a memory of 96, and three answers in each frame: words, a nod, or neither."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.inputs = nn.Linear(BANDS + 2, 48)
-        self.memory = nn.GRU(48, 64, batch_first=True)
-        self.answer = nn.Linear(64, 3)
+        self.inputs = nn.Linear(BANDS + 2, 64)
+        self.memory = nn.GRU(64, 96, batch_first=True)
+        self.answer = nn.Linear(96, 3)
 
     def forward(self, heard: Tensor) -> Tensor:
         states, _ = self.memory(torch.relu(self.inputs(heard)))
@@ -74,26 +84,28 @@ def dry(sounds: list[Sound], random: np.random.Generator) -> list[Cut]:
     """Single sounds that passed no chain: more voices at little cost, and more often what there is little of."""
     found: list[Cut] = []
     for each in sounds:
-        samples = each.load()
-        begins = beginnings(samples)
-        times = RARE.get(each.kind, 1)
-        for begin in random.permutation(begins)[:times] if times > 1 else begins[:1]:
-            heard = samples[begin : begin + int(LONGEST_S * RATE_HZ)]
+        begins, samples = beginnings(each.load()), each.load()
+        for _ in range(RARE.get(each.kind, 1) if begins else 0):
+            begin = begins[random.integers(len(begins))] if each.label == OTHER else begins[0]
+            heard = samples[begin : begin + int(1.3 * LONGEST_S * RATE_HZ)]
+            pace = np.exp(random.uniform(-1, 1) * PITCHES[each.label])
+            heard = np.interp(np.arange(0, len(heard) - 1, pace), np.arange(len(heard)), heard)
+            heard = heard[: int(LONGEST_S * RATE_HZ)]
             before, after = (np.zeros(int(s * RATE_HZ), np.float32) for s in (random.uniform(0.2, 0.35), AFTER_S))
             heard = np.concatenate([before, heard * (0.3 / (np.abs(heard).max() + 1e-9)), after])
-            heard += 10 ** random.uniform(-4.5, -2.5) * random.standard_normal(len(heard)).astype(np.float32)
+            heard += 10 ** random.uniform(-4.5, -2.5) * random.standard_normal(len(heard))
             found.append((features(heard.astype(np.float32)), each.label, -1))
     return found
 
 
 def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> list[Sound]:
-    commands = of_commands(options.commands, validation=False)
-    effects = of_corpora(options.corpus, validation=False)
+    commands = of_commands(options.commands, "train")
+    effects = of_corpora(options.corpus, "train")
     return [
-        *of_voices(options.spoken, validation=False),
-        *of_coughs(options.coughs, validation=False),
+        *of_voices(options.spoken, "train"),
+        *of_coughs(options.coughs, "train"),
         *(each for each in commands if each.label == NOD or random.random() < 0.3),
-        *(each for each in effects if each.kind in RARE),
+        *(each for each in effects if each.kind in RARE or each.kind == "single words"),
     ]
 
 
@@ -154,6 +166,7 @@ def main() -> None:
     parser.add_argument("--begin-with", type=Path, help="weights of an earlier run")
     parser.add_argument("--rounds", type=int, default=14)
     parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--decay", type=float, default=2e-2)
     parser.add_argument("--word-weight", type=float, default=1.5, help="how much worse it is to miss a person")
     options = parser.parse_args()
     torch.manual_seed(1)
@@ -167,10 +180,11 @@ def main() -> None:
     if options.begin_with:
         begun = np.load(options.begin_with)
         network.load_state_dict({name: torch.from_numpy(begun[name].astype(np.float32)) for name in begun.files})
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=options.decay)
     steps = options.rounds * (len(trained) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
     weights = torch.tensor([options.word_weight, 1.0, 1.0])
+    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     began = time.process_time()
     for number in range(options.rounds):
         order, losses = sorted(random.permutation(len(trained)), key=lambda i: len(trained[i][0]) // 16), []
@@ -182,12 +196,14 @@ def main() -> None:
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+            mean.update_parameters(network)
             losses.append(float(loss.detach()))
         print(number + 1, f"{np.mean(losses):.3f}", f"{time.process_time() - began:.0f} s", flush=True)
-        if number % 10 == 9 or number == options.rounds - 1:
-            report(network, held, list(np.load(options.held_out)["kinds"]))
+        if number % 4 == 3 or number == options.rounds - 1:
+            report(mean.module, held, list(np.load(options.held_out)["kinds"]))
             np.savez(
-                options.out, **{name: value.numpy().astype(np.float16) for name, value in network.state_dict().items()}
+                options.out,
+                **{name: value.numpy().astype(np.float16) for name, value in mean.module.state_dict().items()},
             )
 
 

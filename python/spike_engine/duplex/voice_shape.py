@@ -64,14 +64,14 @@ def _pitch(power: Floats) -> Floats:
 
 def _last_state(heard: Floats, weights: dict[str, Floats]) -> Floats:
     """A gated recurrent unit's state after the last frame (Cho et al. 2014)."""
-    inputs = heard @ weights["memory.weight_ih_l0"].T + weights["memory.bias_ih_l0"]
-    of_state, bias = weights["memory.weight_hh_l0"], weights["memory.bias_hh_l0"]
+    of_frame, of_state = weights["memory.weight_ih_l0"], weights["memory.weight_hh_l0"]
+    bias_of_frame, bias = weights["memory.bias_ih_l0"], weights["memory.bias_hh_l0"]
     size = of_state.shape[1]
     state = np.zeros(size, np.float32)
-    for frame in inputs:
-        recalled = of_state @ state + bias
-        gates = 1 / (1 + np.exp(-(frame[: 2 * size] + recalled[: 2 * size])))
-        new = np.tanh(frame[2 * size :] + gates[:size] * recalled[2 * size :])
+    for frame in heard:  # all at once, BLAS would have several threads, which on a busy machine wait for each other
+        given, recalled = of_frame @ frame + bias_of_frame, of_state @ state + bias
+        gates = 1 / (1 + np.exp(-(given[: 2 * size] + recalled[: 2 * size])))
+        new = np.tanh(given[2 * size :] + gates[:size] * recalled[2 * size :])
         state = new + gates[size:] * (state - new)
     return state
 
