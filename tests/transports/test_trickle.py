@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 from answering import WhipServer
+from bot import Bot
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
 
 from spike_engine import IceServer, SpikeClient
@@ -64,6 +66,20 @@ async def test_the_offer_goes_first_and_the_candidates_after_it(requests: Reques
     sections = {(one["sdp_mid"], one["sdp_mline_index"]) for one in late["json"]["candidates"]}
     assert sections == {("0", 0), ("1", 1)}
     assert all(one["candidate"].startswith("candidate:") for one in late["json"]["candidates"])
+
+
+async def test_a_server_that_takes_no_candidates_is_reached_all_the_same(
+    requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bot, "_trickle", _refuse)
+    async with Bot() as bot, client_of(bot.url, "t", video=False, join_timeout_s=20.0) as client:
+        assert client.state.is_connected
+
+    assert [method for method, _ in requests] == ["POST", "PATCH"]
+
+
+async def _refuse(*_: Any) -> web.Response:
+    return web.Response(status=405)
 
 
 async def test_a_whip_server_that_takes_no_candidates_is_reached_all_the_same(requests: Requests) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 
 import pytest
 from aiortc import RTCPeerConnection
@@ -50,3 +52,31 @@ async def test_a_step_that_takes_its_time_is_not_broken_off() -> None:
     done.set()
     await slow
     await close(pc)
+
+
+WITHOUT_LEAVE = """
+import asyncio
+import numpy as np
+from bot import Bot
+from endpoints import ArrayMicrophone
+from spike_engine import SpikeClient
+
+async def main():
+    bot = await Bot().__aenter__()
+    options = {"video": False, "audio_output": None, "audio_source": ArrayMicrophone(), "join_timeout_s": 20.0}
+    await SpikeClient(conversation_url=bot.url, token="t", **options).join()
+    await asyncio.sleep(0.3)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_program_that_ends_without_leave_leaves_no_task_behind() -> None:
+    tools = Path(__file__).parents[1] / "tools"
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WITHOUT_LEAVE, cwd=tools, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await program.communicate()
+
+    assert program.returncode == 0
+    assert b"Task was destroyed" not in said

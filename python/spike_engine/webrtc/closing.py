@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from aiortc import RTCPeerConnection
 
 _CONNECT = getattr(getattr(RTCPeerConnection, "_RTCPeerConnection__connect", None), "__code__", None)
+_CLOSED = "_RTCPeerConnection__isClosed"
 
 _steps: WeakKeyDictionary[RTCPeerConnection, list[asyncio.Task[None]]] = WeakKeyDictionary()
 _closings: WeakKeyDictionary[RTCPeerConnection, asyncio.Task[None]] = WeakKeyDictionary()
@@ -45,7 +46,19 @@ async def _close(pc: RTCPeerConnection) -> None:
     for task in connecting:
         task.cancel()
     await asyncio.gather(*connecting, return_exceptions=True)
+    closed = getattr(pc, _CLOSED, None)
+    if closed and not closed.done() and not any(_closes(task.get_coro(), pc) for task in asyncio.all_tasks()):
+        setattr(pc, _CLOSED, None)  # a loop that ends broke it off, and aiortc would wait for ever for what does so
     await pc.close()
+
+
+def _closes(coroutine: Any, pc: RTCPeerConnection) -> bool:
+    """Whether it is in `pc`'s own ``close()``, however deep."""
+    while frame := getattr(coroutine, "cr_frame", None):
+        if frame.f_code is RTCPeerConnection.close.__code__ and frame.f_locals["self"] is pc:
+            return True
+        coroutine = coroutine.cr_await
+    return False
 
 
 def _connects(coroutine: Any, pc: RTCPeerConnection) -> bool:
