@@ -20,7 +20,10 @@ constexpr float certainly_louder = 10.0f;  // than the most that can be echo
 constexpr float unexplained = 0.2f;        // share that the model leaves of what may be no sound at all
 constexpr float trusted = 0.5f;            // and for the drift to be measured
 constexpr int frames_per_bending = 2;      // one time in two the loudspeaker's distortion is learned
-constexpr float far_end_alone = 0.15f;     // probability of a near end below which the echo can be measured
+// What is heard so many blocks after the far end began may lie beyond the model's reach, since the far end may have
+// begun softly before; what is heard still later is looked for there: the model begins a little before it.
+constexpr std::size_t blocks_of_reach = 12, least_late_blocks = 40, blocks_before_onset = 7;
+constexpr float far_end_alone = 0.15f;  // probability of a near end below which the echo can be measured
 
 EchoCanceller::Config validated(const EchoCanceller::Config& config) {
     if (std::find(supported_rates_hz.begin(), supported_rates_hz.end(), config.sample_rate_hz) ==
@@ -79,6 +82,7 @@ void EchoCanceller::reset() noexcept {
     filters_.reset();
     placement_.reset();
     watch_.reset();
+    onset_.reset();
     return_.reset();
     suppressor_.reset();
     meter_.reset();
@@ -90,6 +94,7 @@ void EchoCanceller::hint_delay(double delay_ms) {
     if (!(delay_ms >= 0.0 && delay_ms <= static_cast<double>(config_.max_delay_ms)))
         throw std::invalid_argument("delay_ms must be from 0 to " + std::to_string(config_.max_delay_ms) + ", not " +
                                     std::to_string(delay_ms));
+    state_.is_told_delay = true;
     if (const auto order = placement_.hint(delay_ms)) realign(*order);
 }
 
@@ -102,11 +107,13 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
     mix(far_sane_, 1.0f, far_mono_);
     placement_.push(microphone_, far_mono_);
     state_.is_deaf = watch_.is_deaf(microphone_, meter_.share_left() > unexplained);
+    if (!state_.is_deaf) onset_.hear(mean_power(microphone_), mean_power(far_mono_));
     read_far();
     predict();
     suppressor_.analyse({microphone_, filters_.error(), filters_.echo(), far_heard_, state_.is_deaf});
     return_.hear(suppressor_.microphone(), far_mono_, state_.is_deaf);
     if (filters_.is_proven()) return_.raise();
+    return_.weigh(meter_.explained_share(), !state_.is_deaf && onset_.is_loud());
     placement_.follow_drift(suppressor_.error(), suppressor_.echo(),
                             filters_.is_learning() && meter_.leaves_less_than(trusted));
     suppressor_.suppress(filters_.residual_power(), return_, out);
@@ -151,6 +158,18 @@ void EchoCanceller::update_stats(std::span<const float> out) noexcept {
     stats.converged = state_.has_converged = meter_.converged();
 }
 
+// The first sound that a microphone hears may be a late echo: a model that begins there tells sooner than correlation.
+void EchoCanceller::try_the_onset() noexcept {
+    const auto blocks = onset_.lateness();
+    if (!blocks || *blocks <= blocks_of_reach || *blocks > config_.max_delay_ms / 10 || state_.is_told_delay) return;
+    if (*blocks < least_late_blocks) {
+        return_.wait();
+        return;
+    }
+    const double delay_ms = 10.0 * static_cast<double>(*blocks - blocks_before_onset);
+    if (const auto order = placement_.expect(delay_ms)) realign(*order);
+}
+
 // At the end of a frame, since the far end is realigned between two blocks.
 void EchoCanceller::follow_the_path() noexcept {
     const Placement::Evidence evidence{.is_loud = meter_.is_loud(),
@@ -159,6 +178,7 @@ void EchoCanceller::follow_the_path() noexcept {
                                        .overpredicts = meter_.delay_may_have_changed(),
                                        .share_left = meter_.share_left(),
                                        .has_converged = state_.has_converged};
+    if (!state_.is_deaf) try_the_onset();
     for (const auto step :
          {&Placement::follow_delay, &Placement::catch_a_jump, &Placement::make_room_for_the_first_sound})
         if (const auto order = (placement_.*step)(evidence)) realign(*order);

@@ -12,6 +12,7 @@
 #include "dsp/echo/far_spectra.hpp"
 #include "dsp/echo/filter_pair.hpp"
 #include "dsp/echo/microphone_watch.hpp"
+#include "dsp/echo/onset_watch.hpp"
 #include "dsp/echo/placement.hpp"
 #include "dsp/echo/predistorter.hpp"
 #include "dsp/echo/residual_suppressor.hpp"
@@ -73,6 +74,7 @@ class EchoCanceller {
     void predict() noexcept;
     void update_stats(std::span<const float> out) noexcept;
     void follow_the_path() noexcept;
+    void try_the_onset() noexcept;
     void realign(const Placement::Order& order) noexcept;
 
     Config config_;
@@ -83,6 +85,7 @@ class EchoCanceller {
     FilterPair filters_;
     Placement placement_;
     MicrophoneWatch watch_;
+    OnsetWatch onset_;
     EchoReturn return_;
     ResidualSuppressor suppressor_;
     EchoMeter meter_;
@@ -93,6 +96,7 @@ class EchoCanceller {
         int frames_since_bending = 0;
         bool is_deaf = false;        // the microphone gives nothing that was heard
         bool has_converged = false;  // in this frame
+        bool is_told_delay = false;  // by `hint_delay`
         EchoStats stats;
     };
     State state_;

@@ -80,6 +80,27 @@ def test_without_an_echo_who_talks_is_noticed_at_once(name: str, rate_hz: int) -
         assert result.noticed_ms(span) <= 200
 
 
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+@pytest.mark.parametrize(
+    ("name", "most_ms", "least_db"),
+    [
+        ("headphones, cold start", 250, -3.0),
+        ("headphones, interrupted early", 400, -0.5),
+        ("an echo 40 dB down, interrupted early", 200, -0.5),
+    ],
+)
+def test_who_interrupts_before_the_path_is_known_is_noticed_soon_and_kept(
+    name: str, most_ms: float, least_db: float, rate_hz: int
+) -> None:
+    world = WORLDS[name]
+    begin, end = world.together[0]
+    result = made(world, rate_hz)
+
+    near = result.heard.part(result.heard.near, (begin + 0.4, end))
+    assert gain_db(result.heard.part(result.out, (begin + 0.4, end)), near) >= least_db
+    assert made(world, rate_hz, pipeline=True).noticed_ms(world.together[0]) <= most_ms
+
+
 @pytest.mark.parametrize("residual", ["spectral", "neural"])
 def test_either_residual_stage_passes_who_wears_headphones(residual: str) -> None:
     heard = build(WORLDS["headphones"])

@@ -21,6 +21,12 @@ constexpr float loudest_kept = 0.999f;  // a chunk
 // A microphone with a noise gate hears nothing of what is soft: only what is loud, for this far end, tells how much
 // comes back; and what was learned of a soft far end is forgotten when it becomes so much louder.
 constexpr float loud_for_it = 0.05f, much_louder = 10.0f;
+// After this many loud blocks a filter predicts at least a twentieth of an echo's power.
+constexpr int enough_chances = 15;
+constexpr int chances_to_find = 90;  // and this many before, where the delay has to be found first
+constexpr int most_chances = 100;    // a device that bends its echo is never explained: the network knows by then
+constexpr float unlearned = 20.0f, least_share = 0.002f;
+constexpr float new_sound = 20.0f;  // times the loudest so far: other chances are wanted
 
 }  // namespace
 
@@ -36,11 +42,14 @@ void EchoReturn::reset() noexcept {
     far_.reset();
     state_ = {};
     forget();
+    state_.is_proven = false;
 }
 
 void EchoReturn::forget() noexcept {
     state_.returned.fill(unknown);
     state_.known_chunks = 0;
+    state_.likely_echo.fill(unknown * unknown);
+    state_.is_proven = true;
 }
 
 void EchoReturn::follow(SpectrumView spectrum, Bands& powers) const noexcept {
@@ -123,7 +132,36 @@ void EchoReturn::end_chunk() noexcept {
     state_.deaf[state_.chunk] = false;
 }
 
+void EchoReturn::weigh(float explained, bool is_loud) noexcept {
+    if (state_.is_proven) return;
+    if (is_loud) {
+        float heard = 0.0f;
+        for (const float power : state_.microphone) heard += power;
+        const bool is_new = heard > new_sound * state_.loudest_chance;
+        state_.loudest_chance = std::max(state_.loudest_chance, heard);
+        state_.chances = is_new ? std::min(0, state_.chances) : state_.chances + 1;
+        state_.explained_share = explained;
+    }
+    if (state_.chances < enough_chances || state_.chances > most_chances) {
+        state_.likely_echo.fill(unknown * unknown);
+        return;
+    }
+    const float share = unlearned * state_.explained_share + least_share;
+    Bands loudest{};
+    float sum = 0.0f;
+    for (std::size_t band = 0; band < bands; ++band) {
+        for (const Bands& heard : state_.heard) loudest[band] = std::max(loudest[band], heard[band]);
+        sum += loudest[band];
+    }
+    for (std::size_t band = 0; band < bands; ++band)
+        state_.likely_echo[band] = share < 1.0f ? share * (loudest[band] + distortion * sum) : unknown * unknown;
+}
+
+void EchoReturn::wait() noexcept { state_.chances = -chances_to_find; }
+
 void EchoReturn::raise() noexcept {
+    state_.is_proven = true;
+    state_.likely_echo.fill(unknown * unknown);
     for (std::size_t band = 0; band < bands; ++band)
         state_.returned[band] =
             std::clamp(state_.microphone[band] / (state_.most_far[band] + 1e-12f), state_.returned[band], unknown);

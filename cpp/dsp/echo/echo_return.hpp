@@ -1,6 +1,7 @@
 // How much of the far end can come back through the microphone at all.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -24,15 +25,28 @@ class EchoReturn {
     // `is_deaf`: the microphone gives nothing that was heard; then nothing is learned.
     void hear(SpectrumView microphone, std::span<const float> far, bool is_deaf) noexcept;
 
+    // After `hear`: the share of the microphone's power, 0 to 1, that is like what a model predicts, and whether it is
+    // loud enough to learn from. As long as none has proved an echo, what no model explains is none, once there was
+    // time enough to learn it.
+    void weigh(float explained, bool is_loud) noexcept;
+
+    // What begins to be heard may be an echo from beyond a model's reach: its delay has to be found first.
+    void wait() noexcept;
+
     // There is an echo, and it may be all that the microphone hears.
     void raise() noexcept;
 
-    // All that was learned is wrong.
+    // All that was learned is wrong: there is an echo.
     void forget() noexcept;
 
     // The most power that the echo can have now, as a sum of the spectrum's bins, and as a mean over samples.
     float most_echo(std::size_t band) const noexcept { return state_.most_echo[band]; }
     float most_echo() const noexcept;
+
+    // The same of a band, where `weigh` may know better; too sure for a model to be judged by it.
+    float likely_echo(std::size_t band) const noexcept {
+        return std::min(state_.most_echo[band], state_.likely_echo[band]);
+    }
 
     // How much of the far end's power comes back at most, up to 1.
     float share() const noexcept;
@@ -65,6 +79,11 @@ class EchoReturn {
         std::array<Bands, chunks> heard{}, played{};  // the most in each chunk, in turn
         std::array<bool, chunks> deaf{};
         std::size_t chunk = 0, blocks = 0, known_chunks = 0;
+        Bands likely_echo{};
+        bool is_proven = false;  // there is or was an echo
+        int chances = 0;         // loud blocks in which a model could have been learned
+        float loudest_chance = 0.0f;
+        float explained_share = 1.0f;  // of the last of them
     };
     State state_;
 };

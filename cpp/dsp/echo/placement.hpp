@@ -68,6 +68,9 @@ class Placement {
     // What the devices' timestamps say of the delay. Heeded until the model has found the echo by itself.
     std::optional<Order> hint(double delay_ms) noexcept;
 
+    // A guess at the delay: heeded as long as none has been found.
+    std::optional<Order> expect(double delay_ms) noexcept { return is_placed() ? std::nullopt : hint(delay_ms); }
+
     double begin() const noexcept { return state_.begin; }
     float delay_ms() const noexcept { return state_.delay_ms; }  // 0 until it is found
     float drift_ppm() const noexcept { return drift_tracker_.drift_ppm(); }

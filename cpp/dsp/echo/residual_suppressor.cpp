@@ -125,7 +125,7 @@ void ResidualSuppressor::protect(const EchoReturn& most) noexcept {
             power += error_power_[k];
             noise += noise_[k];
         }
-        const float kept = std::max(0.0f, 1.0f - certainly_louder * most.most_echo(band) / power);
+        const float kept = std::max(0.0f, 1.0f - certainly_louder * most.likely_echo(band) / power);
         std::fill_n(protected_.begin() + static_cast<std::ptrdiff_t>(begin), end - begin, kept);
         if (begin < speech_from_ || end > speech_to_) continue;
         near += kept * std::max(power - certainly_no_noise * noise, 0.0f);
@@ -139,7 +139,7 @@ void ResidualSuppressor::ask_network() noexcept {
     mask_->process({microphone_.spectrum, error, echo_.spectrum, far_.spectrum}, kept_);
     state_.near_end_probability = mask_->near_end_probability();
     // Where nobody talks over the far end, what is left of it goes too.
-    state_.presence = std::max(presence_kept * state_.presence, state_.near_end_probability);
+    state_.presence = std::max({presence_kept * state_.presence, state_.near_end_probability, state_.certain_presence});
     const float doubt = std::min(1.0f, state_.presence / certain_absence);
     const float share = state_.far_blocks_left > 0 ? doubt * doubt : 1.0f;
 
