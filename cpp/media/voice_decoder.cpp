@@ -94,10 +94,10 @@ std::size_t VoiceDecoder::expand(std::span<const std::uint8_t> payload) noexcept
 }
 
 // The same of noise.
-std::size_t VoiceDecoder::describe(std::span<const std::uint8_t> payload) noexcept {
-    noise_->describe(payload);
+std::size_t VoiceDecoder::describe(NoiseDecoder& noise, std::span<const std::uint8_t> payload) noexcept {
+    noise.describe(payload);
     const std::size_t ticks = duration_ticks(payload);
-    noise_->fill(std::span(native_).first(ticks));
+    noise.fill(std::span(native_).first(ticks));
     return ticks;
 }
 
@@ -111,7 +111,10 @@ std::size_t VoiceDecoder::resample(std::size_t count, std::span<float> out) noex
 
 std::size_t VoiceDecoder::decode(std::span<const std::uint8_t> payload, std::span<float> out) noexcept {
     if (opus_ && native_.empty()) return opus_->decode(payload, out);
-    return resample(opus_ ? opus_->decode(payload, native_) : noise_ ? describe(payload) : expand(payload), out);
+    return resample(opus_    ? opus_->decode(payload, native_)
+                    : noise_ ? describe(*noise_, payload)
+                             : expand(payload),
+                    out);
 }
 
 std::size_t VoiceDecoder::decode_previous(std::span<const std::uint8_t> payload, std::span<float> out) noexcept {
@@ -130,17 +133,17 @@ bool VoiceDecoder::begins_silence(std::span<const std::uint8_t> payload) const n
 
 std::size_t VoiceDecoder::least_concealed(std::size_t samples) const noexcept {
     if (!conceals()) return samples;
-    if (!native_.empty()) return step_;
+    if (!opus_ || !native_.empty()) return step_;
     const auto quantum = static_cast<std::size_t>(opus_->rate_hz()) / (4 * steps_per_s);  // 2.5 ms
     return (samples + quantum - 1) / quantum * quantum;
 }
 
 std::size_t VoiceDecoder::conceal(std::span<float> out) noexcept {
     if (opus_ && native_.empty()) return opus_->conceal(out);
-    if (!conceals()) return 0;
     const int native_hz = opus_ ? opus_->rate_hz() : format_.clock_rate_hz;
     const auto step = std::span(native_).first(static_cast<std::size_t>(native_hz) / steps_per_s);
     if (opus_) return resample(opus_->conceal(step), out);
+    if (!noise_) return 0;
     noise_->fill(step);
     return resample(step.size(), out);
 }

@@ -65,7 +65,7 @@ class VoiceDecoder {
 
   private:
     std::size_t expand(std::span<const std::uint8_t> payload) noexcept;
-    std::size_t describe(std::span<const std::uint8_t> payload) noexcept;
+    std::size_t describe(NoiseDecoder& noise, std::span<const std::uint8_t> payload) noexcept;
     std::size_t resample(std::size_t count, std::span<float> out) noexcept;
 
     VoiceFormat format_;
