@@ -87,9 +87,10 @@ class EventEmitter:
 
         Where none is named, over all but ``"user-audio-level"``, which comes too often to be meant.
         """
+        for name in names:
+            _check_name(name)
         chosen = frozenset(names or EVENT_TYPES.keys() - {"user-audio-level"})
         for name in chosen:
-            _check_name(name)
             self._subscribed(name)
         stream: EventStream[Event] = EventStream(chosen, self._streams.discard)
         self._streams.add(stream)
