@@ -25,13 +25,13 @@ float ratio_db(float above, float below) noexcept { return 10.0f * std::log10((a
 // Who talks adds to the predicted echo; a path that has changed makes the prediction wrong, so that the microphone
 // holds less of it than was predicted.
 void EchoMeter::hear_model(const Block& block) noexcept {
-    const float echo = mean_power(block.echo);
-    follow(state_.quick.microphone, mean_power(block.microphone), quick_smoothing);
+    const float microphone = mean_power(block.microphone), echo = mean_power(block.echo);
+    const float alike = mean_product(block.microphone, block.echo);
+    follow(state_.quick.microphone, microphone, quick_smoothing);
     follow(state_.quick.error, mean_power(block.error), quick_smoothing);
     follow(state_.quick_echo, echo, quick_smoothing);
-    const float alike = mean_product(block.microphone, block.echo);
     follow(state_.overpredicted, 2.0f * (echo - alike), quick_smoothing);
-    follow(state_.heard, mean_power(block.microphone), recent_smoothing);
+    follow(state_.heard, microphone, recent_smoothing);
     follow(state_.predicted, echo, recent_smoothing);
     follow(state_.alike, alike, recent_smoothing);
 }

@@ -142,11 +142,11 @@ void EchoReturn::weigh(float explained, bool is_loud) noexcept {
         state_.chances = is_new ? std::min(0, state_.chances) : state_.chances + 1;
         state_.explained_share = explained;
     }
-    if (state_.chances < enough_chances || state_.chances > most_chances) {
+    const float share = unlearned * state_.explained_share + least_share;
+    if (state_.chances < enough_chances || state_.chances > most_chances || share >= 1.0f) {
         state_.likely_echo.fill(unknown * unknown);
         return;
     }
-    const float share = unlearned * state_.explained_share + least_share;
     Bands loudest{};
     float sum = 0.0f;
     for (std::size_t band = 0; band < bands; ++band) {
@@ -154,7 +154,7 @@ void EchoReturn::weigh(float explained, bool is_loud) noexcept {
         sum += loudest[band];
     }
     for (std::size_t band = 0; band < bands; ++band)
-        state_.likely_echo[band] = share < 1.0f ? share * (loudest[band] + distortion * sum) : unknown * unknown;
+        state_.likely_echo[band] = share * (loudest[band] + distortion * sum);
 }
 
 void EchoReturn::wait() noexcept { state_.chances = -chances_to_find; }
