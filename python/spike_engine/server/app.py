@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from weakref import WeakMethod
 from aiohttp import web
 
 from spike_engine.addresses.hosts import is_on_this_machine
+from spike_engine.addresses.text import reason_of
 from spike_engine.addresses.web import checked
 from spike_engine.dsp.settings import real
 from spike_engine.extras import require
@@ -177,9 +177,8 @@ class ConversationServer:
         try:
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as error:
-            number = error.errno or 0
-            reason = os.strerror(number) if number > 0 else error.strerror  # which the resolver has of its own
-            raise OSError(error.errno, f"cannot listen on {self._host!r}, port {self._port}: {reason}") from error
+            where = f"{self._host!r}, port {self._port}"
+            raise OSError(error.errno, f"cannot listen on {where}: {reason_of(error)}") from error
 
     async def stop(self) -> None:
         """End every conversation and stop listening. A server that does not run stays as it is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import aiohttp
 
 from spike_engine.addresses.hosts import is_local_name, is_on_the_local_network
 from spike_engine.addresses.proxies import proxy_for
-from spike_engine.addresses.text import printable
+from spike_engine.addresses.text import printable, reason_of
 from spike_engine.addresses.web import checked, is_in_the_clear, origin, shown
 from spike_engine.errors import ConnectionFailed, ConversationEnded, InvalidOption, SpikeError, TokenExpired
 from spike_engine.options import ClientOptions, trusted
@@ -242,8 +241,7 @@ def _reason(error: Exception, proxy: str | None) -> str:
 
 
 def _why_no_connection(error: OSError) -> str:
-    number = error.errno or 0  # below 0 it is the resolver's, which has words of its own
-    reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+    reason = reason_of(error)
     return reason[:1].lower() + reason[1:] if reason else "it hung up while the connection was made"
 
 
