@@ -23,6 +23,7 @@ from spike_engine.server.workers.tally import CallTimes, Tally
 logger = logging.getLogger(__name__)
 
 CLOSE_LIMIT_S = 3.0  # a persona may take so long to close
+WISHES = ("interrupt", "append-to-context", "push-to-talk")  # for which RTVI has no message
 
 
 class ConversationOver(Exception):
@@ -139,8 +140,8 @@ class Conversation:
             self._spawn(self._welcome(peer, message_id))
         elif kind == "send-text" and isinstance(message.get("data"), dict):
             self._read(text_of(data.get("content")).strip(), object_of(data.get("options")))
-        elif kind == "client-message" and self._obeys(data.get("t"), object_of(data.get("d"))):
-            pass
+        elif kind == "client-message" and data.get("t") in WISHES:
+            self._obey(data["t"], object_of(data.get("d")))
         elif kind == "disconnect-bot":
             self._spawn(self.end())
         else:
@@ -154,13 +155,12 @@ class Conversation:
         elif content:
             self._dialogue.read(content)
 
-    def _obeys(self, kind: object, data: dict[str, Any]) -> bool:
-        """What RTVI has no message for; False where this server has none either."""
-        if kind == "interrupt":
+    def _obey(self, wish: str, data: dict[str, Any]) -> None:
+        """One of `WISHES`. Push-to-talk asks for nothing: the voice itself is heard."""
+        if wish == "interrupt":
             self._dialogue.interrupt()
-        elif kind == "append-to-context":
+        elif wish == "append-to-context":
             self._dialogue.know(text_of(data.get("content")), "system" if data.get("role") == "system" else "user")
-        return kind in ("interrupt", "append-to-context", "push-to-talk")  # the last is heard as well
 
     def on_lost(self, peer: Peer) -> None:
         """See :class:`PeerListener`: keep the conversation for a while, the client may come back."""
