@@ -1,9 +1,12 @@
 #include <pybind11/numpy.h>
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
 #include "bindings/bindings.hpp"
+#include "bindings/numbers.hpp"
 #include "bindings/python_picture.hpp"
 #include "convert/pixels.hpp"
 
@@ -13,6 +16,8 @@ namespace spike::bindings {
 namespace {
 
 using Access = PythonPicture::Access;
+
+constexpr std::int64_t longest_side = std::numeric_limits<std::int32_t>::max();  // FFmpeg's numbers have 32 bits
 
 std::string_view text_of(py::handle object, const char* name) {
     const char* text = PyUnicode_Check(object.ptr()) ? PyUnicode_AsUTF8(object.ptr()) : nullptr;
@@ -60,10 +65,9 @@ PictureIn cropped(const PictureIn& whole, py::handle crop) {
         throw py::type_error("crop must be a tuple (x, y, width, height)");
     std::size_t* const numbers[] = {&x, &y, &width, &height};
     for (py::ssize_t index = 0; index < 4; ++index) {
-        const long number = PyLong_AsLong(PyTuple_GET_ITEM(crop.ptr(), index));
-        if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
-        if (number < (index < 2 ? 0 : 1)) throw py::value_error("crop must name at least one pixel of the picture");
-        *numbers[index] = static_cast<std::size_t>(number);
+        constexpr const char* names[] = {"x of crop", "y of crop", "width of crop", "height of crop"};
+        const py::handle number = PyTuple_GET_ITEM(crop.ptr(), index);
+        *numbers[index] = static_cast<std::size_t>(whole_number(number, names[index], index < 2 ? 0 : 1, longest_side));
     }
     if (x >= whole.width || width > whole.width - x || y >= whole.height || height > whole.height - y)
         throw py::value_error("crop must lie within the picture of " + std::to_string(whole.width) + "x" +
@@ -80,12 +84,15 @@ PictureIn cropped(const PictureIn& whole, py::handle crop) {
     return part;
 }
 
-std::size_t length_of(py::handle object, std::size_t otherwise) {
-    if (object.is_none()) return otherwise;
-    const long number = PyLong_AsLong(object.ptr());
-    if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
-    if (number < 1) throw py::value_error("width and height must be above 0");
-    return static_cast<std::size_t>(number);
+std::size_t length_of(py::handle object, const char* name, std::size_t otherwise) {
+    return object.is_none() ? otherwise : static_cast<std::size_t>(whole_number(object, name, 1, longest_side));
+}
+
+int rotation_of(py::handle object) {
+    const std::int64_t degrees = whole_number(object, "rotate", -longest_side, longest_side);
+    if (degrees != 0 && degrees != 90 && degrees != 180 && degrees != 270)
+        throw py::value_error("rotate must be 0, 90, 180 or 270, not " + std::to_string(degrees));
+    return static_cast<int>(degrees);
 }
 
 // Where a picture goes that is no frame: an array or planes, by default a new array.
@@ -112,17 +119,15 @@ std::string size_and_format(const PictureOut& picture) {
 
 py::object convert(py::handle source, py::handle from_format, py::handle to_format, bool to_frame, py::handle width,
                    py::handle height, py::handle colorspace, py::handle color_range, py::object out, py::handle crop,
-                   int rotate, bool mirror, py::handle scaling) {
+                   py::handle rotate, bool mirror, py::handle scaling) {
     const PythonPicture from = source_of(source, from_format, from_format.is_none() ? "video_frame" : "the picture");
     const std::string_view format = text_of(to_format, "the format");
     const PictureIn in = cropped(from.in(), crop);
-    if (rotate != 0 && rotate != 90 && rotate != 180 && rotate != 270)
-        throw py::value_error("rotate must be 0, 90, 180 or 270, not " + std::to_string(rotate));
-    Conversion conversion{from.colour(), scaling_of(scaling), {rotate, mirror}};
+    Conversion conversion{from.colour(), scaling_of(scaling), {rotation_of(rotate), mirror}};
     const bool turned = conversion.orientation.on_its_side();
     const PictureOut wanted{pixel_format(format),
-                            length_of(width, turned ? in.height : in.width),
-                            length_of(height, turned ? in.width : in.height),
+                            length_of(width, "width", turned ? in.height : in.width),
+                            length_of(height, "height", turned ? in.width : in.height),
                             {},
                             {}};
     const PythonPicture to = to_frame ? frame_of(out, format, wanted.width, wanted.height)

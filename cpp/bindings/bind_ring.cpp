@@ -1,7 +1,11 @@
 #include <pybind11/numpy.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "base/ring.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/numbers.hpp"
 
 namespace py = pybind11;
 
@@ -24,11 +28,10 @@ std::size_t pop_and_tee(Ring& self, Block& out, Ring& tee) {
 
 void bind_ring(py::module_& m) {
     py::class_<Ring>(m, "Ring", "A queue of mono float32 samples between two threads: one pushes, one pops.")
-        .def(py::init([](py::ssize_t capacity_samples) {
-                 if (capacity_samples < 1)
-                     throw py::value_error("capacity_samples must be 1 or more, not " +
-                                           std::to_string(capacity_samples));
-                 return std::make_unique<Ring>(static_cast<std::size_t>(capacity_samples));
+        .def(py::init([](py::handle capacity_samples) {
+                 constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+                 return std::make_unique<Ring>(
+                     static_cast<std::size_t>(whole_number(capacity_samples, "capacity_samples", 1, most)));
              }),
              py::arg("capacity_samples"))
         .def(

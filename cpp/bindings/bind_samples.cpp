@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/numbers.hpp"
 #include "convert/sample_blocks.hpp"
 
 namespace py = pybind11;
@@ -113,26 +116,28 @@ py::array output_of(py::handle out, std::string_view dtype, std::size_t count, s
 }
 
 using Seed = std::optional<std::uint32_t>;
-using Channels = std::optional<std::size_t>;
 
-std::size_t checked_channels(Channels channels, std::size_t otherwise) {
-    const std::size_t count = channels.value_or(otherwise);
-    if (count < 1 || count > most_channels)
-        throw py::value_error("channels must be 1 to 8, not " + std::to_string(count));
-    return count;
+std::size_t channels_of(py::handle channels, std::size_t otherwise) {
+    return channels.is_none() ? otherwise
+                              : static_cast<std::size_t>(whole_number(channels, "channels", 1, most_channels));
+}
+
+Seed seed_of(py::handle dither) {
+    if (dither.is_none()) return {};
+    return static_cast<std::uint32_t>(whole_number(dither, "dither", 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
 void require_apart(const SamplesIn& in, const SamplesOut& out) {
     if (share_bytes(in, out)) throw py::value_error("out must not share memory with the samples");
 }
 
-py::array convert_into(const SamplesIn& in, std::string_view dtype, Channels channels, bool planar, Seed dither,
+py::array convert_into(const SamplesIn& in, std::string_view dtype, py::handle channels, bool planar, py::handle dither,
                        py::handle out) {
-    const std::size_t count = checked_channels(channels, in.channels);
+    const std::size_t count = channels_of(channels, in.channels);
     py::array made = output_of(out, dtype, in.count, count, planar);
     const auto block = block_of<void>(made, planar, "out");
     require_apart(in, block);
-    spike::convert_samples(in, block, dither);
+    spike::convert_samples(in, block, seed_of(dither));
     return made;
 }
 
@@ -155,7 +160,8 @@ class HeldFrame {
         block_.type = type.type;
         block_.channels = py::cast<std::size_t>(get(get(frame, layout), nb_channels));
         block_.count = py::cast<std::size_t>(get(frame, samples));
-        checked_channels(std::nullopt, block_.channels);
+        if (block_.channels < 1 || block_.channels > most_channels)
+            throw py::value_error("audio_frame must have 1 to 8 channels, not " + std::to_string(block_.channels));
         block_.stride = planar ? 1 : static_cast<std::ptrdiff_t>(block_.channels);
         planes_ = get(frame, planes);
         take(planar ? block_.channels : 1, type.bytes);
@@ -207,13 +213,13 @@ class HeldFrame {
     std::array<Py_buffer, most_channels> buffers_{};
 };
 
-py::array samples_of_frame(py::handle frame, std::string_view dtype, Channels channels, bool planar, Seed dither,
-                           py::handle out) {
+py::array samples_of_frame(py::handle frame, std::string_view dtype, py::handle channels, bool planar,
+                           py::handle dither, py::handle out) {
     const HeldFrame held(frame);
     return convert_into(held.in(), dtype, channels, planar, dither, out);
 }
 
-void samples_to_frame(py::handle array, py::handle frame, bool planar, Seed dither) {
+void samples_to_frame(py::handle array, py::handle frame, bool planar, py::handle dither) {
     const HeldFrame held(frame);
     const py::array samples = input_of(array);
     const auto in = block_of<const void>(samples, planar, "a");
@@ -221,11 +227,11 @@ void samples_to_frame(py::handle array, py::handle frame, bool planar, Seed dith
         throw py::value_error("out must be a frame of " + std::to_string(in.count) + " samples, not " +
                               std::to_string(held.out().count));
     require_apart(in, held.out());
-    spike::convert_samples(in, held.out(), dither);
+    spike::convert_samples(in, held.out(), seed_of(dither));
 }
 
-py::array convert_array(py::handle array, std::string_view dtype, Channels channels, bool planar_in, bool planar_out,
-                        Seed dither, py::handle out) {
+py::array convert_array(py::handle array, std::string_view dtype, py::handle channels, bool planar_in, bool planar_out,
+                        py::handle dither, py::handle out) {
     const py::array samples = input_of(array);
     return convert_into(block_of<const void>(samples, planar_in, "a"), dtype, channels, planar_out, dither, out);
 }

@@ -20,16 +20,19 @@ void NoiseDecoder::describe(std::span<const std::uint8_t> payload) noexcept {
 }
 
 void NoiseDecoder::fill(std::span<float> out) noexcept {
+    // More than samples up to full scale leave in a lattice. What one filter has gathered another may blow up, and so
+    // on without end where descriptions follow each other fast.
+    constexpr float loudest = 8.0f;
     for (float& sample : out) {
         seed_ = seed_ * 1664525u + 1013904223u;
         float forward = gain_ * (static_cast<float>(seed_ >> 8) / 8388608.0f - 1.0f);
         // A lattice, from its last stage to its first.
         for (std::size_t n = reflections_.size(); n-- > 0;) {
             forward -= reflections_[n] * state_[n];
-            if (n + 1 < state_.size()) state_[n + 1] = state_[n] + reflections_[n] * forward;
+            if (n + 1 < state_.size())
+                state_[n + 1] = std::clamp(state_[n] + reflections_[n] * forward, -loudest, loudest);
         }
-        state_[0] = forward;
-        sample = std::clamp(forward, -1.0f, 1.0f);
+        sample = state_[0] = std::clamp(forward, -1.0f, 1.0f);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "media/noise_decoder.hpp"
 #include "tests/voice_call.hpp"
 
 using namespace spike;
@@ -349,6 +350,21 @@ TEST_CASE("no packet does harm, whatever it holds") {
             receiver.pull(out);
             CHECK(loudest(out) <= 2.0);
         }
+    }
+}
+
+TEST_CASE("noise stays within bounds however often it is described anew") {
+    std::mt19937 random(5);
+    NoiseDecoder decoder;
+    std::vector<std::uint8_t> payload(13);
+    std::vector<float> out(10);
+    for (int n = 0; n < 5000; ++n) {
+        for (auto& byte : payload) byte = static_cast<std::uint8_t>(random());
+        payload[0] = 0;
+        decoder.describe(payload);
+        decoder.fill(out);
+        for (const float sample : out) REQUIRE(std::isfinite(sample));
+        REQUIRE(loudest(out) <= 1.0);
     }
 }
 

@@ -6,12 +6,12 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'GainControl', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'SpeedUp', 'VoiceDetector', 'VoiceGate', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame']
+__all__: list[str] = ['CapturePipeline', 'CaptureStats', 'EchoCanceller', 'EchoStats', 'GainControl', 'NoiseSuppressor', 'NoiseSuppressorBank', 'OpusEncoder', 'ReceiverStats', 'RenderPipeline', 'Resampler', 'Ring', 'SpeedUp', 'VoiceDetector', 'VoiceGate', 'VoiceReceiver', 'Weights', 'WeightsError', 'active_isa', 'convert_picture', 'convert_samples', 'samples_of_frame', 'samples_to_frame', 'whole_number']
 class Ring:
     """
     A queue of mono float32 samples between two threads: one pushes, one pops.
     """
-    def __init__(self, capacity_samples: typing.SupportsInt | typing.SupportsIndex) -> None:
+    def __init__(self, capacity_samples: typing.Any) -> None:
         ...
     def clear(self) -> None:
         """
@@ -565,19 +565,23 @@ def active_isa() -> str:
     """
     The instruction set that the kernels of this process use: 'baseline', 'avx2', 'avx512' or 'neon'.
     """
-def convert_picture(source: typing.Any, from_format: typing.Any, to_format: typing.Any, to_frame: bool, width: typing.Any, height: typing.Any, colorspace: typing.Any, color_range: typing.Any, out: typing.Any, crop: typing.Any, rotate: typing.SupportsInt | typing.SupportsIndex, mirror: bool, scaling: typing.Any) -> typing.Any:
+def convert_picture(source: typing.Any, from_format: typing.Any, to_format: typing.Any, to_frame: bool, width: typing.Any, height: typing.Any, colorspace: typing.Any, color_range: typing.Any, out: typing.Any, crop: typing.Any, rotate: typing.Any, mirror: bool, scaling: typing.Any) -> typing.Any:
     """
     Convert a picture; frames.py says how. Without `from_format` the source is a frame. Releases the GIL.
     """
-def convert_samples(a: typing.Any, dtype: str, channels: typing.SupportsInt | typing.SupportsIndex | None, planar_in: bool, planar_out: bool, dither: typing.SupportsInt | typing.SupportsIndex | None, out: typing.Any) -> numpy.ndarray:
+def convert_samples(a: typing.Any, dtype: str, channels: typing.Any, planar_in: bool, planar_out: bool, dither: typing.Any, out: typing.Any) -> numpy.ndarray:
     """
     Convert an array; frames.py says how.
     """
-def samples_of_frame(audio_frame: typing.Any, dtype: str, channels: typing.SupportsInt | typing.SupportsIndex | None, planar: bool, dither: typing.SupportsInt | typing.SupportsIndex | None, out: typing.Any) -> numpy.ndarray:
+def samples_of_frame(audio_frame: typing.Any, dtype: str, channels: typing.Any, planar: bool, dither: typing.Any, out: typing.Any) -> numpy.ndarray:
     """
     The samples of an av.AudioFrame as an array.
     """
-def samples_to_frame(a: typing.Any, audio_frame: typing.Any, planar: bool, dither: typing.SupportsInt | typing.SupportsIndex | None) -> None:
+def samples_to_frame(a: typing.Any, audio_frame: typing.Any, planar: bool, dither: typing.Any) -> None:
     """
     Write an array into an av.AudioFrame.
+    """
+def whole_number(value: typing.Any, name: str, least: typing.SupportsInt | typing.SupportsIndex, most: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    An integer of any type from `least` to `most`; TypeError or ValueError, with its `name`, where it is none.
     """

@@ -16,7 +16,6 @@ does not fit; both say what does, before a byte is touched.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -282,19 +281,20 @@ def audio_from_ndarray(
         raise ValueError(f"a must have the shape of 1 to 8 channels and not be empty, not {a.shape}")
     if format not in _SAMPLE_FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, _SAMPLE_FORMATS))}, not {format!r}")
-    if not isinstance(sample_rate_hz, Integral) or not 1 <= sample_rate_hz < 1 << 31:
-        raise ValueError(f"sample_rate_hz must be a whole number above 0, not {sample_rate_hz!r}")
+    rate_hz = _core.whole_number(sample_rate_hz, "sample_rate_hz", 1, (1 << 31) - 1)
     count = a.shape[-1] if planar else a.shape[0]
-    channels = channels or (1 if a.ndim == 1 else a.size // count)
-    if channels not in _LAYOUTS:
-        raise ValueError(f"channels must be 1 to 8, not {channels}")
+    if channels is None:
+        channels = 1 if a.ndim == 1 else a.size // count
+    channels = _core.whole_number(channels, "channels", 1, 8)
     if out is None:
         import av  # noqa: PLC0415 (only a program that has frames pays for loading it)
 
         out = av.AudioFrame(format, _LAYOUTS[channels], count)
+    elif not hasattr(out, "layout"):
+        raise TypeError(f"out must be an av.AudioFrame, not {type(out).__name__}")
     elif (out.format.name, out.samples, out.layout.nb_channels) != (format, count, channels):
         raise ValueError(f"out must be a {format} frame of {count} samples and {channels} channels")
-    out.sample_rate = int(sample_rate_hz)
+    out.sample_rate = rate_hz
     _core.samples_to_frame(a, out, planar, dither)
     return out
 

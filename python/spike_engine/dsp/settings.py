@@ -20,18 +20,26 @@ def whole(name: str, value: Any) -> int:
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a whole number, not {_shown(value)}")
     if not isinstance(value, Integral) and not float(value).is_integer():  # what is not finite neither
-        raise ValueError(f"{name} must be a whole number, not {value}")
+        raise ValueError(f"{name} must be a whole number, not {_shown(value)}")
     number: int = int(value)  # type: ignore[call-overload]
     if abs(number) > MOST_WHOLE:
-        raise ValueError(f"{name} is out of range: {value}")
+        raise ValueError(f"{name} is out of range: {_shown(value)}")
     return number
 
 
 def real(name: str, value: Any) -> float:
-    """`value` as a float, whatever it is: the native stages know their bounds. TypeError for what is no number."""
+    """`value` as a float: the native stages know their bounds.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is larger than any float.
+    """
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a number, not {_shown(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is out of range: {_shown(value)}") from None
 
 
 def flag(name: str, value: Any) -> bool:
@@ -50,4 +58,6 @@ def choice(name: str, value: Any, *accepted: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, int) and value.bit_length() > 128:  # Python writes none of more than 4300 digits
+        return f"a number of {value.bit_length()} bits"
     return repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"

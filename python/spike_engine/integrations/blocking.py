@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.dsp.rates import ENGINE_RATE_HZ, RateConverter
+from spike_engine.dsp.settings import whole
 from spike_engine.duplex import DuplexAudio
-from spike_engine.errors import InvalidState
+from spike_engine.errors import InvalidOption, InvalidState
 from spike_engine.frames import SampleType, convert_samples
 
 LEAD_S = 0.06
@@ -49,12 +50,22 @@ def device() -> DuplexAudio:
     return DuplexAudio(ENGINE_RATE_HZ, block_samples=ENGINE_RATE_HZ // 100, hold_interruptions=False)
 
 
+def _accepted(rate_hz: int) -> int:
+    if not 8000 <= whole("the sampling rate", rate_hz) <= 192_000:
+        raise InvalidOption(f"the sampling rate must be from 8000 to 192000 Hz, not {rate_hz}")
+    return int(rate_hz)
+
+
 class Capture:
     """The cleaned microphone in blocks of any length, mono at any rate. One at a time.
 
     Args:
-        rate_hz: Of what is read.
+        rate_hz: Of what is read, 8000 to 192000.
         dtype: The same: ``"float32"``, ``"int16"`` or ``"int32"``.
+
+    Raises:
+        TypeError, ValueError: `rate_hz` is none of these.
+        InvalidState: Another stream reads the microphone.
     """
 
     _open = False
@@ -62,10 +73,10 @@ class Capture:
     def __init__(self, rate_hz: int, dtype: SampleType = "int16") -> None:
         if Capture._open:
             raise InvalidState("the microphone is read by another stream: close it first")
+        self._rate_hz, self._dtype = _accepted(rate_hz), dtype
         self._audio = _acquire()
         Capture._open = True
         self._blocks = iter(self._audio)
-        self._rate_hz, self._dtype = rate_hz, dtype
         self._convert = RateConverter(rate_hz)
         self._waiting = np.zeros(0, np.float32)
 
@@ -100,12 +111,15 @@ class Playback:
     """The loudspeaker for blocks of any length, mono at any rate. What several of them play is heard in turn.
 
     Args:
-        rate_hz: Of what is written.
+        rate_hz: Of what is written, 8000 to 192000.
+
+    Raises:
+        TypeError, ValueError: `rate_hz` is none of these.
     """
 
     def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = _accepted(rate_hz)
         self._audio = _acquire()
-        self._rate_hz = rate_hz
         self._convert = RateConverter()
 
     @property

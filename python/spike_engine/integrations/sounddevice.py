@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spike_engine.dsp.settings import whole
 from spike_engine.integrations.streams import (
     FINE,
     BaseStream,
@@ -195,5 +196,5 @@ def _frames_of(data: ArrayLike) -> NDArray[Any]:
 
 
 def _empty(frames: int, channels: int | None, dtype: Any) -> NDArray[Any]:
-    channels = channels or default.channels[0]
-    return np.zeros((frames, channels), dtype or default.dtype[0])
+    shape = whole("frames", frames), whole("channels", channels or default.channels[0])
+    return np.zeros(shape, dtype or default.dtype[0])

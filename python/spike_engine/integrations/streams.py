@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
+from spike_engine.dsp.settings import whole
 from spike_engine.errors import InvalidOption
 from spike_engine.frames import convert_samples
 from spike_engine.integrations import blocking
@@ -89,9 +90,9 @@ class BaseStream:
         finished_callback: Callable[[], object] | None = None,
         **_settings: Any,
     ) -> None:
-        self.samplerate = float(samplerate or default.samplerate or ENGINE_RATE_HZ)
-        rate_hz = round(self.samplerate)
-        self.blocksize = int(blocksize or default.blocksize or 0)
+        rate_hz = whole("samplerate", samplerate or default.samplerate or ENGINE_RATE_HZ)
+        self.samplerate = float(rate_hz)
+        self.blocksize = whole("blocksize", blocksize or default.blocksize or 0)
         self._channels = _pair(channels or default.channels)
         self._dtypes = tuple(_dtype_of(each) for each in _pair(dtype or default.dtype))
         lead = _pair(latency or default.latency)[1]

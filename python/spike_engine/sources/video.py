@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,17 @@ class VideoStream(Iterated):
     Args:
         pictures: Gives RGB pictures, uint8 of shape ``(height, width, 3)``.
         fps: At which pace they are shown; None leaves it to the iterator.
+
+    Raises:
+        InvalidOption: `fps` is no number above 0.
     """
 
     def __init__(
         self, pictures: AsyncIterator[NDArray[np.uint8]], fps: float | None = None, *, track: Any = None
     ) -> None:
         super().__init__(pictures, track)
+        if fps is not None and not (isinstance(fps, Real) and fps > 0):
+            raise InvalidOption(f"fps must be a number above 0, or None, not {fps!r}")
         self._interval_s = 1 / fps if fps else 0.0
         self._last: NDArray[np.uint8] | None = None
 
