@@ -132,7 +132,7 @@ async def until_status(client: SpikeClient, status: str) -> None:
 async def test_after_an_attempt_that_nobody_answered_the_next_one_follows_at_once(
     transport: FrailTransport, microphone: ArrayMicrophone, heard: Record
 ) -> None:
-    client = client_over(transport, microphone, join_timeout_s=0.1)
+    client = client_over(transport, microphone, join_timeout_s=0.3)
     events = heard(client)
     async with client:
         transport.hang = True

@@ -18,7 +18,7 @@ from spike_engine.server.tracks import VoiceTrack
 from spike_engine.webrtc.remote_voice import RemoteVoice
 
 RATE_HZ = 48000
-AI_S, USER_S = 4.0, 4.0
+AI_S, USER_S = 6.0, 3.0  # the AI still speaks when a report has come: that may take three seconds
 MOST_WRONG_MS = 20.0
 MOST_LATE_S = 0.05
 
@@ -104,7 +104,7 @@ async def test_both_ways_are_told_as_they_are_measured_by_the_sound(monkeypatch:
 
     monkeypatch.setattr(RemoteVoice, "_beat", hearing)
     monkeypatch.setattr(VoiceTrack, "push", speaking)
-    silence = np.zeros(round((AI_S + 2) * RATE_HZ), np.float32)
+    silence = np.zeros(round((AI_S + 1) * RATE_HZ), np.float32)
     told: list[tuple[float, ClientStats]] = []
     async with ConversationServer(persona=Reader) as server:
         invitation = server.create_conversation()
@@ -126,6 +126,8 @@ async def test_both_ways_are_told_as_they_are_measured_by_the_sound(monkeypatch:
         pytest.skip("the machine is too busy: its sound stands still meanwhile")
     for mouth, ear, figure in ((ais_mouth, users_ear, "ai_to_user_ms"), (users_mouth, ais_ear, "user_to_ai_ms")):
         measured_ms, begin_s = delay_ms(mouth, ear)
-        meanwhile = [getattr(stats, figure) for at_s, stats in told if begin_s < at_s < begin_s + 2.5]
+        figures = [getattr(stats, figure) for at_s, stats in told if begin_s < at_s < begin_s + 2.5]
+        meanwhile = [figure_ms for figure_ms in figures if figure_ms is not None]  # None before the first report
+        assert len(meanwhile) >= 2, figures
         assert np.median(meanwhile) == pytest.approx(measured_ms, abs=MOST_WRONG_MS)
     assert told[-1][1].network.voice_kept_ms is not None

@@ -371,7 +371,7 @@ async def test_a_camera_that_gives_no_picture_is_gone_and_holds_up_nobody(monkey
     await camera.read()
     with pytest.raises(DeviceNotFound, match="no more pictures"):
         await camera.read()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await camera.close()
     assert not container.closed.is_set()
     container.may_go_on.set()

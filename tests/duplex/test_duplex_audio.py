@@ -38,14 +38,14 @@ def duplex(**options: Any) -> DuplexAudio:
 @pytest.mark.usefixtures("nothing_left_open")
 async def test_blocks_come_as_they_were_asked_for() -> None:
     async with duplex(sample_rate_hz=24000, dtype="int16", block_samples=777) as audio:
-        blocks = [block async for _, block in _first(audio, 5)]
+        blocks = [block async for _, block in _first(audio, 15)]
 
     for block in blocks:
         assert (block.shape, block.dtype) == ((777,), np.int16)
         assert len(block.tobytes()) == 2 * 777
         assert 0 <= block.level <= 1
     times = [block.captured_at for block in blocks]
-    np.testing.assert_allclose(np.diff(times), 777 / 24000, atol=0.03)
+    assert np.median(np.diff(times)) == pytest.approx(777 / 24000, abs=0.01)  # one of them may be held up
     assert audio.latency_ms == pytest.approx(30 + 1000 * 777 / 24000, abs=1)
 
 
