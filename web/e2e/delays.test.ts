@@ -40,7 +40,7 @@ async function measure(): Promise<Loudness[]> {
     Object.assign(globalThis, { client: recorded(new SpikeClient(options)) });
     Object.assign(globalThis, { heard: listen(client) });
     await client.join();
-  }, { conversationUrl, token, video: false });
+  }, { conversationUrl, token, video: false, joinTimeoutS: 20 });
   await page.waitForFunction((turns) => record.filter(({ name }) => name === 'user-stopped-speaking').length > turns, TURNS, { timeout: LIMIT_MS });
   await page.waitForTimeout(2000); // the last answer begins
   const measured = await page.evaluate(() => heard);

@@ -38,7 +38,7 @@ describe.skipIf(!sound)('a loudspeaker right before the microphone', () => {
       await client.waitFor('ai-idle', 20);
       client.sendText('tell me about the weasels');
       await client.waitFor('ai-speaking', 20);
-    }, { conversationUrl, token, video: false, ...options });
+    }, { conversationUrl, token, video: false, joinTimeoutS: 20, ...options });
     return page;
   }
 
