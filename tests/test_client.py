@@ -62,6 +62,7 @@ def client_of(server: ConversationServer, **options: Any) -> SpikeClient:
         "audio_source": ArrayMicrophone(),
         "audio_output": RecordingLoudspeaker(),
         "video": False,
+        "join_timeout_s": 20.0,
     }
     return SpikeClient(**(defaults | options))
 
@@ -389,7 +390,8 @@ async def assert_join_fails(client: SpikeClient, error: type[SpikeError], record
 
 
 def plain_client(url: str, token: str = "t", **options: Any) -> SpikeClient:
-    return SpikeClient(conversation_url=url, token=token, audio=False, video=False, audio_output=None, **options)
+    defaults = {"audio": False, "video": False, "audio_output": None, "join_timeout_s": 20.0}
+    return SpikeClient(conversation_url=url, token=token, **(defaults | options))
 
 
 @pytest.mark.parametrize(("expired_s", "asked"), [(400, []), (60, ["/c/api/offer"])], ids=["long ago", "by this clock"])

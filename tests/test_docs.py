@@ -36,9 +36,17 @@ EXAMPLES = [
 ]
 
 
+class PatientClient(spike_engine.SpikeClient):
+    """Waits for a busy machine, too, where an example does not say how long."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"join_timeout_s": 20.0, **options})
+
+
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The devices that the examples take for granted."""
+    """The devices that the examples take for granted, and the time that they may take."""
+    monkeypatch.setattr(spike_engine, "SpikeClient", PatientClient)
     monkeypatch.setattr(
         opened, "audio_source_of", lambda s: ArrayMicrophone() if isinstance(s, str) else audio_source_of(s)
     )

@@ -115,6 +115,7 @@ async def test_both_ways_are_told_as_they_are_measured_by_the_sound(monkeypatch:
             audio_output=Loudspeaker(users_ear),
             auto_gain_control=False,
             video=False,
+            join_timeout_s=20.0,
         )
         async with client:
             assert (await client.get_stats()).user_to_ai_ms is None

@@ -12,6 +12,7 @@ from endpoints import ArrayMicrophone, ColourCamera, MediaLog, RecordingLoudspea
 from spike_engine import ClientOptions, DeviceNotFound, frames
 from spike_engine.media import reading
 from spike_engine.media.local import LocalMedia
+from spike_engine.sources import guard
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -70,6 +71,7 @@ async def test_a_device_that_hangs_while_it_is_closed_holds_up_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reading, "CLOSE_LIMIT_S", 0.05)
+    monkeypatch.setattr(guard, "CLOSE_LIMIT_S", 0.5)  # after which nothing is left of it
     camera = ColourCamera()
     media = media_of(MediaLog(), audio_source=HangingMicrophone(np.zeros(960, np.float32)), video_source=camera)
     await media.open()

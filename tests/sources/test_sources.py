@@ -354,6 +354,7 @@ async def test_a_client_sends_what_it_is_given_and_reads_the_ai_as_arrays(film: 
             video_source=np.zeros((90, 160, 3), np.uint8),
             audio_output=RecordingLoudspeaker(),
             video_quality="low",
+            join_timeout_s=20.0,
         )
         client.add_audio_tap(lambda kind, block: heard.set() if kind == "microphone" and block.max() > 0.2 else None)
         async with client:
