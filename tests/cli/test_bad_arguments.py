@@ -113,6 +113,26 @@ def test_why_nobody_joined_is_told_once() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+WHILE_PORTAUDIO_STARTS = """
+import os
+from spike_engine import ConnectionFailed
+from spike_engine.client import SpikeClient
+
+async def join(client):
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as sounddevice does meanwhile, in a thread
+    raise ConnectionFailed("nobody is there")
+
+SpikeClient.join = join
+"""
+
+
+def test_what_fails_while_portaudio_starts_is_told() -> None:
+    done = run(*JOIN, program=WHILE_PORTAUDIO_STARTS)
+
+    assert done.returncode == 1
+    assert done.stderr == "CONNECTION_FAILED: nobody is there\n"
+
+
 def test_an_address_of_a_model_that_is_none_is_one_line() -> None:
     done = run("serve", "--port", "0", SPIKE_CHAT_MODEL="m", OPENAI_BASE_URL="localhost:11434/v1")
 

@@ -22,10 +22,14 @@ from spike_engine.errors import InvalidOption, SpikeError
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 1 where it failed, 2 where it cannot run like this."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character of a name or a transcript
-            stream.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(argv)
+    with _heard_in_any_case():
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character of a name or a transcript
+                stream.reconfigure(errors="backslashreplace")
+        return _run(parser().parse_args(argv))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         with _ended_like_ctrl_c():
             code = int(_RUN[options.command](options))
@@ -46,6 +50,28 @@ def main(argv: list[str] | None = None) -> int:
             raise
         kind = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
         return _failed(f"spike-engine: {kind}{error}", 1)
+
+
+@contextlib.contextmanager
+def _heard_in_any_case() -> Iterator[None]:
+    """Write what we say on standard error to a descriptor of our own.
+
+    sounddevice points descriptor 2 at nothing while PortAudio starts, in a thread: what failed meanwhile would be lost.
+    """
+    inherited = sys.stderr
+    try:
+        descriptor = os.dup(2) if inherited.fileno() == 2 else None
+    except (AttributeError, OSError, ValueError):  # there is none, or it is closed
+        descriptor = None
+    if descriptor is None:  # it goes elsewhere already
+        yield
+        return
+    with open(descriptor, "w", buffering=1, encoding=inherited.encoding) as own:
+        sys.stderr = own
+        try:
+            yield
+        finally:
+            sys.stderr = inherited
 
 
 @contextlib.contextmanager
