@@ -193,10 +193,10 @@ async def test_a_cut_of_ten_seconds_is_noticed_and_mended_with_everything_kept(
     events = heard(client)
     loop = asyncio.get_running_loop()
     async with client:
-        await client.wait_for("ai-idle", timeout=20)
+        await client.wait_for("ai-idle", timeout=40)
         client.set_audio_enabled(False)
         track, said = client.get_ai_audio_track(), client.state.ai_transcript
-        broken = asyncio.ensure_future(client.wait_for("disconnected", timeout=20))
+        broken = asyncio.ensure_future(client.wait_for("disconnected", timeout=40))
         await asyncio.sleep(0)
         network.cut, cut_at = True, loop.time()
         assert (await broken).will_reconnect
@@ -212,7 +212,7 @@ async def test_a_cut_of_ten_seconds_is_noticed_and_mended_with_everything_kept(
         assert (await client.get_stats()).reconnections == 1
         loudspeaker.blocks.clear()
         client.send_text("still there")
-        await client.wait_for("ai-idle", timeout=20)
+        await client.wait_for("ai-idle", timeout=40)
         assert client.state.ai_transcript == "You said still there."
 
     assert np.abs(loudspeaker.samples).max() > 0.05
@@ -235,6 +235,6 @@ async def test_a_change_of_address_is_mended(network: BadNetwork, heard: Record,
         await until_status(client, "connected")
         assert network.offers >= 2
         client.send_text("here I am")
-        await client.wait_for("ai-idle", timeout=20)
+        await client.wait_for("ai-idle", timeout=40)
 
     assert [event.reason for name, event in events if name == "disconnected"] == ["network", "left"]

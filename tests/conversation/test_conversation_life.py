@@ -123,7 +123,7 @@ def told(events: list[tuple[str, Any]]) -> list[Any]:
 
 
 async def until_status(client: SpikeClient, status: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         async for state in client.observe():
             if state.status == status:
                 return
@@ -137,7 +137,7 @@ async def test_after_an_attempt_that_nobody_answered_the_next_one_follows_at_onc
     async with client:
         transport.hang = True
         transport.break_off()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while transport.attempts < 4:  # join, and three in vain
                 transport.attempted.clear()
                 await transport.attempted.wait()
@@ -327,7 +327,7 @@ def constant_microphone(level: float) -> ArrayMicrophone:
 
 
 async def until_true(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -346,7 +346,7 @@ async def test_devices_that_come_and_go_are_told_while_joined(
     program = 'import sys\nfor devices in (\'[]\', \'[{"id": "a", "name": "A"}]\'):\n'
     program += "    print('{\"audio\": ' + devices + '}', flush=True)\nsys.stdin.read()"
     monkeypatch.setattr(device_watch, "COMMAND", (sys.executable, "-c", program))
-    changed = asyncio.ensure_future(client.wait_for("devices-changed", timeout=20))
+    changed = asyncio.ensure_future(client.wait_for("devices-changed", timeout=40))
     await asyncio.sleep(0)
     async with client:
         assert [device.id for device in (await changed).devices.audio] == ["a"]
@@ -378,7 +378,7 @@ async def test_stats_say_what_was_lost(transport: FrailTransport, monkeypatch: p
     monkeypatch.setattr(opened, "sink_of", lambda _: LossyLoudspeaker())
     options = {"audio_source": "a device", "audio_output": "a device", "transport": lambda _: transport}
     async with SpikeClient(conversation_url="http://127.0.0.1:9/c", token="t", video=False, **options) as client:
-        async with asyncio.timeout(10):  # nobody takes the microphone's frames
+        async with asyncio.timeout(40):  # nobody takes the microphone's frames
             while not (stats := await client.get_stats()).audio_frames_dropped:
                 await client.wait_for("stats")
 
@@ -429,7 +429,7 @@ async def test_what_a_program_brings_may_fail_and_the_call_goes_on(
     client.add_audio_tap(tap)
     client.on("error", fails)
     async with client.events("error") as errors, client:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             error = await anext(errors)
             before = heard
             while heard < before + 10:

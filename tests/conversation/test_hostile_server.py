@@ -42,7 +42,7 @@ NONSENSE = [
 
 async def test_nonsense_ends_no_call(caplog: pytest.LogCaptureFixture) -> None:
     async with Bot() as bot, client_of(bot) as client:
-        answered = asyncio.ensure_future(client.wait_for("message", timeout=20))
+        answered = asyncio.ensure_future(client.wait_for("message", timeout=40))
         await asyncio.sleep(0)
         for message in NONSENSE:
             bot.say(message)
@@ -56,7 +56,7 @@ async def test_nonsense_ends_no_call(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_text_that_is_no_utf8_ends_no_call() -> None:
     async with Bot() as bot, client_of(bot) as client:
-        answered = asyncio.ensure_future(client.wait_for("message", timeout=20))
+        answered = asyncio.ensure_future(client.wait_for("message", timeout=40))
         await asyncio.sleep(0)
         await bot.say_bytes_as_text(b"\xff\xfe{}")
         bot.say(encode("server-message", "still here"))
@@ -67,7 +67,7 @@ async def test_text_that_is_no_utf8_ends_no_call() -> None:
 
 async def test_a_server_that_wants_to_renegotiate_all_the_time_is_answered_one_at_a_time() -> None:
     async with Bot() as bot, client_of(bot) as client:
-        answered = asyncio.ensure_future(client.wait_for("message", timeout=20))
+        answered = asyncio.ensure_future(client.wait_for("message", timeout=40))
         await asyncio.sleep(0)
         for _ in range(200):
             bot.say(encode_signalling("renegotiate"))

@@ -65,7 +65,7 @@ class World:
 
     async def settled(self, after: int = 0) -> None:
         """Until the client is connected or disconnected; with `after`, until more has been told than so much."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             async for state in self.client.observe():
                 if state.status in ("connected", "disconnected") and len(self.told) >= after:
                     return
@@ -203,7 +203,7 @@ async def turns(task: asyncio.Future[Any], count: int) -> bool:
 
 
 async def outcome(task: asyncio.Future[Any]) -> BaseException | None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         await asyncio.wait({task})
     return asyncio.CancelledError() if task.cancelled() else task.exception()
 
@@ -253,7 +253,7 @@ async def test_the_event_loop_ends_at_any_await(operation: Operation) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for each in tasks:
             each.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             await asyncio.gather(*tasks, return_exceptions=True)
         world.assert_nothing_is_open()
 

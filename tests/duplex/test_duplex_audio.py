@@ -55,7 +55,7 @@ async def test_the_user_is_noticed_and_can_silence_the_loudspeaker() -> None:
     async with duplex(microphone=ArrayMicrophone(VOICE), loudspeaker=loudspeaker) as audio:
         audio.on("user-started-speaking", audio.flush)
         audio.play(np.full(48000 * 20, 0.01, np.float32), utterance="answer")
-        await audio.wait_for("user-started-speaking", timeout=5)
+        await audio.wait_for("user-started-speaking", timeout=40)
         await _until(lambda: audio.queued_ms == 0)
         heard_ms = audio.played_ms_of("answer")
 
@@ -95,7 +95,7 @@ async def test_an_interruption_holds_it_until_the_program_flushes() -> None:
     audio = duplex(microphone=after_half_a_second(VOICE), loudspeaker=loudspeaker)
     async with audio:
         audio.play(np.full(48000 * 20, 0.1, np.float32))
-        await audio.wait_for("user-started-speaking", timeout=10)
+        await audio.wait_for("user-started-speaking", timeout=40)
         held = audio.held
         audio.flush()
         flushed = audio.held
@@ -190,8 +190,8 @@ async def test_judges_of_the_program_are_asked() -> None:
     options = {"is_interruption": judge("begin", 1.0), "end_of_turn": judge("end", 1.0)}
     async with duplex(microphone=after_half_a_second(VOICE), **options) as audio:
         audio.play(RAMP)
-        await audio.wait_for("user-started-speaking", timeout=10)
-        await audio.wait_for("user-stopped-speaking", timeout=10)
+        await audio.wait_for("user-started-speaking", timeout=40)
+        await audio.wait_for("user-stopped-speaking", timeout=40)
 
     assert asked[:2] == ["begin", "end"]
     with pytest.raises(InvalidOption, match="end_of_turn must be callable"):
@@ -217,10 +217,10 @@ def test_threads_use_it_with_with_and_for() -> None:
 @pytest.mark.usefixtures("nothing_left_open")
 async def test_a_microphone_that_is_gone_is_told_and_another_can_be_set() -> None:
     async with duplex(microphone=Broken()) as audio:
-        error = await audio.wait_for("error", timeout=5)
+        error = await audio.wait_for("error", timeout=40)
         assert isinstance(error, DeviceNotFound)
         await audio.set_microphone(ArrayMicrophone(VOICE))
-        await audio.wait_for("user-started-speaking", timeout=5)
+        await audio.wait_for("user-started-speaking", timeout=40)
 
 
 @pytest.mark.usefixtures("nothing_left_open")
@@ -281,7 +281,7 @@ async def _first(audio: DuplexAudio, count: int) -> Any:
 
 
 async def _until(condition: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -98,12 +98,12 @@ class Caller:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [message["data"] for _, message in self.messages if message["type"] == kind]
 
-    async def until(self, kind: str, *, count: int = 1, timeout: float = 15) -> dict[str, Any]:
+    async def until(self, kind: str, *, count: int = 1, timeout: float = 40) -> dict[str, Any]:
         """Wait for the message number `count` of a kind and return its data."""
         await self.until_true(lambda: len(self.of(kind)) >= count, timeout=timeout)
         return self.of(kind)[count - 1]
 
-    async def until_true(self, condition: Callable[[], bool], *, timeout: float = 15) -> None:
+    async def until_true(self, condition: Callable[[], bool], *, timeout: float = 40) -> None:
         """Wait until a message, a picture or some sound makes `condition` true."""
         async with asyncio.timeout(timeout), self._arrived:
             await self._arrived.wait_for(condition)

@@ -31,13 +31,13 @@ async def test_a_clock_that_jumps_in_a_call_is_not_noticed(monkeypatch: pytest.M
             join_timeout_s=20.0,
         )
         async with client:
-            await client.wait_for("stats", timeout=20)
+            await client.wait_for("stats", timeout=40)
             now_s = time.time
             monkeypatch.setattr(time, "time", lambda: now_s() + step_s)
             round_trips_ms = [
-                (await client.wait_for("stats", timeout=20)).network.round_trip_time_ms or 0.0 for _ in range(3)
+                (await client.wait_for("stats", timeout=40)).network.round_trip_time_ms or 0.0 for _ in range(3)
             ]
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 await client.leave()
 
     assert min(round_trips_ms) >= 0
