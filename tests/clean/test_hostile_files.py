@@ -303,6 +303,88 @@ def test_a_recording_that_breaks_off_is_cleaned_as_far_as_it_goes(tmp_path: Path
     assert clean_file(tmp_path / "in.wav", tmp_path / "out.wav").seconds == pytest.approx(1.0, abs=0.01)
 
 
+def encoded(path: Path, codec: str, seconds: int = 6, container: str | None = None) -> Path:
+    hum = 0.3 * np.sin(np.arange(seconds * RATE_HZ) / 8).astype(np.float32)
+    with av.open(str(path), "w", format=container) as file:
+        stream = file.add_stream(codec, rate=RATE_HZ, layout="mono")
+        frame = av.AudioFrame.from_ndarray(hum.reshape(1, -1), "flt", "mono")
+        frame.sample_rate, frame.pts = RATE_HZ, 0
+        for part in (frame, None):
+            file.mux(stream.encode(part))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "at", "damage"),
+    [
+        ("a.mp3", "libmp3lame", 0.5, np.random.default_rng(2).bytes(700)),
+        ("a.mp3", "libmp3lame", 0.9, bytes(300)),
+        ("a.m4a", "aac", 0.5, np.random.default_rng(2).bytes(400)),
+        ("a.flac", "flac", 0.97, b""),  # it breaks off there
+    ],
+    ids=["the middle of an mp3", "the end of an mp3", "the middle of an m4a", "the end of a flac"],
+)
+def test_what_is_damaged_is_silence_and_the_rest_is_cleaned_in_its_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, codec: str, at: float, damage: bytes
+) -> None:
+    source = encoded(tmp_path / name, codec)
+    whole, content = read(source)[:, 0], bytearray(source.read_bytes())
+    place = int(at * len(content))
+    content[place : place + (len(damage) or len(content))] = damage
+    source.write_bytes(content)
+    damaged = read(source)[:, 0]
+    clean_file(source, tmp_path / "out.wav")
+
+    assert "pieces of it cannot be decoded" in caplog.text
+    assert len(damaged) > 0.9 * len(whole)
+    if name == "a.m4a":  # whose frames say when they are due
+        np.testing.assert_allclose(damaged[5 * RATE_HZ :], whole[5 * RATE_HZ : len(damaged)], atol=0.01)
+
+
+def test_a_recording_that_another_follows_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    first = encoded(tmp_path / "first.ts", "mp2", container="mpegts").read_bytes()
+    with av.open(str(tmp_path / "film.ts"), "w", format="mpegts") as file:
+        stream = file.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for part in (*(av.VideoFrame(64, 64, "yuv420p") for _ in range(30)), None):
+            file.mux(stream.encode(part))
+    (tmp_path / "both.ts").write_bytes(first + (tmp_path / "film.ts").read_bytes() + first)
+
+    assert len(read(tmp_path / "both.ts")) > 4 * RATE_HZ
+
+
+def test_what_is_hardly_decoded_is_no_recording(tmp_path: Path) -> None:
+    source = encoded(tmp_path / "a.mp3", "libmp3lame", seconds=20)
+    content, noise = bytearray(source.read_bytes()), np.random.default_rng(1)
+    for place in range(3000, len(content) - 200, 100):  # in each of its frames, behind the header
+        content[place : place + 60] = noise.bytes(60)
+    source.write_bytes(content)
+
+    with pytest.raises(UnusableAudio, match="is damaged"):
+        read(source)
+
+
+@pytest.mark.parametrize("tag", [b"\x03\xff\xfe\xfa\x80", b"\x00\xe9t\xe9"])
+def test_tags_of_any_encoding_keep_nobody_from_the_sound(tmp_path: Path, tag: bytes) -> None:
+    sound = write(tmp_path / "in.wav").read_bytes()
+    listed = b"LIST" + struct.pack("<I", 12 + 8) + b"INFOINAM" + struct.pack("<I", 8) + tag.ljust(8, b"\0")
+    (tmp_path / "in.wav").write_bytes(sound[:36] + listed + sound[36:])
+    clean_file(tmp_path / "in.wav", tmp_path / "out.wav")
+
+    assert len(read(tmp_path / "out.wav")) == RATE_HZ
+    open_file(tmp_path / "in.wav", "audio", closes=True)
+
+
+@pytest.mark.parametrize("channels", [0, 65535])
+def test_a_header_without_channels_is_no_sound(tmp_path: Path, channels: int) -> None:
+    content = bytearray(write(tmp_path / "in.wav").read_bytes())
+    content[22:24] = struct.pack("<H", channels)
+    (tmp_path / "in.wav").write_bytes(content)
+
+    with pytest.raises(DeviceNotFound, match="that can be decoded"):
+        open_file(tmp_path / "in.wav", "audio")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "in.wav")

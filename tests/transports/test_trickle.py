@@ -68,18 +68,18 @@ async def test_the_offer_goes_first_and_the_candidates_after_it(requests: Reques
     assert all(one["candidate"].startswith("candidate:") for one in late["json"]["candidates"])
 
 
+@pytest.mark.parametrize("status", [403, 404, 405, 500])
 async def test_a_server_that_takes_no_candidates_is_reached_all_the_same(
-    requests: Requests, monkeypatch: pytest.MonkeyPatch
+    requests: Requests, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr(Bot, "_trickle", _refuse)
+    async def refuse(*_: Any) -> web.Response:
+        return web.Response(status=status)
+
+    monkeypatch.setattr(Bot, "_trickle", refuse)
     async with Bot() as bot, client_of(bot.url, "t", video=False, join_timeout_s=20.0) as client:
         assert client.state.is_connected
 
     assert [method for method, _ in requests] == ["POST", "PATCH"]
-
-
-async def _refuse(*_: Any) -> web.Response:
-    return web.Response(status=405)
 
 
 async def test_a_whip_server_that_takes_no_candidates_is_reached_all_the_same(requests: Requests) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from numpy.typing import NDArray
 
 from spike_engine import frames
 from spike_engine.addresses.files import NO_OTHER_FILES, file_address, input_address
+from spike_engine.addresses.text import printable
+from spike_engine.devices.decoding import frames_in
+
+logger = logging.getLogger(__name__)
 
 Block = NDArray[np.float32]  # shape (n, channels), in [-1, 1]; recordings of floats may go beyond
 
@@ -29,6 +34,8 @@ _CODECS = {".flac": "flac", ".mp3": "libmp3lame", ".ogg": "libopus", ".opus": "l
 _PCM = {"u8": "pcm_s16le", "s16": "pcm_s16le", "s32": "pcm_s24le"}  # the codec of a .wav, by its source's samples
 _COMPANDED = ("pcm_mulaw", "pcm_alaw")  # a .wav of a telephone's stays one
 _LAYOUTS = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # by the number of channels
+_MOST_DAMAGED = 1000  # pieces in a row, after which nothing more is expected
+_LONGEST_PIECE_S = 2.0  # of sound, in any codec
 _NO_SOUND = 1e9  # the power of larger samples, summed, comes near the largest of floats
 _MOST_CHANNELS = {".mp3": 2}
 WRITABLE = (".wav", *_CODECS)
@@ -66,7 +73,8 @@ class AudioReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._container: Any = av.open(input_address(path), options=NO_OTHER_FILES | _reading(path))
+            options = NO_OTHER_FILES | _reading(path)
+            self._container: Any = av.open(input_address(path), options=options, metadata_errors="replace")
         except BROKEN as error:
             raise UnusableAudio(f"{path} cannot be read: {_reason(error)}") from error
         if not self._container.streams.audio:
@@ -94,14 +102,37 @@ class AudioReader:
             )
 
     def blocks(self) -> Iterator[Block]:
-        """Everything that the file holds, in order."""
+        """Everything that the file holds, in order.
+
+        Silence stands for what is damaged where the file tells when the rest is due; .mp3 does not.
+
+        Raises:
+            UnusableAudio: More of it is damaged than not.
+        """
         to_float = av.AudioResampler(format="flt", layout=self.layout, rate=self.rate_hz)
+        decoded = damaged = known = 0
+        due_s = 0.0
+
+        def count() -> None:
+            nonlocal damaged
+            damaged += 1
+
         try:
-            for frame in self._container.decode(audio=0):
+            for frame in frames_in(self._container, "audio", count, most=_MOST_DAMAGED):
+                at_s = due_s if frame.time is None else frame.time
+                if damaged > known:
+                    missing_s = min(at_s - due_s, _LONGEST_PIECE_S * (damaged - known))
+                    yield np.zeros((max(0, round(missing_s * self.rate_hz)), self.channels), np.float32)
+                decoded, known, due_s = decoded + 1, damaged, at_s + frame.samples / frame.sample_rate
                 for made in to_float.resample(frame):
                     yield finite(frames.audio_to_ndarray(made).reshape(-1, self.channels))
         except BROKEN as error:
             raise UnusableAudio(f"{self.path} is damaged: {_reason(error)}") from error
+        if damaged > decoded:
+            raise UnusableAudio(f"{self.path} is damaged: hardly anything of it can be decoded")
+        if damaged:
+            name = printable(str(self.path))
+            logger.warning("%s is damaged: %d pieces of it cannot be decoded, and are silence", name, damaged)
 
     def close(self) -> None:
         """Free the file."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _DAMAGED_IN_A_ROW = 30  # are no accident
 
 
-def frames_in(container: Any, kind: str) -> Iterator[Any]:
+def frames_in(
+    container: Any, kind: str, on_damage: Callable[[], None] = lambda: None, *, most: int = _DAMAGED_IN_A_ROW
+) -> Iterator[Any]:
     """The frames of the first stream of `kind`, ``"audio"`` or ``"video"``, of a PyAV container; blocks.
 
     What was damaged on its way is left out.
+
+    Args:
+        container: Of PyAV.
+        kind: Of the stream.
+        on_damage: Called for each piece that is left out.
+        most: So many of them in a row are an error.
 
     Raises:
         ValueError: Nothing that comes can be decoded.
@@ -23,9 +31,13 @@ def frames_in(container: Any, kind: str) -> Iterator[Any]:
             for frame in container.decode(**{kind: 0}):
                 damaged = 0
                 yield frame
+        except IndexError:  # PyAV has lost the stream to others that came into the file later
+            on_damage()
+            return
         except ValueError:  # PyAV's InvalidDataError, which ends its generator
             damaged += 1
-            if damaged == _DAMAGED_IN_A_ROW:
+            on_damage()
+            if damaged == most:
                 raise
         else:
             return

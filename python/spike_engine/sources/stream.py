@@ -99,11 +99,12 @@ def open_file(path: Path, kind: str, *, closes: bool = False) -> Any:
     import av  # noqa: PLC0415 (only a program that uses a file pays for it)
 
     try:
-        container = av.open(input_address(path), options=NO_OTHER_FILES)
+        container = av.open(input_address(path), options=NO_OTHER_FILES, metadata_errors="replace")
     except (OSError, ValueError, av.FFmpegError) as error:
         raise DeviceNotFound(f"{path} cannot be read: {error}") from error
     streams = getattr(container.streams, kind)
-    if not streams or streams[0].codec_context is None:
+    context = streams[0].codec_context if streams else None
+    if context is None or (kind == "audio" and not (context.sample_rate and context.layout.nb_channels)):
         container.close()
         raise DeviceNotFound(f"there is no {kind} in {path}" + (" that can be decoded" if streams else ""))
     if closes:

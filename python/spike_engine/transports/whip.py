@@ -113,12 +113,14 @@ class WhipTransport:
     async def _trickle(self, peer: Peer, resource: str, etag: str | None) -> None:
         """Send the candidates that the offer did not have yet (RFC 9725 section 4.3); a server need not take them.
 
-        One that does not will see where we are from our own checks.
+        One that does not, whatever it answers, will see where we are from our own checks.
         """
         if gathering := await peer.late_candidates():
             headers = {"Content-Type": "application/trickle-ice-sdpfrag"} | ({"If-Match": etag} if etag else {})
-            refusals = (200, 204, 400, 401, 403, 405, 406, 415, 422, 501)
-            await self._http.request("PATCH", resource, accept=refusals, headers=headers, data=gathering.fragment())
+            with contextlib.suppress(SpikeError):
+                await self._http.request(
+                    "PATCH", resource, accept=(200, 204), headers=headers, data=gathering.fragment()
+                )
 
     async def _accept_offer(self, offer: str, resource: str, listener: TransportListener) -> None:
         """A WHEP server may refuse the offer and make one itself, which is answered by PATCH."""
