@@ -164,7 +164,8 @@ class Peer:
             ConnectionFailed: The answer is not usable, or there is no path to the server.
         """
         try:
-            await step(self._pc, self._pc.setRemoteDescription(RTCSessionDescription(sdp=checked(sdp), type="answer")))
+            answer = RTCSessionDescription(sdp=checked(sdp, self._pc.localDescription.sdp), type="answer")
+            await step(self._pc, self._pc.setRemoteDescription(answer))
         except SpikeError:
             raise
         except Exception as error:  # aiortc's parser raises whatever the text makes it stumble over

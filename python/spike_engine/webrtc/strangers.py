@@ -7,7 +7,10 @@ import logging
 import re
 
 from aiortc import RTCSctpTransport
+from aiortc.exceptions import OperationError
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
+
+from spike_engine.webrtc.rejected import inactive_where_rejected
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +42,16 @@ _FORMS = {
 _PAYLOAD_TYPE = re.compile(r"^a=rtpmap:(\d+) ", re.MULTILINE)
 
 
-def checked(sdp: str) -> str:
+def checked(sdp: str, offer: str | None = None) -> str:
     """The session description of a stranger (RFC 8866), with as many of its candidates as are tried.
 
     A candidate that is none is left out, as those of kinds to come (RFC 8839 section 5.1), and so is any other
-    attribute that cannot be read (RFC 8866 section 5.13).
+    attribute that cannot be read (RFC 8866 section 5.13). An answer to `offer` may reject video.
 
     Raises:
-        ValueError: It is too long, or has a section whose certificate nobody could verify (RFC 8827 section 6.5), a
-            data channel without a port (RFC 8841 section 5) or a bundle of sections that are not there (RFC 9143
-            section 7.1), which aiortc would find out late.
+        ValueError: It is too long, rejects the voice, or has a section whose certificate nobody could verify (RFC 8827
+            section 6.5), a data channel without a port (RFC 8841 section 5) or a bundle of sections that are not there
+            (RFC 9143 section 7.1), which aiortc would find out late.
     """
     if len(sdp) > MOST_CHARS:
         raise ValueError(f"it is longer than {MOST_CHARS} characters")
@@ -64,6 +67,8 @@ def checked(sdp: str) -> str:
         )
     ]
     sdp = "\r\n".join([*lines, ""])
+    if offer:
+        sdp = inactive_where_rejected(sdp, offer)
     description = SessionDescription.parse(sdp)
     names = {media.rtp.muxId for media in description.media}
     if not all(names.issuperset(group.items) for group in description.group if group.semantic == "BUNDLE"):
@@ -87,6 +92,8 @@ def _check_messages(media: MediaDescription) -> None:
 
 def why_unusable(error: Exception) -> str:
     """What `error`, which aiortc's parser raised, says to a person."""
+    if isinstance(error, OperationError):
+        return "it takes none of the codecs that were offered"
     if isinstance(error, ValueError) and str(error):
         return str(error)
     return f"it breaks the rules of SDP ({type(error).__name__})"
