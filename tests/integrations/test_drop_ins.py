@@ -189,3 +189,30 @@ def test_pyaudios_callback_that_raises_ends_its_stream(
 
     assert stream.is_stopped()
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.usefixtures("loudspeaker")
+@pytest.mark.parametrize("channels", [-1, 9, 1.5, "2"])
+def test_channels_that_no_stream_has_are_refused(channels: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="channels must be"):
+        sd.InputStream(channels=channels)
+
+
+@pytest.mark.usefixtures("loudspeaker")
+@pytest.mark.parametrize("frames", [10**30, 1.5, "3"])
+def test_a_number_of_frames_that_is_none_is_refused_and_nothing_waited_for(frames: Any) -> None:
+    with sd.InputStream() as stream, pytest.raises((ValueError, TypeError), match="frames"):
+        stream.read(frames)
+    other = pya.PyAudio().open(16000, 1, pya.paInt16, input=True)
+    try:
+        with pytest.raises((ValueError, TypeError), match="num_frames"):
+            other.read(frames)
+    finally:
+        other.close()
+
+
+@pytest.mark.usefixtures("loudspeaker")
+def test_nothing_is_played_at_once() -> None:
+    sd.play(np.zeros(0, np.float32), 16000)
+    sd.wait()
+    assert not sd.get_stream().active

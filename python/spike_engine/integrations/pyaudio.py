@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from spike_engine.dsp.settings import whole
 from spike_engine.errors import InvalidOption
 from spike_engine.integrations import blocking
 
@@ -50,7 +51,7 @@ class Stream:
         """The next `num_frames` of the cleaned microphone; nothing overflows for five seconds."""
         if self._capture is None:
             raise OSError("Not input stream")
-        return self._capture.read(num_frames).tobytes()
+        return self._capture.read(whole("num_frames", num_frames)).tobytes()
 
     def write(self, frames: bytes, num_frames: int | None = None, exception_on_underflow: bool = False) -> None:
         """Play `frames`; returns when there is room for more."""

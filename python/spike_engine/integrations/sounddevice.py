@@ -192,7 +192,7 @@ def _begin(
 def _frames_of(data: ArrayLike) -> NDArray[Any]:
     frames = np.asarray(data)
     frames = frames.astype(np.float32) if frames.dtype == np.float64 else frames
-    return frames.reshape(len(frames), -1)
+    return frames.reshape(len(frames), -1 if frames.size else 1)
 
 
 def _empty(frames: int, channels: int | None, dtype: Any) -> NDArray[Any]:

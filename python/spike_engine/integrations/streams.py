@@ -45,6 +45,12 @@ def _dtype_of(value: Any) -> Any:
     return name
 
 
+def _channels_of(value: Any) -> int:
+    if not 1 <= whole("channels", value) <= 8:
+        raise InvalidOption(f"channels must be 1 to 8, not {value}")
+    return int(value)
+
+
 class PortAudioError(Exception):
     """A stream is used for what it is not, or no more."""
 
@@ -93,7 +99,7 @@ class BaseStream:
         rate_hz = whole("samplerate", samplerate or default.samplerate or ENGINE_RATE_HZ)
         self.samplerate = float(rate_hz)
         self.blocksize = whole("blocksize", blocksize or default.blocksize or 0)
-        self._channels = _pair(channels or default.channels)
+        self._channels = tuple(_channels_of(each) for each in _pair(channels or default.channels))
         self._dtypes = tuple(_dtype_of(each) for each in _pair(dtype or default.dtype))
         lead = _pair(latency or default.latency)[1]
         self._lead_s = _LEAD_S[lead] if isinstance(lead, str) else float(lead)
@@ -152,7 +158,7 @@ class BaseStream:
 
     def read(self, frames: int) -> tuple[Any, bool]:
         """The next `frames` of the cleaned microphone, shape ``(frames, channels)``, and False: nothing was lost."""
-        block = self._block(self._ears().read(frames))
+        block = self._block(self._ears().read(whole("frames", frames)))
         return (block.data.cast("B") if self._raw else block), False
 
     def write(self, data: Any) -> bool:
