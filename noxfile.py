@@ -65,8 +65,9 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The Python tests, with coverage of branches, against what is installed beside nox."""
     coverage = ["--cov", "--cov-report=term-missing:skip-covered", "--cov-fail-under=95"]
-    # Most of the time is spent waiting; what waits too long beside a busy one has a second chance.
-    side_by_side = ["--numprocesses=2", "--dist=loadfile", "--reruns=1", "-p", "no:benchmark"]
+    # Most of the time is spent waiting; what waits too long beside a busy one has a second chance. Files keep their
+    # order: those of few and long tests would otherwise come last, and one of the two would wait for the other.
+    side_by_side = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", "--reruns=1", "-p", "no:benchmark"]
     session.run(sys.executable, "-m", "pytest", *(session.posargs or side_by_side + coverage))
     if not session.posargs:  # what knows no socket, device or clock is tried in every branch
         session.run(sys.executable, "-m", "coverage", "report", f"--include={SANS_IO}", "--fail-under=100")
