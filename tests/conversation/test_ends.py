@@ -143,6 +143,27 @@ async def test_devices_open_while_the_connection_is_made_and_the_server_is_greet
     await client.leave()
 
 
+class EagerTransport(FrailTransport):
+    """Its server talks before it says that it is ready, as pipecat does where the machine is busy."""
+
+    def send(self, text: str) -> None:
+        if self.listener and "client-ready" in text:
+            self.say("user-started-speaking")
+            self.say("user-stopped-speaking")
+            self.say("bot-started-speaking")
+        super().send(text)
+
+
+async def test_connected_is_the_first_event_of_a_server_that_talks_before_it_is_ready(heard: Record) -> None:
+    client = client_over(EagerTransport(), ArrayMicrophone())
+    events = heard(client)
+    async with client:
+        assert client.state.is_ai_speaking
+
+    told = [name for name, _ in events]
+    assert told[:4] == ["connected", "user-started-speaking", "user-stopped-speaking", "ai-speaking"]
+
+
 async def test_the_stats_event_counts_reconnections(
     client: SpikeClient, transport: FrailTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

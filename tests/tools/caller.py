@@ -127,8 +127,12 @@ class Caller:
         await self.pc.close()
 
     async def __aenter__(self) -> Self:
-        await self.join()
-        await self.get_ready()
+        try:
+            await self.join()
+            await self.get_ready()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -95,6 +95,7 @@ class Connection:
         self._options = options
         self._button = button
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._early: list[Event] = []  # what a server tells before it is ready comes after Connected
         self._level_told_at = 0.0
         self._ai_turns, self._stuck_ai = AITurns(), StuckAI()
         self._user_turns = TurnTaking()
@@ -236,8 +237,12 @@ class Connection:
         if self.over.done():
             return
         for event in self.protocol.receive(text):
-            if not (self._tells_user and isinstance(event, UserStartedSpeaking | UserStoppedSpeaking)):
+            if self._tells_user and isinstance(event, UserStartedSpeaking | UserStoppedSpeaking):
+                continue
+            if self._ready.done() or isinstance(event, Connected | SpikeError):
                 self._handle(event)
+            else:
+                self._early.append(event)
 
     def on_track(self, track: Any) -> None:
         """See :class:`~spike_engine.transports.base.TransportListener`."""
@@ -294,6 +299,8 @@ class Connection:
                     # At once, not when join() gets its turn: the AI's first words may come in the same packet.
                     self._tell(event)
                     self._take_up_button()
+                    while self._early:
+                        self._handle(self._early.pop(0))
                 return
             case ConversationEnded():
                 self.on_closed(DisconnectReason.ENDED, event)
