@@ -161,7 +161,7 @@ async def test_connected_is_the_first_event_of_a_server_that_talks_before_it_is_
         assert client.state.is_ai_speaking
 
     told = [name for name, _ in events]
-    assert told[:4] == ["connected", "user-started-speaking", "user-stopped-speaking", "ai-speaking"]
+    assert told[:4] == ["connected", "user-started-speaking", "user-stopped-speaking", "ai-thinking"]
 
 
 async def test_the_stats_event_counts_reconnections(
