@@ -30,6 +30,7 @@ class StandIn:
         self.answer = ["Good", " day to you. How", " are you?\nI am", " well."]
         self.status = 200
         self.sound = hum()
+        self.raw: tuple[str, bytes] | None = None  # content type and body of whatever is asked, in the place of answers
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/audio/speech", self._speech)
@@ -56,6 +57,8 @@ class StandIn:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         await self._note(request, await request.json())
+        if self.raw:
+            return web.Response(body=self.raw[1], content_type=self.raw[0])
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         await response.write(b": a comment\n\n")
@@ -75,6 +78,8 @@ class StandIn:
         assert isinstance(file, web.FileField)
         with wave.open(file.file, "rb") as sound:
             await self._note(request, (form["model"], sound.getframerate(), sound.getnframes()))
+        if self.raw:
+            return web.Response(body=self.raw[1], content_type=self.raw[0])
         return web.json_response({"text": " Hello there. "})
 
 
@@ -201,3 +206,74 @@ async def test_a_turn_that_is_cancelled_leaves_no_request(api: StandIn) -> None:
     await thinking.aclose()
     await models.close()
     await asyncio.sleep(0)
+
+
+def event(content: Any) -> bytes:
+    return b"data: " + json.dumps({"choices": [{"delta": {"content": content}}]}).encode() + b"\n\n"
+
+
+ENDS = b"data: [DONE]\n\n"
+STREAM, PLAIN = "text/event-stream", "application/json"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (STREAM, b": ping\n\ndata:\n\ndata: \n\n" + event("Yes.") + ENDS),
+        (STREAM, event(None) + b'data: {"choices": null}\n\n' + event("Yes.")),
+        (STREAM, event([{"type": "text", "text": "Y"}, {"type": "image"}, None]) + event("es.")),
+        (STREAM, b'data: {"choices": [null]}\r\n\r\n' + event({"text": "no"}) + event("Yes.")),
+        (PLAIN, b'{"choices": [{"message": {"role": "assistant", "content": "Yes."}}]}'),
+    ],
+    ids=["empty events", "nothing at first", "parts", "choices that are none", "no stream"],
+)
+async def test_servers_that_stream_in_their_own_way_are_understood(
+    api: StandIn, content_type: str, body: bytes
+) -> None:
+    api.raw = (content_type, body)
+    models = Models(api.endpoints())
+    assert "".join([piece async for piece in models.chat([])]) == "Yes."
+    await models.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (event("Well") + b'data: {"error": {"message": "overloaded", "code": 529}}\n\n', "failed: overloaded"),
+        (b'data: {"error": 5}\n\n', "failed: it does not say why"),
+        (b"data: " + b'{"a":' * 50_000 + b"\n\n", "event without end|no event"),
+        (b"data: " + b"[" * 5000 + b"\n\n", "no event"),
+        (b"data: " + b"x" * 3_000_000, "event without end|no event"),
+        (event("and so on, " * 100) * 30, "answered without end"),
+    ],
+    ids=["an error in the midst", "an error without words", "deep", "deep and no object", "long", "endless"],
+)
+async def test_what_is_no_answer_is_said_in_words(api: StandIn, body: bytes, message: str) -> None:
+    api.raw = (STREAM, body)
+    models = Models(api.endpoints())
+    with pytest.raises(EndpointFailed, match=message):
+        [piece async for piece in models.chat([])]
+    await models.close()
+
+
+@pytest.mark.parametrize("body", [b'{"text": null}', b'{"text": ["a"]}', b"[]", b"[" * 50_000, b"", b"NaN"])
+async def test_what_is_no_transcript_is_refused(api: StandIn, body: bytes) -> None:
+    api.raw = (PLAIN, body)
+    models = Models(api.endpoints())
+    with pytest.raises(EndpointFailed, match="answered no text"):
+        await models.transcribe(np.zeros(100, np.float32))
+    api.raw = (PLAIN, b"x" * (1 << 21))
+    with pytest.raises(EndpointFailed, match="transcriptions answered without end"):
+        await models.transcribe(np.zeros(100, np.float32))
+    await models.close()
+
+
+@pytest.mark.parametrize(("at", "value"), [(22, b"\xff\xff"), (24, bytes(4)), (24, b"\xff" * 4)])
+async def test_sound_that_is_no_speech_is_refused(api: StandIn, at: int, value: bytes) -> None:
+    sound = bytearray(api.sound)
+    sound[at : at + len(value)] = value
+    api.sound = bytes(sound)
+    models = Models(api.endpoints())
+    with pytest.raises(EndpointFailed, match=r"which are no speech|no WAV file"):
+        await models.speak("x")
+    await models.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import wave
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -13,14 +12,18 @@ from typing import Any
 
 import aiohttp
 import numpy as np
+from aiohttp.http_exceptions import HttpProcessingError
 
+from spike_engine.addresses.text import printable
 from spike_engine.addresses.web import checked
 from spike_engine.frames import convert_samples
+from spike_engine.protocols.strict_json import MOST_CHARS, object_of, parse_object, text_of
 from spike_engine.server.persona import HEARING_RATE_HZ, Samples, Speech
 
 OPENAI_URL = "https://api.openai.com/v1"
 TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=30)
 MOST_SPEECH_BYTES = 32 << 20  # five minutes at 48 kHz
+MOST_ANSWER_CHARS = 20_000  # some twenty minutes of speech
 
 
 class EndpointFailed(RuntimeError):
@@ -91,11 +94,12 @@ class Models:
         """The answer to `messages`, in the pieces in which it comes (server-sent events)."""
         body = {"model": self._endpoints.chat_model, "messages": list(messages), "stream": True}
         async with self._asking("/chat/completions", json=body) as response:
-            async for line in response.content:
-                data = line.decode("utf-8", "replace").removeprefix("data:").strip()
-                if not line.startswith(b"data:") or data == "[DONE]":
-                    continue
+            said = 0
+            async for data in _events(response):
                 if piece := _piece(data):
+                    said += len(piece)
+                    if said > MOST_ANSWER_CHARS:
+                        raise EndpointFailed("/chat/completions answered without end")
                     yield piece
 
     async def speak(self, text: str) -> Speech:
@@ -103,12 +107,7 @@ class Models:
         endpoints = self._endpoints
         body = {"model": endpoints.speech_model, "voice": endpoints.voice, "input": text, "response_format": "wav"}
         async with self._asking("/audio/speech", json=body) as response:
-            content = bytearray()
-            async for chunk in response.content.iter_chunked(1 << 16):
-                content += chunk
-                if len(content) > MOST_SPEECH_BYTES:
-                    raise EndpointFailed("/audio/speech answered without end")
-        return _speech(bytes(content))
+            return _speech(await _all_of(response, MOST_SPEECH_BYTES))
 
     async def transcribe(self, sound: Samples) -> str:
         """The words in `sound`, mono float32 at 16 kHz."""
@@ -116,11 +115,11 @@ class Models:
         form.add_field("file", _wav(sound), filename="speech.wav", content_type="audio/wav")
         form.add_field("model", self._endpoints.transcription_model)
         async with self._asking("/audio/transcriptions", data=form) as response:
-            answer = await response.read()
-        try:
-            return str(json.loads(answer)["text"]).strip()
-        except (ValueError, KeyError, TypeError) as error:
-            raise EndpointFailed(f"/audio/transcriptions answered no text: {answer[:80]!r}") from error
+            answer = await _all_of(response, MOST_CHARS)
+        text = (parse_object(answer) or {}).get("text")
+        if not isinstance(text, str):
+            raise EndpointFailed(f"/audio/transcriptions answered no text: {answer[:80]!r}")
+        return text.strip()
 
     def _asking(self, path: str, **body: Any) -> _Asking:
         return _Asking(self._http, self._endpoints.url.rstrip("/") + path, body)
@@ -141,7 +140,7 @@ class _Asking:
         if response.status != 200:
             text = (await response.content.read(200)).decode("utf-8", "replace")
             response.close()
-            raise EndpointFailed(f"{self._url} answered {response.status}: {text}")
+            raise EndpointFailed(f"{self._url} answered {response.status}: {printable(text)}")
         return response
 
     async def __aexit__(
@@ -152,13 +151,43 @@ class _Asking:
             raise EndpointFailed(f"{self._url} broke off: {error or type(error).__name__}") from error
 
 
+async def _all_of(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    content = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        content += chunk
+        if len(content) > most_bytes:
+            raise EndpointFailed(f"{response.url.path} answered without end")
+    return bytes(content)
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncGenerator[str]:
+    """What the events of a stream hold, or a single answer where the server does not stream."""
+    if response.content_type == "application/json":
+        yield (await _all_of(response, MOST_CHARS)).decode("utf-8", "replace")
+        return
+    try:
+        async for line in response.content:
+            data = line.decode("utf-8", "replace").removeprefix("data:").strip()
+            if line.startswith(b"data:") and data and data != "[DONE]":  # some keep a line alive by empty events
+                yield data
+    except (ValueError, HttpProcessingError) as error:  # aiohttp reads no line of more than some 100 KiB
+        raise EndpointFailed("/chat/completions sent an event without end") from error
+
+
 def _piece(data: str) -> str:
     """The text in one event of a chat; empty where it brings none."""
-    try:
-        choices = json.loads(data).get("choices") or [{}]
-        return str((choices[0].get("delta") or {}).get("content") or "")
-    except (ValueError, AttributeError, TypeError, LookupError) as error:
-        raise EndpointFailed(f"/chat/completions sent what is no event: {data[:80]!r}") from error
+    event = parse_object(data)
+    if event is None:
+        raise EndpointFailed(f"/chat/completions sent what is no event: {data[:80]!r}")
+    if error := event.get("error"):  # in the midst of a stream, when 200 has been said already
+        text = text_of(object_of(error).get("message")) or text_of(error) or "it does not say why"
+        raise EndpointFailed(f"/chat/completions failed: {printable(text[:200])}")
+    choices = event.get("choices")
+    choice = object_of(choices[0]) if isinstance(choices, list) and choices else {}
+    content = object_of(choice.get("delta") or choice.get("message")).get("content")
+    if isinstance(content, list):  # of parts, as some models answer
+        return "".join(text_of(object_of(part).get("text")) for part in content)
+    return text_of(content)
 
 
 def _speech(content: bytes) -> Speech:
@@ -168,6 +197,8 @@ def _speech(content: bytes) -> Speech:
             pcm = sound.readframes(len(content))
     except (wave.Error, EOFError) as error:
         raise EndpointFailed(f"/audio/speech answered no WAV file: {content[:16]!r}") from error
+    if not (1 <= channels <= 8 and 8000 <= rate_hz <= 192_000):
+        raise EndpointFailed(f"/audio/speech answered {channels} channels at {rate_hz} Hz, which are no speech")
     if width != 2:
         raise EndpointFailed(f"/audio/speech answered {8 * width}-bit sound; 16 bits are understood")
     whole = len(pcm) // (2 * channels) * 2 * channels
