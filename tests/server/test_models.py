@@ -277,3 +277,12 @@ async def test_sound_that_is_no_speech_is_refused(api: StandIn, at: int, value: 
     with pytest.raises(EndpointFailed, match=r"which are no speech|no WAV file"):
         await models.speak("x")
     await models.close()
+
+
+async def test_a_password_in_the_address_is_not_shown(unused_tcp_port: int) -> None:
+    models = Models(Endpoints("thinker", url=f"http://me:secret@127.0.0.1:{unused_tcp_port}/v1"))
+    with pytest.raises(EndpointFailed, match="could not be reached") as error:
+        await models.transcribe(np.zeros(100, np.float32))
+    await models.close()
+
+    assert "secret" not in str(error.value)

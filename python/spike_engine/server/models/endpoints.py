@@ -15,7 +15,7 @@ import numpy as np
 from aiohttp.http_exceptions import HttpProcessingError
 
 from spike_engine.addresses.text import printable
-from spike_engine.addresses.web import checked
+from spike_engine.addresses.web import checked, shown
 from spike_engine.frames import convert_samples
 from spike_engine.protocols.strict_json import MOST_CHARS, object_of, parse_object, text_of
 from spike_engine.server.persona import HEARING_RATE_HZ, Samples, Speech
@@ -129,18 +129,18 @@ class _Asking:
     """One request; what goes wrong from sending to the last byte is an :class:`EndpointFailed`."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> None:
-        self._url = url
+        self._called = shown(url)
         self._request = http.post(url, **body)
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         try:
             response = await self._request.__aenter__()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise EndpointFailed(f"{self._url} could not be reached: {error or type(error).__name__}") from error
+            raise EndpointFailed(f"{self._called} could not be reached: {error or type(error).__name__}") from error
         if response.status != 200:
             text = (await response.content.read(200)).decode("utf-8", "replace")
             response.close()
-            raise EndpointFailed(f"{self._url} answered {response.status}: {printable(text)}")
+            raise EndpointFailed(f"{self._called} answered {response.status}: {printable(text)}")
         return response
 
     async def __aexit__(
@@ -148,7 +148,7 @@ class _Asking:
     ) -> None:
         await self._request.__aexit__(kind, error, trace)
         if isinstance(error, aiohttp.ClientError | TimeoutError):
-            raise EndpointFailed(f"{self._url} broke off: {error or type(error).__name__}") from error
+            raise EndpointFailed(f"{self._called} broke off: {error or type(error).__name__}") from error
 
 
 async def _all_of(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
