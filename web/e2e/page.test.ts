@@ -209,6 +209,7 @@ describe('for everybody', () => {
   it('is painted within a second', async () => {
     const paintedMs: number[] = []; // a busy machine may hold one of them up
     while (paintedMs.length < 3 && paintedMs.every((each) => each >= 1000)) {
+      if (paintedMs.length) await context?.close();
       await open(await invite());
       paintedMs.push(await page.evaluate(
         () => new Promise<number>((resolve) => new PerformanceObserver((list) => resolve(list.getEntries()[0]!.startTime)).observe({ type: 'paint', buffered: true })),
