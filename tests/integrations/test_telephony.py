@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
+import pytest
 from rooms import FAR, NEAR, Samples, echo_of, impulse_response, level_db, speech
 
 from spike_engine.events import UserStartedSpeaking, UserStoppedSpeaking
+from spike_engine.integrations.far_end import FarEnd
 from spike_engine.integrations.telephony import RATE_HZ, PhoneCall, from_mulaw, to_mulaw
 
 BLOCK = RATE_HZ // 50
@@ -33,6 +36,25 @@ def test_mu_law_is_g711s() -> None:
     ramp = np.arange(-32768, 32768, 7, dtype=np.int16)
     error = np.abs(from_mulaw(to_mulaw(ramp)).astype(int) - ramp)
     assert (error <= np.maximum(8, np.abs(ramp.astype(int)) / 16 + 8))[np.abs(ramp.astype(int)) < 32124].all()
+
+
+@pytest.mark.parametrize("samples", [np.zeros(4, np.float32), np.zeros((4, 2), np.int16), b"0000", None])
+def test_what_is_no_telephone_sound_is_refused_and_not_taken_for_silence(samples: Any) -> None:
+    with pytest.raises(TypeError, match="must be an array of int16"):
+        to_mulaw(samples)
+
+
+def test_a_bot_that_speaks_after_a_day_on_hold_takes_no_memory_for_it() -> None:
+    day_s = 86_400.0
+    far_end = FarEnd(48_000)
+    far_end.take(480, 0.0)
+    tracemalloc.start()
+    far_end.append(np.ones(960, np.int16), 48_000, 1, day_s)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 10_000_000
+    assert far_end.take(4 * 48_000, day_s)[-960:].all()
 
 
 def held_call(caller: Samples, bot: Samples, phone: PhoneCall, clock: list[float]) -> tuple[Samples, list[Any]]:

@@ -49,8 +49,9 @@ class FarEnd:
             samples = samples[: len(samples) // channels * channels].reshape(-1, channels).mean(axis=1).astype(np.int16)
         samples = self._to_rate(samples, sample_rate_hz)
         gap = round((now - self._epoch) * self._rate_hz) - self._taken if self._epoch is not None else 0
-        pause = np.zeros(max(0, gap - len(self._queued)), np.int16)  # what is queued ended before now
-        self._queued = np.concatenate([self._queued, pause, samples])[-int(_MOST_QUEUED_S * self._rate_hz) :]
+        most = int(_MOST_QUEUED_S * self._rate_hz)
+        pause = np.zeros(min(most, max(0, gap - len(self._queued))), np.int16)  # what is queued ended before now
+        self._queued = np.concatenate([self._queued, pause, samples])[-most:]
 
     def clear(self) -> None:
         """What is queued is not played after all."""

@@ -40,7 +40,10 @@ def from_mulaw(payload: bytes) -> NDArray[np.int16]:
 
 
 def to_mulaw(samples: NDArray[np.int16]) -> bytes:
-    """int16 of shape ``(n,)`` as G.711 mu-law."""
+    """int16 of shape ``(n,)`` as G.711 mu-law; TypeError for any other array."""
+    if not isinstance(samples, np.ndarray) or samples.dtype != np.int16 or samples.ndim != 1:
+        kind = f"{samples.dtype} {samples.shape}" if isinstance(samples, np.ndarray) else type(samples).__name__
+        raise TypeError(f"samples must be an array of int16 of shape (n,), not {kind}")
     value = samples.astype(np.int32) >> 2
     magnitude = np.minimum(np.abs(value), _CLIP) + _BIAS
     exponent = np.frexp(magnitude.astype(np.float32))[1] - 6
