@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from endpoints import ArrayMicrophone, RecordingLoudspeaker
 from rooms import NEAR, cough, speech
 
-from spike_engine import DeviceNotFound, InvalidOption, InvalidState
+from spike_engine import DeviceNotFound, DevicesChanged, InvalidOption, InvalidState
+from spike_engine.devices import watch
 from spike_engine.devices.output import Output
 from spike_engine.duplex import DuplexAudio
 from spike_engine.duplex.player import Player
 
+NONE, HEADSET = '{"audio": []}', '{"audio": [{"id": "Headset", "name": "Headset"}]}'
 VOICE = speech(NEAR, 48000, 3.0)
 
 
@@ -224,6 +227,22 @@ async def test_a_microphone_that_is_gone_is_told_and_another_can_be_set() -> Non
 
 
 @pytest.mark.usefixtures("nothing_left_open")
+@pytest.mark.usefixtures("nothing_left_open")
+@pytest.mark.parametrize("early", [True, False])
+async def test_devices_that_come_and_go_are_told(monkeypatch: pytest.MonkeyPatch, early: bool) -> None:
+    program = f"import sys; print({NONE!r}, flush=True); print({HEADSET!r}, flush=True); sys.stdin.read()"
+    monkeypatch.setattr(watch, "COMMAND", (sys.executable, "-c", program))
+    audio, told = duplex(), asyncio.Queue[DevicesChanged]()
+    if early:
+        audio.on("devices-changed", told.put_nowait)
+    async with audio:
+        if not early:
+            audio.on("devices-changed", told.put_nowait)
+        ids: list[str] = []
+        while ids != ["Headset"]:  # those of this machine may come before
+            ids = [device.id for device in (await asyncio.wait_for(told.get(), 20)).devices.audio]
+
+
 async def test_no_device_is_an_error_that_says_so() -> None:
     class Missing(ArrayMicrophone):
         async def start(self) -> None:

@@ -26,7 +26,7 @@ from spike_engine.duplex.player import Player
 from spike_engine.duplex.sound_loop import Kind, SoundLoop
 from spike_engine.duplex.turn_taking import Floor, Judge, TurnTaking
 from spike_engine.errors import InvalidOption, InvalidState
-from spike_engine.events import Event, UserStoppedSpeaking
+from spike_engine.events import DevicesChanged, Event, EventName, UserStoppedSpeaking
 from spike_engine.events.emitter import EventEmitter
 from spike_engine.frames import convert_samples
 
@@ -46,8 +46,9 @@ class DuplexAudio(EventEmitter):
 
     In a program of threads, ``with`` and ``for`` do the same. Sound is handled in a thread of its own, so a busy event
     loop or a slow reader costs no sound: blocks wait for up to five seconds, and `dropped_blocks` counts what was lost
-    then. Events are ``user-started-speaking``, ``user-stopped-speaking`` and ``error``. Handlers run on the event loop
-    that entered ``async with``; with a plain ``with``, on the thread of the sound, where they must be quick.
+    then. Events are ``user-started-speaking``, ``user-stopped-speaking``, ``devices-changed`` and ``error``. Handlers
+    run on the event loop that entered ``async with``; with a plain ``with``, on the thread of the sound, where they
+    must be quick.
 
     Args:
         sample_rate_hz: Of the blocks, and of what `play` takes; 8000 to 48000.
@@ -121,6 +122,7 @@ class DuplexAudio(EventEmitter):
             self._player,
             on_frame=self._on_frame,
             on_error=self._tell,
+            on_devices=lambda devices: self._tell(DevicesChanged(devices)),
             on_end=lambda: self._deliver(None),
         )
         self._opened = False
@@ -345,6 +347,10 @@ class DuplexAudio(EventEmitter):
         self._blocks.put(block)
         if self._program_loop and self._arrived:
             self._on_program_loop(self._arrived.set)
+
+    def _subscribed(self, name: EventName) -> None:
+        if name == "devices-changed":
+            self._sound.watch_devices()
 
     def _tell(self, event: Event) -> None:
         if self._program_loop:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from spike_engine.devices import AudioSource, Silence
 from spike_engine.devices.base import latency_s_of
 from spike_engine.devices.output import Output
+from spike_engine.devices.watch import DeviceWatch
 from spike_engine.dsp.rates import ENGINE_RATE_HZ
 from spike_engine.duplex.front_end import FrontEnd
 from spike_engine.duplex.player import Player
 from spike_engine.errors import MediaError
+from spike_engine.events import Devices
 from spike_engine.sources.opened import loudspeaker_of, microphone_of, started
 
 FRAME_SAMPLES = ENGINE_RATE_HZ // 100
@@ -39,6 +41,7 @@ class SoundLoop:
         player: What is to be played; `output` plays it already.
         on_frame: Takes each cleaned frame, mono float32 at 48 kHz; on this thread.
         on_error: Takes the error of a device that is gone, silence taking its place; on this thread.
+        on_devices: Takes the list of devices after each change, from `watch_devices` on; on this thread.
         on_end: Called when everything is closed; on this thread.
     """
 
@@ -52,12 +55,14 @@ class SoundLoop:
         *,
         on_frame: Callable[[NDArray[np.float32]], None],
         on_error: Callable[[MediaError], None],
+        on_devices: Callable[[Devices], None],
         on_end: Callable[[], None],
     ) -> None:
         self._given: dict[Kind, Any] = {"microphone": microphone, "loudspeaker": loudspeaker}
         self._microphone: Any = Silence()
         self._front_end, self._output, self._player = front_end, output, player
         self._on_frame, self._on_error, self._on_end = on_frame, on_error, on_end
+        self._watch, self._watches = DeviceWatch(on_devices), False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flushes = False
         self._stop: asyncio.Event | None = None
@@ -86,11 +91,14 @@ class SoundLoop:
 
     def stop(self) -> None:
         """End it soon; may be called from any thread and twice."""
-        if self._loop and self._stop and self._thread.is_alive():
-            try:
-                self._loop.call_soon_threadsafe(self._stop.set)
-            except RuntimeError:  # it has just ended
-                self._loop = None
+        if self._stop:
+            self._soon(self._stop.set)
+
+    def watch_devices(self) -> None:
+        """Tell of devices that come and go; may be called before `start`, from any thread and twice."""
+        self._watches = True
+        if self.is_running:
+            self._soon(self._watch.start)
 
     def join(self) -> None:
         """Wait until everything is closed."""
@@ -101,6 +109,13 @@ class SoundLoop:
         """Use another device from the next frame on; on a :class:`MediaError` the one before stays in use."""
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(self._replace(kind, device), self._loop)
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        if self._loop and self._thread.is_alive():
+            try:
+                self._loop.call_soon_threadsafe(call)
+            except RuntimeError:  # it has just ended
+                self._loop = None
 
     # --- in the thread ------------------------------------------------------------------------------------------------
 
@@ -114,6 +129,8 @@ class SoundLoop:
             self._ready.set_exception(error)
             return
         self._ready.set_result(None)
+        if self._watches:
+            self._watch.start()
         capturing = asyncio.create_task(self._capture())
         await self._stop.wait()
         capturing.cancel()
@@ -122,7 +139,9 @@ class SoundLoop:
         self._on_end()
 
     async def _close_devices(self) -> None:
-        await asyncio.gather(self._microphone.close(), self._output.close(), return_exceptions=True)
+        await asyncio.gather(
+            self._microphone.close(), self._output.close(), self._watch.close(), return_exceptions=True
+        )
 
     async def _opened(self, kind: Kind, given: Any) -> Any:
         device_of: Any = microphone_of if kind == "microphone" else loudspeaker_of
