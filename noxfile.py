@@ -101,11 +101,13 @@ def duplex(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("extras", ["google-genai,livekit-agents,openai-agents", "fastrtc"])  # gradio wants an older starlette
+@nox.parametrize("extras", ["google-genai,livekit-agents,openai-agents,pipecat", "fastrtc"])  # gradio: older starlette
 def museum(session: nox.Session, extras: str) -> None:
     """The museum of issues with the frameworks in it, the real packages against local stand-ins of their clouds."""
     groups(session, "test")
     session.install(f".[{extras}]")
+    with contextlib.suppress(nox.command.CommandFailed):  # it is built, which needs PortAudio's headers
+        session.install("pyaudio")
     rooms = ("tests/integrations/test_museum.py", "tests/integrations/test_framework_examples.py")
     session.run("pytest", "--reruns=1", *rooms)  # a real sound card falls silent beside a busy neighbour
 
