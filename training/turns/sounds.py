@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 import av
 import numpy as np
+import soundfile
+import soxr
 from numpy.typing import NDArray
 from training.shared.prepare import recordings
 
@@ -25,6 +27,7 @@ EFFECTS = {"bucklespring-data", "cube2-data", "endless-sky-data", "flare-game", 
            "hydrogen-drumkits-effects", "sonic-pi-samples"}  # fmt: skip
 NEITHER_IN_HEDGEWARS = ("Laugh", "PoisonCough")
 VOICES_OF = {"validation": ("+f1", "+f4", "+m5", "+m7", "voices_val"), "test": ("voices_held",)}
+OF_VOICES = {"nod": (NOD, "nods"), "word": (WORD, "words"), "neither": (OTHER, "spoken sneezes")}
 NODS_OF_COMMANDS = {"yes", "right"}
 LETTERS = {"klettres-data", "qabcs-data", "fillets-ng-data-cs", "tuxpaint-stamps-default", "hedgewars-data"}
 
@@ -47,6 +50,9 @@ class Sound:
 
 @cache
 def _read(path: Path) -> Samples:
+    if path.suffix in (".flac", ".wav"):  # sooner than by PyAV
+        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+        return soxr.resample(samples.mean(axis=1), rate_hz, RATE_HZ).astype(np.float32)
     with av.open(str(path)) as container:
         to_float = av.AudioResampler("flt", "mono", RATE_HZ)
         pieces = [made.to_ndarray()[0] for frame in container.decode(audio=0) for made in to_float.resample(frame)]
@@ -111,6 +117,6 @@ def of_voices(folders: list[Path], part: Part) -> list[Sound]:
         for line in (folder / "manifest.tsv").read_text().splitlines()[1:]:
             kind, package, path, speaker = line.split("\t")
             if part == next((each for each, kept in VOICES_OF.items() if speaker.endswith(kept)), "train"):
-                label, name = (NOD, "nods") if kind == "nod" else (WORD, "words")
+                label, name = OF_VOICES[kind]
                 found.append(Sound(label, f"{name} of {package}", folder / path))
     return found

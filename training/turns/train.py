@@ -1,6 +1,6 @@
 """Trains the judge of turns: `python -m training.turns.train --scenes FILE ... --held-out FILE --out FILE.npz`.
 
-The network is asked in each frame of a sound, from a tenth of a second on, what has sounded so far.
+The network is asked in each frame of a sound, from a fifth of a second on, what has sounded so far.
 """
 
 from __future__ import annotations
@@ -10,28 +10,34 @@ import time
 from pathlib import Path
 
 import numpy as np
+import soxr
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from training.shared.prepare import Rooms, convolved
+from training.turns.disturbances import BANDS, disturbed
 from training.turns.scenes import beginnings
 from training.turns.sounds import NOD, OTHER, WORD, Sound, of_commands, of_corpora, of_coughs, of_voices
 
 from spike_engine.duplex.turn_taking import BEFORE_S, HOLDS_AFTER_S
 from spike_engine.duplex.voice_shape import RATE_HZ, features
 
-FRAME, HOP, BANDS = RATE_HZ // 100, 256, 24
+FRAME, HOP = RATE_HZ // 100, 256
 LONGEST_S, AFTER_S = 1.7, 0.25  # of a sound; of the silence that follows it
-ASKED_FROM = int((BEFORE_S + 0.16) * RATE_HZ) // HOP  # frames
+ASKED_FROM = int((BEFORE_S + 0.19) * RATE_HZ) // HOP  # frames
+EARLY = 84  # by this frame most has been decided: three batches in four end there
 # How often each is taken beside the scenes, at a pitch and a level of its own.
 RARE = {
-    "person_sneeze": 24,
-    "hums": 12,
+    "person_sneeze": 40,
+    "hums": 16,
     "dog_bark": 6,
     "laughs": 5,
     "baby_cry": 3,
     "nods of kokoro": 3,
     "words of kokoro": 2,
 }
+USUAL = ("effects", "single words")  # some of these are enough
+OPENED = ("sentences",)  # those may begin wherever there was a pause
 PITCHES = {WORD: 0.12, NOD: 0.18, OTHER: 0.3}  # as a logarithm, either way
 Cut = tuple[NDArray[np.float32], int, int]  # what the network hears, the label, the kind
 
@@ -80,16 +86,24 @@ def cut(voice: NDArray[np.int16], detected: int, end: int) -> NDArray[np.float32
     return samples.astype(np.float32) / np.float32(32767)
 
 
-def dry(sounds: list[Sound], random: np.random.Generator) -> list[Cut]:
+def dry(sounds: list[Sound], random: np.random.Generator, rooms: Rooms) -> list[Cut]:
     """Single sounds that passed no chain: more voices at little cost, and more often what there is little of."""
-    found: list[Cut] = []
+    sneezes, found = [each for each in sounds if each.kind == "person_sneeze"], []
+    responses = [soxr.resample(rooms.draw(random)[0], 48000, RATE_HZ)[: RATE_HZ // 3] for _ in range(200)]
     for each in sounds:
-        begins, samples = beginnings(each.load()), each.load()
-        for _ in range(RARE.get(each.kind, 1) if begins else 0):
-            begin = begins[random.integers(len(begins))] if each.label == OTHER else begins[0]
+        for _ in range(RARE.get(each.kind, 1)):
+            samples = each.load()
+            if each.kind == "person_sneeze" and random.random() < 0.5:
+                samples = spliced(samples, sneezes[random.integers(len(sneezes))].load())
+            begins = beginnings(samples)
+            if not begins:
+                break
+            begin = begins[random.integers(len(begins))] if each.label == OTHER or each.kind in OPENED else begins[0]
             heard = samples[begin : begin + int(1.3 * LONGEST_S * RATE_HZ)]
             pace = np.exp(random.uniform(-1, 1) * PITCHES[each.label])
             heard = np.interp(np.arange(0, len(heard) - 1, pace), np.arange(len(heard)), heard)
+            if random.random() < 0.4:
+                (heard,) = convolved(heard.astype(np.float32), responses[random.integers(len(responses))])
             heard = heard[: int(LONGEST_S * RATE_HZ)]
             before, after = (np.zeros(int(s * RATE_HZ), np.float32) for s in (random.uniform(0.2, 0.35), AFTER_S))
             heard = np.concatenate([before, heard * (0.3 / (np.abs(heard).max() + 1e-9)), after])
@@ -98,14 +112,22 @@ def dry(sounds: list[Sound], random: np.random.Generator) -> list[Cut]:
     return found
 
 
+def spliced(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The drawing of breath of one sneeze, and the outburst of another."""
+    loudest = [int(np.argmax(np.convolve(np.square(each), np.ones(400), "same"))) for each in (first, second)]
+    before, after = first[: loudest[0]] / np.abs(first).max(), second[loudest[1] :] / np.abs(second).max()
+    return np.concatenate([before, after]).astype(np.float32)
+
+
 def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> list[Sound]:
     commands = of_commands(options.commands, "train")
     effects = of_corpora(options.corpus, "train")
     return [
         *of_voices(options.spoken, "train"),
+        *(each for each in effects if each.kind in OPENED and random.random() < 0.6),
         *of_coughs(options.coughs, "train"),
-        *(each for each in commands if each.label == NOD or random.random() < 0.3),
-        *(each for each in effects if each.kind in RARE or each.kind == "single words"),
+        *commands,
+        *(each for each in effects if each.kind in RARE or (each.kind in USUAL and random.random() < 0.4)),
     ]
 
 
@@ -118,20 +140,6 @@ def batch_of(items: list[Cut]) -> tuple[Tensor, Tensor]:
         heard[i, : len(each)] = each
         labels[i, ASKED_FROM : len(each)] = label
     return torch.from_numpy(heard), torch.from_numpy(labels)
-
-
-def disturbed(random: np.random.Generator, heard: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Said by others, elsewhere, at another pace: bands moved up or down and tilted, frames left out or repeated."""
-    count, frames, _ = heard.shape
-    at = np.arange(BANDS) * np.exp(random.uniform(-0.1, 0.1, (count, 1))) + random.uniform(-0.7, 0.7, (count, 1))
-    at = torch.from_numpy(np.clip(at, 0, BANDS - 1.001).astype(np.float32))[:, None].expand(-1, frames, -1)
-    below, share = at.long(), at - at.floor()
-    bands = (1 - share) * heard.gather(2, below) + share * heard.gather(2, below + 1)
-    axis = torch.linspace(-1, 1, BANDS)
-    tilt, bend = (torch.from_numpy(random.normal(0, 0.15, (count, 1)).astype(np.float32)) for _ in range(2))
-    heard = torch.cat([bands + (tilt * axis + bend * (axis**2 - 0.33))[:, None], heard[:, :, BANDS:]], 2)
-    paced = np.arange(0, frames - 1, np.exp(random.uniform(-0.2, 0.2))).astype(int)
-    return heard[:, paced] + 0.05 * torch.randn(count, len(paced), BANDS + 2), labels[:, paced]
 
 
 def loss_of(network: Judge, heard: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
@@ -162,6 +170,7 @@ def main() -> None:
     parser.add_argument("--corpus", required=True, type=Path, nargs="+")
     parser.add_argument("--spoken", required=True, type=Path, nargs="+")
     parser.add_argument("--commands", required=True, type=Path)
+    parser.add_argument("--rooms", required=True, type=Path)
     parser.add_argument("--coughs", required=True, type=Path)
     parser.add_argument("--begin-with", type=Path, help="weights of an earlier run")
     parser.add_argument("--rounds", type=int, default=14)
@@ -172,11 +181,11 @@ def main() -> None:
     torch.manual_seed(1)
     torch.set_num_threads(1)
     random = np.random.default_rng(1)
-    trained = dry(single_sounds(options, random), random)
+    trained = dry(single_sounds(options, random), random, Rooms(options.rooms))
     trained += [each for path in options.scenes for each in cuts(path, random)]
     held = cuts(options.held_out, random)
     print(len(trained), "sounds,", len(held), "held out")
-    network, batch = Judge(), 64
+    network, batch = Judge(), 128
     if options.begin_with:
         begun = np.load(options.begin_with)
         network.load_state_dict({name: torch.from_numpy(begun[name].astype(np.float32)) for name in begun.files})
@@ -189,7 +198,9 @@ def main() -> None:
     for number in range(options.rounds):
         order, losses = sorted(random.permutation(len(trained)), key=lambda i: len(trained[i][0]) // 16), []
         for first in random.permutation(len(order) // batch) * batch:
-            heard, labels = disturbed(random, *batch_of([trained[i] for i in order[first : first + batch]]))
+            most = EARLY if random.random() < 0.75 else None
+            items = [(heard[:most], label, kind) for heard, label, kind in (trained[i] for i in order[first:][:batch])]
+            heard, labels = disturbed(random, *batch_of(items))
             loss = loss_of(network, heard, labels, weights)
             optimiser.zero_grad()
             loss.backward()
