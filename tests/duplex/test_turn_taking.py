@@ -55,7 +55,7 @@ def test_what_is_less_sure_is_a_turn_within_half_a_second() -> None:
 
 
 def test_a_short_word_is_a_turn_when_it_is_over() -> None:
-    short_word = told(TurnTaking(takes_floor=judge(0.6)), (True, 200), (False, 300))
+    short_word = told(TurnTaking(takes_floor=judge(0.7)), (True, 200), (False, 300))
 
     assert short_word == [(40, Floor.HOLD), (380, STARTED)]
 
