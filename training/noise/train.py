@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from training.noise.bands import BIN_HZ, BINS, SPLIT_BIN
 from training.noise.mixtures import Mixtures
 from training.noise.network import FRAMES, Suppressor
+from training.shared.dnsmos import HOP, Dnsmos
 from training.shared.hearing import Hearing, compressed
 from training.shared.trainer import Trainer, options_of
 
@@ -27,6 +28,10 @@ TAUGHT_SHARE, TEACHER_WEIGHT = 0.35, 0.6  # of the batches; of the teacher's ans
 # The bins that are judged, and what each counts: above 8 kHz every twelfth, since bands are wide there.
 JUDGED = torch.cat([torch.arange(SPLIT_BIN + 1), torch.arange(SPLIT_BIN + 12, BINS, 12)])
 WEIGHTS = torch.cat([torch.full((120,), 1.3), torch.full((121,), 0.9), torch.full((40,), 0.7)])
+
+OPINION_PIECES = 6  # of a batch, of which DNSMOS is asked: more take too long
+OPINION_SHARES = torch.tensor([0.25, 0.25, 0.5])  # of voice, background, whole
+OPINION_DB = (-34.0, -20.0)  # how loud it hears them
 
 hearing = Hearing(SPLIT_BIN + 1, BIN_HZ)
 
@@ -70,6 +75,20 @@ def noise_to_voice(clean: Tensor, estimate: Tensor) -> Tensor:
     return torch.log10((wrong[there] + 1e-3 * power[there]) / power[there]).sum() / len(power)
 
 
+def missed(opinion: Dnsmos, clean: Tensor, estimate: Tensor) -> Tensor:
+    """By how many points of MOS the estimate is below the best, as DNSMOS P.835 has it, of some pieces with a voice.
+
+    Each is heard at a level and from a sample of its own on, so that no answer helps that depends on them.
+    """
+    level = (clean[..., : SPLIT_BIN + 1].abs().square().sum(-1).mean(1) / 2).sqrt()
+    there = torch.nonzero(level > 1e-4)[:, 0]
+    there = there[torch.randperm(len(there))[:OPINION_PIECES]]
+    loud = 10 ** (torch.empty(len(there)).uniform_(*OPINION_DB) / 20)
+    samples = FRAMES.synthesise(estimate[there, :, : SPLIT_BIN + 1]) * (loud / level[there])[:, None]
+    begin = int(torch.randint(2 * HOP, 3 * HOP, ()))  # past what synthesis is late
+    return ((5 - opinion(samples[:, begin:].clamp(-1, 1))) @ OPINION_SHARES).mean()
+
+
 class Distilled:
     """Batches of what `noise/distill.py` wrote: noisy, clean, and a teacher's answer."""
 
@@ -103,12 +122,21 @@ class Drawn(IterableDataset[tuple[Tensor, ...]]):
             yield taught.batch(BATCH) if taught and random.random() < TAUGHT_SHARE else source.batch(BATCH)
 
 
-def loss(network: nn.Module, noisy: Tensor, clean: Tensor, taught: Tensor | None = None) -> Tensor:
-    estimate, voice = network(noisy, JUDGED)
-    found = loss_of(clean[..., JUDGED], estimate, voice, noisy)
-    if taught is None:
+class Loss:
+    """Of a network and a batch; in training with what DNSMOS says, where its file is given."""
+
+    def __init__(self, dnsmos: Path | None, weight: float) -> None:
+        self._opinion = Dnsmos(dnsmos) if dnsmos else None
+        self._weight = weight
+
+    def __call__(self, network: nn.Module, noisy: Tensor, clean: Tensor, taught: Tensor | None = None) -> Tensor:
+        estimate, voice = network(noisy, JUDGED)
+        found = loss_of(clean[..., JUDGED], estimate, voice, noisy)
+        if taught is not None:
+            found = found + TEACHER_WEIGHT * (loss_of(taught[..., JUDGED], estimate, voice, noisy) - found)
+        if self._opinion and network.training:
+            found = found + self._weight * missed(self._opinion, clean, estimate)
         return found
-    return found + TEACHER_WEIGHT * (loss_of(taught[..., JUDGED], estimate, voice, noisy) - found)
 
 
 def main() -> None:
@@ -116,9 +144,11 @@ def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("--pack", required=True, type=Path)
     parser.add_argument("--distilled", type=Path, help="what distill.py wrote")
+    parser.add_argument("--dnsmos", type=Path, help="sig_bak_ovr.onnx of the PyPI package speechmos, for the loss")
+    parser.add_argument("--opinion-weight", type=float, default=0.002)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    trainer = Trainer(Suppressor(), loss, options)
+    trainer = Trainer(Suppressor(), Loss(options.dnsmos, options.opinion_weight), options)
     drawn = Drawn(options.pack, options.distilled, options.seed + trainer.step)
     held_out = Mixtures(options.pack, seconds=SECONDS, seed=7)
     trainer.run(
