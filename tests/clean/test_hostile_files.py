@@ -375,10 +375,9 @@ def test_tags_of_any_encoding_keep_nobody_from_the_sound(tmp_path: Path, tag: by
     open_file(tmp_path / "in.wav", "audio", closes=True)
 
 
-@pytest.mark.parametrize("channels", [0, 65535])
-def test_a_header_without_channels_is_no_sound(tmp_path: Path, channels: int) -> None:
+def test_a_header_without_channels_is_no_sound(tmp_path: Path) -> None:
     content = bytearray(write(tmp_path / "in.wav").read_bytes())
-    content[22:24] = struct.pack("<H", channels)
+    content[22:24] = bytes(2)
     (tmp_path / "in.wav").write_bytes(content)
 
     with pytest.raises(DeviceNotFound, match="that can be decoded"):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spike_engine import frames
 from spike_engine.addresses.files import NO_OTHER_FILES, file_address, input_address
 from spike_engine.addresses.text import printable
-from spike_engine.devices.decoding import frames_in
+from spike_engine.devices.decoding import frames_in, tags_of_any_encoding
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class AudioReader:
         self.path = path
         try:
             options = NO_OTHER_FILES | _reading(path)
-            self._container: Any = av.open(input_address(path), options=options, metadata_errors="replace")
+            self._container: Any = av.open(input_address(path), options=options, **tags_of_any_encoding())
         except BROKEN as error:
             raise UnusableAudio(f"{path} cannot be read: {_reason(error)}") from error
         if not self._container.streams.audio:

@@ -8,6 +8,13 @@ from typing import Any
 _DAMAGED_IN_A_ROW = 30  # are no accident
 
 
+def tags_of_any_encoding() -> dict[str, Any]:
+    """What ``av.open`` must be told so that tags that are no UTF-8 spoil no file; from PyAV 19 on nothing."""
+    import av  # noqa: PLC0415 (only a program that uses a file pays for it)
+
+    return {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+
+
 def frames_in(
     container: Any, kind: str, on_damage: Callable[[], None] = lambda: None, *, most: int = _DAMAGED_IN_A_ROW
 ) -> Iterator[Any]:

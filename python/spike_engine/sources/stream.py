@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spike_engine.addresses.files import NO_OTHER_FILES, input_address
-from spike_engine.devices.decoding import frames_in
+from spike_engine.devices.decoding import frames_in, tags_of_any_encoding
 from spike_engine.errors import DeviceNotFound
 
 CATCH_UP_S = 0.2  # more is a pause, after which nothing has to be hurried
@@ -99,7 +99,7 @@ def open_file(path: Path, kind: str, *, closes: bool = False) -> Any:
     import av  # noqa: PLC0415 (only a program that uses a file pays for it)
 
     try:
-        container = av.open(input_address(path), options=NO_OTHER_FILES, metadata_errors="replace")
+        container = av.open(input_address(path), options=NO_OTHER_FILES, **tags_of_any_encoding())
     except (OSError, ValueError, av.FFmpegError) as error:
         raise DeviceNotFound(f"{path} cannot be read: {error}") from error
     streams = getattr(container.streams, kind)
