@@ -125,7 +125,7 @@ def test_the_core_agrees_with_the_network_in_numpy() -> None:
     expected = sigmoid(voice)[:, 0]
 
     assert max(chances) > 0.8
-    np.testing.assert_allclose(chances, expected, atol=0.01)
+    np.testing.assert_allclose(chances, expected, atol=0.02)  # an input that lies between two whole numbers counts
     # Where somebody talks, nothing else decides what is kept.
     whole = samples_of(kept(*heard_signals[1:3], sigmoid(gains), np.tanh(filters))).reshape(-1, FRAME)
     sure = np.array(chances) > 0.5

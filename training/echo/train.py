@@ -8,18 +8,21 @@ from the checkpoint in `--out`.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from training.echo.aecmos import Aecmos
 from training.echo.network import BINS, FRAMES, EchoMask, power
 from training.shared.hearing import Hearing, compressed
 from training.shared.trainer import Trainer, options_of
 
 RATE_HZ = 16000
 BATCH, SAMPLES = 24, 3 * RATE_HZ
-RATIO_WEIGHT, HEARING_WEIGHT, VOICE_WEIGHT = 0.01, 0.01, 0.01
+RATIO_WEIGHT, HEARING_WEIGHT, VOICE_WEIGHT, JUDGE_WEIGHT = 0.01, 0.01, 0.01, 0.02
+JUDGED, STEEPEST = 8, 200.0  # pieces of a batch; MOS lost as a piece changes, of its size
 LOST, LEFT = (1.4, 0.8), (0.8, 1.6)  # weights of what is lost and what is left, while the near end talks and not
 MICROPHONE, ERROR, ECHO, FAR, TARGET, NEAR = range(6)
 WEIGHTS = torch.cat([torch.full((81,), 1.3), torch.full((BINS - 81,), 0.9)])
@@ -60,8 +63,8 @@ class Clips:
         return np.clip(signals * np.float32(min(gain, 0.99 / (np.abs(signals).max() + 1e-6))), -1, 1)
 
 
-def loss_of(network: EchoMask, signals: Tensor) -> Tensor:
-    """Of compressed spectra (Braun and Tashev 2021), of samples, and of what a listener hears."""
+def loss_of(network: EchoMask, signals: Tensor, judge: Aecmos | None = None) -> Tensor:
+    """Of compressed spectra (Braun and Tashev 2021), of samples, of what a listener hears and what a judge misses."""
     microphone, error, echo, far, target, near = (FRAMES.analyse(signals[:, signal]) for signal in range(6))
     estimate, voice = network(microphone, error, echo, far)
     near_power = power(near).sum(-1)
@@ -78,12 +81,37 @@ def loss_of(network: EchoMask, signals: Tensor) -> Tensor:
     there = talking.sum(1) > 30
     voiced = near_power[there].sum(1), target[there], estimate[there], talking[there]
     heard = nn.functional.binary_cross_entropy_with_logits(voice, talking)
+    missed = lack(judge, signals, estimate, talking.sum(1)) if judge else 0.0
     return (
         spectral
+        + JUDGE_WEIGHT * missed
         + VOICE_WEIGHT * heard
         + RATIO_WEIGHT * left_to_voice(*voiced[:3]).sum() / BATCH
         + HEARING_WEIGHT * hearing.disturbance(power(voiced[1]), power(voiced[2]), voiced[3]).mean(1).sum() / BATCH
     )
+
+
+def lack(judge: Aecmos, signals: Tensor, estimate: Tensor, talking: Tensor) -> Tensor:
+    """By how much the MOS of some pieces are below those of their targets: what is better than these earns nothing."""
+    talks = talking[:JUDGED] > 30
+    told = talks | (talking[:JUDGED] == 0)
+    begin = int(torch.randint(160, ()))  # of the judge's frames
+    far, microphone, target = (signals[:JUDGED, at, begin:] for at in (FAR, MICROPHONE, TARGET))
+    plays = far.square().mean(1) > 1e-8
+    out = nn.functional.pad(FRAMES.synthesise(estimate[:JUDGED])[:, FRAMES.hop :], (0, FRAMES.hop))[:, begin:]
+    if out.requires_grad:
+        out.register_hook(partial(tempered, level=out.detach().norm(dim=1, keepdim=True)))
+    ends = talks.float(), plays.float()
+    with torch.no_grad():
+        wanted = judge(far, microphone, target, *ends)
+    missed = torch.relu(wanted - judge(far, microphone, out, *ends))
+    return ((missed[:, 0] * plays + missed[:, 1] * talks) * told).mean()
+
+
+def tempered(gradient: Tensor, level: Tensor) -> Tensor:
+    """No piece may say much more than the others, as some do: the judge hears the most striking moments only."""
+    steep = gradient.norm(dim=1, keepdim=True) * level * len(gradient)
+    return gradient * (STEEPEST / (steep + 1e-9)).clamp(max=1)
 
 
 def left_to_voice(near_power: Tensor, target: Tensor, estimate: Tensor) -> Tensor:
@@ -98,9 +126,10 @@ def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("--clips", required=True, type=Path)
     parser.add_argument("--held-out", required=True, type=Path)
+    parser.add_argument("--judge", type=Path, help="AECMOS as speechmos has it, without which the loss does as well")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    trainer = Trainer(EchoMask(), loss_of, options)
+    trainer = Trainer(EchoMask(), partial(loss_of, judge=options.judge and Aecmos(options.judge)), options)
     held_out = Clips(options.held_out, 7)
     drawn = Clips(options.clips, options.seed + trainer.step)
     trainer.run(iter(lambda: (drawn.batch(),), None), [(held_out.batch(),) for _ in range(5)])
