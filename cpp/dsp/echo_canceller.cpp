@@ -20,9 +20,8 @@ constexpr float certainly_louder = 10.0f;  // than the most that can be echo
 constexpr float unexplained = 0.2f;        // share that the model leaves of what may be no sound at all
 constexpr float trusted = 0.5f;            // and for the drift to be measured
 constexpr int frames_per_bending = 2;      // one time in two the loudspeaker's distortion is learned
-// What is heard so many blocks after the far end began may lie beyond the model's reach, since the far end may have
-// begun softly before; what is heard still later is looked for there: the model begins a little before it.
-constexpr std::size_t blocks_of_reach = 12, least_late_blocks = 40, blocks_before_onset = 7;
+// What is heard so many blocks after the far end began is looked for there: the model begins a little before it.
+constexpr std::size_t least_late_blocks = 40, blocks_before_onset = 7;
 constexpr float far_end_alone = 0.15f;  // probability of a near end below which the echo can be measured
 
 EchoCanceller::Config validated(const EchoCanceller::Config& config) {
@@ -161,11 +160,7 @@ void EchoCanceller::update_stats(std::span<const float> out) noexcept {
 // The first sound that a microphone hears may be a late echo: a model that begins there tells sooner than correlation.
 void EchoCanceller::try_the_onset() noexcept {
     const auto blocks = onset_.lateness();
-    if (!blocks || *blocks <= blocks_of_reach || *blocks > config_.max_delay_ms / 10 || state_.is_told_delay) return;
-    if (*blocks < least_late_blocks) {
-        return_.wait();
-        return;
-    }
+    if (!blocks || *blocks < least_late_blocks || *blocks > config_.max_delay_ms / 10 || state_.is_told_delay) return;
     const double delay_ms = 10.0 * static_cast<double>(*blocks - blocks_before_onset);
     if (const auto order = placement_.expect(delay_ms)) realign(*order);
 }

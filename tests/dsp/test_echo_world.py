@@ -30,15 +30,22 @@ class Made(NamedTuple):
     def down_db(self, span: Span) -> float:
         return level_db(self.heard.part(self.heard.microphone, span)) - level_db(self.heard.part(self.out, span))
 
-    def worst_frame_db(self, span: Span) -> float:
-        """The most that a frame of 20 ms in which somebody clearly talks is turned down."""
+    def frames_db(self, span: Span) -> Samples:
+        """By how much the frames of 20 ms in which somebody clearly talks are louder in the output."""
         size = self.heard.rate_hz // 50
         near, out = (
             np.array([level_db(x) for x in np.split(y[: len(y) // size * size], len(y) // size)])
             for y in (self.heard.part(self.heard.near, span), self.heard.part(self.out, span))
         )
         clearly = near > near.max() - 25.0
-        return float((out - near)[clearly].min())
+        return (out - near)[clearly]
+
+    def worst_frame_db(self, span: Span) -> float:
+        return float(self.frames_db(span).min())
+
+    def lost_share(self, span: Span) -> float:
+        """How many of these frames are more than 3 dB down."""
+        return float(np.mean(self.frames_db(span) < -3.0))
 
     def noticed_ms(self, span: Span) -> float:
         """From the first loud sample of somebody who talks until that is noticed."""
@@ -99,6 +106,14 @@ def test_who_interrupts_before_the_path_is_known_is_noticed_soon_and_kept(
     near = result.heard.part(result.heard.near, (begin + 0.4, end))
     assert gain_db(result.heard.part(result.out, (begin + 0.4, end)), near) >= least_db
     assert made(world, rate_hz, pipeline=True).noticed_ms(world.together[0]) <= most_ms
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+@pytest.mark.parametrize("name", ["headphones, both begin", "headphones, both begin again"])
+def test_whose_rhythm_is_another_than_the_far_ends_is_no_echo(name: str, rate_hz: int) -> None:
+    result = made(WORLDS[name], rate_hz)
+
+    assert result.lost_share(result.heard.world.together[0]) <= 0.45
 
 
 @pytest.mark.parametrize("residual", ["spectral", "neural"])

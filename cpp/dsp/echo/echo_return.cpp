@@ -21,11 +21,9 @@ constexpr float loudest_kept = 0.999f;  // a chunk
 // A microphone with a noise gate hears nothing of what is soft: only what is loud, for this far end, tells how much
 // comes back; and what was learned of a soft far end is forgotten when it becomes so much louder.
 constexpr float loud_for_it = 0.05f, much_louder = 10.0f;
-// After this many loud blocks a filter predicts at least a twentieth of an echo's power.
+// After this many loud blocks a filter predicts half of what has not the far end's rhythm and yet is an echo.
 constexpr int enough_chances = 15;
-constexpr int chances_to_find = 90;  // and this many before, where the delay has to be found first
-constexpr int most_chances = 100;    // a device that bends its echo is never explained: the network knows by then
-constexpr float unlearned = 20.0f, least_share = 0.002f;
+constexpr float unlearned = 2.0f, least_share = 0.002f;
 constexpr float new_sound = 20.0f;  // times the loudest so far: other chances are wanted
 
 }  // namespace
@@ -40,6 +38,7 @@ EchoReturn::EchoReturn(std::size_t block_samples, int sample_rate_hz) : stft_(bl
 
 void EchoReturn::reset() noexcept {
     far_.reset();
+    match_.reset();
     state_ = {};
     forget();
     state_.is_proven = false;
@@ -72,8 +71,20 @@ void EchoReturn::hear(SpectrumView microphone, std::span<const float> far, bool 
         state_.loudest[band] = std::max(state_.loudest[band], state_.far[band]);
         state_.most_far[band] = std::max(state_.most_far[band], state_.far[band]);
     }
+    match_levels();
     bound_echo();
     if (++state_.blocks == chunk_blocks) end_chunk();
+}
+
+void EchoReturn::match_levels() noexcept {
+    if (state_.is_proven) return;
+    const float hop = static_cast<float>(stft_.hop()), scale = 1.0f / (hop * hop);
+    Bands microphone, far;
+    for (std::size_t band = 0; band < bands; ++band) {
+        microphone[band] = scale * state_.microphone[band];
+        far[band] = scale * state_.far[band];
+    }
+    match_.hear(microphone, far);
 }
 
 // A band in which the far end has been silent so far has no bound of its own.
@@ -139,11 +150,12 @@ void EchoReturn::weigh(float explained, bool is_loud) noexcept {
         for (const float power : state_.microphone) heard += power;
         const bool is_new = heard > new_sound * state_.loudest_chance;
         state_.loudest_chance = std::max(state_.loudest_chance, heard);
-        state_.chances = is_new ? std::min(0, state_.chances) : state_.chances + 1;
+        state_.chances = is_new ? 0 : state_.chances + 1;
+        if (is_new) match_.begin();
         state_.explained_share = explained;
     }
     const float share = unlearned * state_.explained_share + least_share;
-    if (state_.chances < enough_chances || state_.chances > most_chances || share >= 1.0f) {
+    if (state_.chances < enough_chances || !match_.is_none() || share >= 1.0f) {
         state_.likely_echo.fill(unknown * unknown);
         return;
     }
@@ -156,8 +168,6 @@ void EchoReturn::weigh(float explained, bool is_loud) noexcept {
     for (std::size_t band = 0; band < bands; ++band)
         state_.likely_echo[band] = share * (loudest[band] + distortion * sum);
 }
-
-void EchoReturn::wait() noexcept { state_.chances = -chances_to_find; }
 
 void EchoReturn::raise() noexcept {
     state_.is_proven = true;

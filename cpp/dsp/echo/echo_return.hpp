@@ -8,6 +8,7 @@
 
 #include "base/spectrum.hpp"
 #include "base/stft.hpp"
+#include "dsp/echo/envelope_match.hpp"
 
 namespace spike {
 
@@ -17,7 +18,7 @@ namespace spike {
 // proves that there is more. With headphones it falls to the room's noise: what is louder is no echo.
 class EchoReturn {
   public:
-    static constexpr std::size_t bands = 16;
+    static constexpr std::size_t bands = EnvelopeMatch::bands;
 
     EchoReturn(std::size_t block_samples, int sample_rate_hz);
 
@@ -26,12 +27,9 @@ class EchoReturn {
     void hear(SpectrumView microphone, std::span<const float> far, bool is_deaf) noexcept;
 
     // After `hear`: the share of the microphone's power, 0 to 1, that is like what a model predicts, and whether it is
-    // loud enough to learn from. As long as none has proved an echo, what no model explains is none, once there was
-    // time enough to learn it.
+    // loud enough to learn from. As long as none has proved an echo, what no model explains and what has another rhythm
+    // than the far end is none.
     void weigh(float explained, bool is_loud) noexcept;
-
-    // What begins to be heard may be an echo from beyond a model's reach: its delay has to be found first.
-    void wait() noexcept;
 
     // There is an echo, and it may be all that the microphone hears.
     void raise() noexcept;
@@ -64,11 +62,13 @@ class EchoReturn {
 
     void follow(SpectrumView spectrum, Bands& powers) const noexcept;
     void follow_far(std::span<const float> far) noexcept;
+    void match_levels() noexcept;
     void bound_echo() noexcept;
     void end_chunk() noexcept;
 
     Stft stft_;
     Stft::Analysis far_;
+    EnvelopeMatch match_;
     std::array<std::size_t, bands + 1> edges_{};
     struct State {
         Bands microphone{}, far{};  // powers, smoothed

@@ -1,0 +1,92 @@
+#include "dsp/echo/envelope_match.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace spike {
+namespace {
+
+constexpr float kept = 0.99f;            // of the sums, a block: they reach back a second
+constexpr float least_variance = 0.01f;  // of the microphone's, that a far end needs to be compared
+constexpr float quietest_microphone = 1e-7f, quietest_far = 1e-6f;
+constexpr int flank_blocks = 2;  // in which anything that begins is like any other
+constexpr int blocks_between_judgements = 4, enough_blocks = 12;
+// The correlation of an echo, or what another rhythm reaches by chance: less and less.
+constexpr float likely_at_first = 0.75f, falls_by = 0.005f, likely_in_the_end = 0.5f;
+// What no other rhythm reaches: an echo, and from then on whatever a device with gates makes of it.
+constexpr int blocks_to_be_certain = 60;
+constexpr float certain = 0.68f;
+
+void to_levels(const EnvelopeMatch::Bands& powers, float quietest, EnvelopeMatch::Bands& levels) noexcept {
+    std::ranges::transform(powers, levels.begin(),
+                           [quietest](float power) { return std::log(1.0f + power / quietest); });
+}
+
+float variance(float squares, const EnvelopeMatch::Bands& sums, float weight) noexcept {
+    float of_means = 0.0f;
+    for (const float sum : sums) of_means += sum * sum;
+    return std::max(0.0f, squares - of_means / weight);
+}
+
+}  // namespace
+
+EnvelopeMatch::EnvelopeMatch() : far_(delays), sums_(delays) { reset(); }
+
+void EnvelopeMatch::reset() noexcept {
+    std::ranges::fill(far_, Bands{});
+    state_ = {};
+}
+
+void EnvelopeMatch::begin() noexcept {
+    std::ranges::fill(sums_, Sums{});
+    const std::size_t now = state_.now;
+    state_ = {};
+    state_.now = now;
+    state_.blocks = 0;
+}
+
+void EnvelopeMatch::follow(Sums& sums, const Bands& far, const Bands& microphone) const noexcept {
+    float squares = 0.0f, products = 0.0f;
+    for (std::size_t band = 0; band < bands; ++band) {
+        sums.levels[band] = kept * sums.levels[band] + far[band];
+        squares += far[band] * far[band];
+        products += far[band] * microphone[band];
+    }
+    sums.squares = kept * sums.squares + squares;
+    sums.products = kept * sums.products + products;
+}
+
+void EnvelopeMatch::hear(const Bands& microphone, const Bands& far) noexcept {
+    state_.now = (state_.now + 1) % delays;
+    to_levels(far, quietest_far, far_[state_.now]);
+    if (state_.blocks < 0 || ++state_.blocks <= flank_blocks) return;
+    Bands levels;
+    to_levels(microphone, quietest_microphone, levels);
+    state_.weight = kept * state_.weight + 1.0f;
+    float squares = 0.0f;
+    for (std::size_t band = 0; band < bands; ++band) {
+        state_.levels[band] = kept * state_.levels[band] + levels[band];
+        squares += levels[band] * levels[band];
+    }
+    state_.squares = kept * state_.squares + squares;
+    for (std::size_t delay = 0; delay < delays; ++delay)
+        follow(sums_[delay], far_[(state_.now + delays - delay) % delays], levels);
+    if (state_.blocks >= enough_blocks && state_.blocks % blocks_between_judgements == 0) judge();
+}
+
+void EnvelopeMatch::judge() noexcept {
+    float most = 0.0f;
+    const float own = variance(state_.squares, state_.levels, state_.weight);
+    for (const Sums& sums : sums_) {
+        float of_means = 0.0f;
+        for (std::size_t band = 0; band < bands; ++band) of_means += sums.levels[band] * state_.levels[band];
+        const float common = sums.products - of_means / state_.weight;
+        const float played = variance(sums.squares, sums.levels, state_.weight);
+        if (played > least_variance * own) most = std::max(most, common / std::sqrt(own * played));
+    }
+    const float likely = likely_at_first - falls_by * static_cast<float>(state_.blocks);
+    state_.is_certain = state_.is_certain || (state_.blocks >= blocks_to_be_certain && most > certain);
+    state_.is_none = !state_.is_certain && most < std::max(likely, likely_in_the_end);
+}
+
+}  // namespace spike
