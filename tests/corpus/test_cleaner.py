@@ -253,7 +253,7 @@ def test_a_file_of_this_machine_may_have_any_name(name: str, tmp_path: Path) -> 
 def test_scores_say_what_was_put_in() -> None:
     random = np.random.default_rng(1)
     voice = speech(NEAR, 16000, 6.0)
-    voice *= 0.1 / np.sqrt(np.square(voice).mean())
+    voice = voice * (0.1 / np.sqrt(np.square(voice).mean()))
     noise = random.standard_normal(len(voice)).astype(np.float32)
     clips = [voice + 0.1 * 10 ** (-snr_db / 20) * noise for snr_db in (20, 10, 0)]
     clips += [np.clip(8 * voice, -0.5, 0.5), 0.01 * noise, np.zeros(16000, np.float32)]

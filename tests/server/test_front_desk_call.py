@@ -69,7 +69,7 @@ async def test_the_long_answer_is_interrupted_and_the_call_goes_on(caller: Calle
     caller.messages.clear()
     await caller.until("bot-output", count=12)
     mouths = [frame.to_ndarray(format="rgb24")[230:262, 295:345].mean() for frame in caller.pictures]
-    caller.microphone.say(recording("auth-thankyou"))
+    caller.microphone.say(recording("something-terribly-wrong"))
     await caller.until("bot-interrupted")
     said = " ".join(text for text in progress(caller) if text)
     await caller.until("bot-stopped-speaking", count=2)

@@ -32,9 +32,11 @@ def recording(name: str) -> Samples:
 
 @cache
 def speech(names: tuple[str, ...], rate_hz: int, seconds: float) -> Samples:
-    """Recordings one after another, repeated to a length."""
+    """Recordings one after another, repeated to a length; read-only, as all who ask share it."""
     whole = dsp.resample(np.concatenate([recording(name) for name in names]), 16000, rate_hz)
-    return np.resize(whole, int(seconds * rate_hz)).astype(np.float32)
+    samples = np.resize(whole, int(seconds * rate_hz)).astype(np.float32)
+    samples.flags.writeable = False
+    return samples
 
 
 def impulse_response(rate_hz: int, rt60_s: float, delay_ms: float, gain_db: float, seed: int) -> Samples:

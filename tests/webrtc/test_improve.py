@@ -107,7 +107,7 @@ class Ear:
                 first = len(self.frames) + 5
                 while len(self.frames) < first + count:
                     await self._next()
-                if np.diff(self._times_s[first : first + count]).max() < HELD_UP_S:
+                if max(np.diff(self._times_s[first : first + count]), default=0.0) < HELD_UP_S:
                     break
         return np.stack([frames.audio_to_ndarray(frame, channels=1) for frame in self.frames[first : first + count]])
 

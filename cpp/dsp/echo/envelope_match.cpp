@@ -59,7 +59,9 @@ void EnvelopeMatch::follow(Sums& sums, const Bands& far, const Bands& microphone
 void EnvelopeMatch::hear(const Bands& microphone, const Bands& far) noexcept {
     state_.now = (state_.now + 1) % delays;
     to_levels(far, quietest_far, far_[state_.now]);
-    if (state_.blocks < 0 || ++state_.blocks <= flank_blocks) return;
+    if (state_.blocks < 0) return;
+    ++state_.blocks;
+    if (state_.blocks <= flank_blocks) return;
     Bands levels;
     to_levels(microphone, quietest_microphone, levels);
     state_.weight = kept * state_.weight + 1.0f;

@@ -9,7 +9,7 @@ namespace spike {
 
 // However a loudspeaker or a device bends an echo, it is loud where and when the far end was: the levels of its bands
 // rise and fall with those of the far end some time ago. Somebody who talks has a rhythm of their own. The correlation
-// of both, over some second and all delays, tells within a quarter of a second what no filter has learned yet.
+// of both, over about a second and at all delays, tells within a quarter of a second what no filter has learned yet.
 class EnvelopeMatch {
   public:
     static constexpr std::size_t bands = 16;
