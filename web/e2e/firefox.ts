@@ -24,6 +24,8 @@ const PREFERENCES = {
   'extensions.getAddons.cache.enabled': false,
 };
 
+const ANSWERS_WITHIN_MS = 25_000;
+
 interface Reply {
   id?: number;
   error?: string;
@@ -47,9 +49,13 @@ export class Firefox {
       const reply = JSON.parse(String(data)) as Reply;
       if (reply.id !== undefined) this.replies.get(reply.id)?.(reply);
     });
+    socket.on('close', () => {
+      for (const answer of this.replies.values()) answer({ error: 'closed', message: 'Firefox is gone' });
+    });
   }
 
-  static async open(): Promise<Firefox> {
+  /** Once in a while Firefox starts and never answers; the next one does. */
+  static async open(attempts = 2): Promise<Firefox> {
     const profile = mkdtempSync(join(tmpdir(), 'spike-firefox-'));
     const lines = Object.entries(PREFERENCES).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
     writeFileSync(join(profile, 'user.js'), lines.join('\n'));
@@ -59,11 +65,27 @@ export class Firefox {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
+    const late = setTimeout(() => browser.kill('SIGKILL'), ANSWERS_WITHIN_MS);
+    try {
+      return await Firefox.connected(browser, sound, profile);
+    } catch (error) {
+      browser.kill('SIGKILL');
+      sound?.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+      if (attempts === 1) throw error;
+      return await Firefox.open(attempts - 1);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  private static async connected(browser: ChildProcess, sound: Sound | null, profile: string): Promise<Firefox> {
     let address = '';
     for await (const line of createInterface(browser.stderr!)) {
       address = /WebDriver BiDi listening on (ws:\S+)/.exec(line)?.[1] ?? '';
       if (address) break;
     }
+    if (!address) throw new Error('Firefox does not listen');
     const socket = new WebSocket(`${address}/session`);
     await once(socket, 'open');
     const firefox = new Firefox(browser, sound, profile, socket);
