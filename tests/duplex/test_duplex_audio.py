@@ -227,7 +227,6 @@ async def test_a_microphone_that_is_gone_is_told_and_another_can_be_set() -> Non
 
 
 @pytest.mark.usefixtures("nothing_left_open")
-@pytest.mark.usefixtures("nothing_left_open")
 @pytest.mark.parametrize("early", [True, False])
 async def test_devices_that_come_and_go_are_told(monkeypatch: pytest.MonkeyPatch, early: bool) -> None:
     program = f"import sys; print({NONE!r}, flush=True); print({HEADSET!r}, flush=True); sys.stdin.read()"
@@ -243,6 +242,7 @@ async def test_devices_that_come_and_go_are_told(monkeypatch: pytest.MonkeyPatch
             ids = [device.id for device in (await asyncio.wait_for(told.get(), 20)).devices.audio]
 
 
+@pytest.mark.usefixtures("nothing_left_open")
 async def test_no_device_is_an_error_that_says_so() -> None:
     class Missing(ArrayMicrophone):
         async def start(self) -> None:

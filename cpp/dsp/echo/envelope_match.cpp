@@ -22,10 +22,16 @@ void to_levels(const EnvelopeMatch::Bands& powers, float quietest, EnvelopeMatch
                            [quietest](float power) { return std::log(1.0f + power / quietest); });
 }
 
-float variance(float squares, const EnvelopeMatch::Bands& sums, float weight) noexcept {
+// Of sums over `weight` blocks: of the products, and of each.
+float covariance(float products, const EnvelopeMatch::Bands& one, const EnvelopeMatch::Bands& other,
+                 float weight) noexcept {
     float of_means = 0.0f;
-    for (const float sum : sums) of_means += sum * sum;
-    return std::max(0.0f, squares - of_means / weight);
+    for (std::size_t band = 0; band < EnvelopeMatch::bands; ++band) of_means += one[band] * other[band];
+    return products - of_means / weight;
+}
+
+float variance(float squares, const EnvelopeMatch::Bands& sums, float weight) noexcept {
+    return std::max(0.0f, covariance(squares, sums, sums, weight));
 }
 
 }  // namespace
@@ -39,10 +45,7 @@ void EnvelopeMatch::reset() noexcept {
 
 void EnvelopeMatch::begin() noexcept {
     std::ranges::fill(sums_, Sums{});
-    const std::size_t now = state_.now;
-    state_ = {};
-    state_.now = now;
-    state_.blocks = 0;
+    state_ = {.now = state_.now, .blocks = 0};
 }
 
 void EnvelopeMatch::follow(Sums& sums, const Bands& far, const Bands& microphone) const noexcept {
@@ -80,9 +83,7 @@ void EnvelopeMatch::judge() noexcept {
     float most = 0.0f;
     const float own = variance(state_.squares, state_.levels, state_.weight);
     for (const Sums& sums : sums_) {
-        float of_means = 0.0f;
-        for (std::size_t band = 0; band < bands; ++band) of_means += sums.levels[band] * state_.levels[band];
-        const float common = sums.products - of_means / state_.weight;
+        const float common = covariance(sums.products, sums.levels, state_.levels, state_.weight);
         const float played = variance(sums.squares, sums.levels, state_.weight);
         if (played > least_variance * own) most = std::max(most, common / std::sqrt(own * played));
     }
