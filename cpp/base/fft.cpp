@@ -47,13 +47,13 @@ RealFft::RealFft(std::size_t size, Isa isa, std::size_t lanes)
     for (const std::size_t radix : factors) {
         const std::size_t count = length / radix;
         stages_.push_back({radix, count, stride, twiddle_real_.size()});
-        for (std::size_t column = 0; column < count; ++column) {
-            for (std::size_t u = 0; u < radix; ++u) {
-                const double angle =
-                    -2.0 * std::numbers::pi * static_cast<double>(column * u) / static_cast<double>(length);
-                twiddle_real_.push_back(static_cast<float>(std::cos(angle)));
-                twiddle_imag_.push_back(static_cast<float>(std::sin(angle)));
-            }
+        const bool is_narrow = stride == 1;
+        for (std::size_t at = 0; at < length; ++at) {
+            const std::size_t column = is_narrow ? at % count : at / radix, u = is_narrow ? at / count : at % radix;
+            const double angle =
+                -2.0 * std::numbers::pi * static_cast<double>(column * u) / static_cast<double>(length);
+            twiddle_real_.push_back(static_cast<float>(std::cos(angle)));
+            twiddle_imag_.push_back(static_cast<float>(std::sin(angle)));
         }
         length = count;
         stride *= radix;

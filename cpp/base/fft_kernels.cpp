@@ -14,110 +14,135 @@
 namespace spike::SPIKE_ISA {
 namespace {
 
-// Of the turns 0, -1/n, -2/n and so on.
-constexpr float cosines_of_5[]{1.000000000f, 0.309016994f, -0.809016994f, -0.809016994f, 0.309016994f};
-constexpr float sines_of_5[]{-0.000000000f, -0.951056516f, -0.587785252f, 0.587785252f, 0.951056516f};
-constexpr float cosines_of_7[]{1.000000000f,  0.623489802f,  -0.222520934f, -0.900968868f,
-                               -0.900968868f, -0.222520934f, 0.623489802f};
-constexpr float sines_of_7[]{-0.000000000f, -0.781831482f, -0.974927912f, -0.433883739f,
-                             0.433883739f,  0.974927912f,  0.781831482f};
+struct Complex {
+    float real, imag;
+};
 
-// One butterfly column: `radix` inputs that lie `step` apart, over `stride` neighbours, multiplied by the twiddles of
-// this column on the way out. Each radix has its own body so that the inner loop over neighbours vectorises.
+inline Complex operator+(Complex a, Complex b) noexcept { return {a.real + b.real, a.imag + b.imag}; }
+inline Complex operator-(Complex a, Complex b) noexcept { return {a.real - b.real, a.imag - b.imag}; }
+inline Complex operator*(float share, Complex a) noexcept { return {share * a.real, share * a.imag}; }
+inline Complex operator*(Complex a, Complex b) noexcept {
+    return {a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real};
+}
+inline Complex turned_back(Complex a) noexcept { return {a.imag, -a.real}; }  // by 90 degrees
+
+// The transform of `Radix` values in place.
 template <std::size_t Radix>
-void butterfly(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
-               float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept;
+void transform(Complex (&x)[Radix]) noexcept;
 
 template <>
-void butterfly<2>(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
-                  float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept {
-    SPIKE_NO_OVERLAP
-    for (std::size_t k = 0; k < stride; ++k) {
-        const float ar = ir[k], ai = ii[k], br = ir[k + step], bi = ii[k + step];
-        const float dr = ar - br, di = ai - bi;
-        outr[k] = ar + br;
-        outi[k] = ai + bi;
-        outr[k + stride] = dr * wr[1] - di * wi[1];
-        outi[k + stride] = dr * wi[1] + di * wr[1];
-    }
+inline void transform<2>(Complex (&x)[2]) noexcept {
+    const Complex difference = x[0] - x[1];
+    x[0] = x[0] + x[1];
+    x[1] = difference;
 }
 
 template <>
-void butterfly<3>(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
-                  float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept {
+inline void transform<3>(Complex (&x)[3]) noexcept {
     constexpr float half_sqrt3 = 0.86602540378443864676f;
-    SPIKE_NO_OVERLAP
-    for (std::size_t k = 0; k < stride; ++k) {
-        const float ar = ir[k], ai = ii[k];
-        const float br = ir[k + step], bi = ii[k + step];
-        const float cr = ir[k + 2 * step], ci = ii[k + 2 * step];
-        const float sr = br + cr, si = bi + ci;
-        const float dr = half_sqrt3 * (bi - ci), di = half_sqrt3 * (cr - br);
-        const float mr = ar - 0.5f * sr, mi = ai - 0.5f * si;
-        const float xr = mr + dr, xi = mi + di, yr = mr - dr, yi = mi - di;
-        outr[k] = ar + sr;
-        outi[k] = ai + si;
-        outr[k + stride] = xr * wr[1] - xi * wi[1];
-        outi[k + stride] = xr * wi[1] + xi * wr[1];
-        outr[k + 2 * stride] = yr * wr[2] - yi * wi[2];
-        outi[k + 2 * stride] = yr * wi[2] + yi * wr[2];
-    }
+    const Complex sum = x[1] + x[2], turned = half_sqrt3 * turned_back(x[1] - x[2]);
+    const Complex middle = x[0] - 0.5f * sum;
+    x[0] = x[0] + sum;
+    x[1] = middle + turned;
+    x[2] = middle - turned;
 }
 
 template <>
-void butterfly<4>(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
-                  float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept {
+inline void transform<4>(Complex (&x)[4]) noexcept {
+    const Complex s = x[0] + x[2], t = x[0] - x[2], u = x[1] + x[3], v = turned_back(x[1] - x[3]);
+    x[0] = s + u;
+    x[1] = t + v;
+    x[2] = s - u;
+    x[3] = t - v;
+}
+
+// Of an odd number: what lies symmetric is added and subtracted first.
+template <>
+inline void transform<5>(Complex (&x)[5]) noexcept {
+    constexpr float c1 = 0.309016994f, c2 = -0.809016994f, s1 = 0.951056516f, s2 = 0.587785252f;
+    const Complex a1 = x[1] + x[4], a2 = x[2] + x[3];
+    const Complex b1 = turned_back(x[1] - x[4]), b2 = turned_back(x[2] - x[3]);
+    const Complex m1 = x[0] + c1 * a1 + c2 * a2, m2 = x[0] + c2 * a1 + c1 * a2;
+    const Complex n1 = s1 * b1 + s2 * b2, n2 = s2 * b1 - s1 * b2;
+    x[0] = x[0] + a1 + a2;
+    x[1] = m1 + n1;
+    x[2] = m2 + n2;
+    x[3] = m2 - n2;
+    x[4] = m1 - n1;
+}
+
+template <>
+inline void transform<7>(Complex (&x)[7]) noexcept {
+    constexpr float c1 = 0.623489802f, c2 = -0.222520934f, c3 = -0.900968868f;
+    constexpr float s1 = 0.781831482f, s2 = 0.974927912f, s3 = 0.433883739f;
+    const Complex a1 = x[1] + x[6], a2 = x[2] + x[5], a3 = x[3] + x[4];
+    const Complex b1 = turned_back(x[1] - x[6]), b2 = turned_back(x[2] - x[5]), b3 = turned_back(x[3] - x[4]);
+    const Complex m1 = x[0] + c1 * a1 + c2 * a2 + c3 * a3, n1 = s1 * b1 + s2 * b2 + s3 * b3;
+    const Complex m2 = x[0] + c2 * a1 + c3 * a2 + c1 * a3, n2 = s2 * b1 - s3 * b2 - s1 * b3;
+    const Complex m3 = x[0] + c3 * a1 + c1 * a2 + c2 * a3, n3 = s3 * b1 - s1 * b2 + s2 * b3;
+    x[0] = x[0] + a1 + a2 + a3;
+    x[1] = m1 + n1;
+    x[2] = m2 + n2;
+    x[3] = m3 + n3;
+    x[4] = m3 - n3;
+    x[5] = m2 - n2;
+    x[6] = m1 - n1;
+}
+
+// One butterfly column: `Radix` inputs that lie `step` apart, over `stride` neighbours, multiplied by the twiddles of
+// this column on the way out.
+template <std::size_t Radix>
+inline void column(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
+                   float* __restrict outi, std::size_t stride, const float* __restrict wr,
+                   const float* __restrict wi) noexcept {
     SPIKE_NO_OVERLAP
     for (std::size_t k = 0; k < stride; ++k) {
-        const float ar = ir[k], ai = ii[k];
-        const float br = ir[k + step], bi = ii[k + step];
-        const float cr = ir[k + 2 * step], ci = ii[k + 2 * step];
-        const float dr = ir[k + 3 * step], di = ii[k + 3 * step];
-        const float sr = ar + cr, si = ai + ci, tr = ar - cr, ti = ai - ci;
-        const float ur = br + dr, ui = bi + di, vr = bi - di, vi = dr - br;  // v: (b - d) turned by -90 degrees
-        outr[k] = sr + ur;
-        outi[k] = si + ui;
-        const float x1r = tr + vr, x1i = ti + vi, x2r = sr - ur, x2i = si - ui, x3r = tr - vr, x3i = ti - vi;
-        outr[k + stride] = x1r * wr[1] - x1i * wi[1];
-        outi[k + stride] = x1r * wi[1] + x1i * wr[1];
-        outr[k + 2 * stride] = x2r * wr[2] - x2i * wi[2];
-        outi[k + 2 * stride] = x2r * wi[2] + x2i * wr[2];
-        outr[k + 3 * stride] = x3r * wr[3] - x3i * wi[3];
-        outi[k + 3 * stride] = x3r * wi[3] + x3i * wr[3];
+        Complex x[Radix];
+        for (std::size_t t = 0; t < Radix; ++t) x[t] = {ir[k + t * step], ii[k + t * step]};
+        transform<Radix>(x);
+        outr[k] = x[0].real;
+        outi[k] = x[0].imag;
+        for (std::size_t u = 1; u < Radix; ++u) {
+            const Complex turned = x[u] * Complex{wr[u], wi[u]};
+            outr[k + u * stride] = turned.real;
+            outi[k + u * stride] = turned.imag;
+        }
     }
 }
 
-// For 5 and 7, by the definition: such factors come once or twice in a plan.
+// The first stage of a single transform, all of whose columns are one value wide: they are each other's neighbours.
 template <std::size_t Radix>
-void butterfly(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
-               float* __restrict outi, std::size_t stride, const float* wr, const float* wi) noexcept {
-    static_assert(Radix == 5 || Radix == 7);
-    constexpr const float* cosine = Radix == 5 ? cosines_of_5 : cosines_of_7;
-    constexpr const float* sine = Radix == 5 ? sines_of_5 : sines_of_7;
-    for (std::size_t u = 0; u < Radix; ++u) {
-        SPIKE_NO_OVERLAP
-        for (std::size_t k = 0; k < stride; ++k) {
-            float sum_real = 0.0f, sum_imag = 0.0f;
-            for (std::size_t t = 0; t < Radix; ++t) {
-                const std::size_t turn = t * u % Radix;
-                const float xr = ir[k + t * step], xi = ii[k + t * step];
-                sum_real += xr * cosine[turn] - xi * sine[turn];
-                sum_imag += xr * sine[turn] + xi * cosine[turn];
-            }
-            outr[k + u * stride] = sum_real * wr[u] - sum_imag * wi[u];
-            outi[k + u * stride] = sum_real * wi[u] + sum_imag * wr[u];
+inline void narrow_columns(const float* __restrict ir, const float* __restrict ii, std::size_t count,
+                           float* __restrict outr, float* __restrict outi, const float* __restrict wr,
+                           const float* __restrict wi) noexcept {
+    SPIKE_NO_OVERLAP
+    for (std::size_t k = 0; k < count; ++k) {
+        Complex x[Radix];
+        for (std::size_t t = 0; t < Radix; ++t) x[t] = {ir[k + t * count], ii[k + t * count]};
+        transform<Radix>(x);
+        outr[Radix * k] = x[0].real;
+        outi[Radix * k] = x[0].imag;
+        for (std::size_t u = 1; u < Radix; ++u) {
+            const Complex turned = x[u] * Complex{wr[u * count + k], wi[u * count + k]};
+            outr[Radix * k + u] = turned.real;
+            outi[Radix * k + u] = turned.imag;
         }
     }
 }
 
 template <std::size_t Radix>
 void all_columns(const FftStage& stage, const float* wr, const float* wi, PlanarIn in, PlanarOut out) noexcept {
+    if (stage.stride == 1) return narrow_columns<Radix>(in.real, in.imag, stage.count, out.real, out.imag, wr, wi);
     const std::size_t step = stage.count * stage.stride;
-    for (std::size_t column = 0; column < stage.count; ++column) {
-        const std::size_t from = column * stage.stride, to = from * Radix;
-        butterfly<Radix>(in.real + from, in.imag + from, step, out.real + to, out.imag + to, stage.stride,
-                         wr + column * Radix, wi + column * Radix);
-    }
+    const auto run = [&](std::size_t stride) {
+        for (std::size_t at = 0; at < stage.count; ++at) {
+            const std::size_t from = at * stride, to = from * Radix;
+            column<Radix>(in.real + from, in.imag + from, step, out.real + to, out.imag + to, stride, wr + at * Radix,
+                          wi + at * Radix);
+        }
+    };
+    if (stage.stride == 4) return run(4);  // after a first stage of 4: too short for a loop
+    run(stage.stride);
 }
 
 void run_stage(const FftStage& stage, const float* wr, const float* wi, PlanarIn in, PlanarOut out) noexcept {
@@ -131,10 +156,6 @@ void run_stage(const FftStage& stage, const float* wr, const float* wi, PlanarIn
 }
 
 // What follows vectorises over bins where there is one lane, and over the lanes where there are many.
-
-struct Complex {
-    float real, imag;
-};
 
 // A bin from the packed transform at it and at its mirror image.
 inline Complex unpacked(float wr, float wi, Complex z, Complex mirror) noexcept {

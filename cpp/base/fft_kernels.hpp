@@ -17,7 +17,8 @@ struct FftStage {
 
 // Several transforms of one size may run side by side, in `lanes`: each number is then a row of one of each.
 struct FftKernels {
-    // One stage from `in` to `out`; `wr` and `wi` are its factors.
+    // One stage from `in` to `out`; `wr` and `wi` are its factors, of one column after the other, or where the stride
+    // is 1 of all columns for one output after the other.
     void (*run_stage)(const FftStage& stage, const float* wr, const float* wi, PlanarIn in, PlanarOut out) noexcept;
     // Real samples to `half` complex values and back, by parity; back on the conjugate, scaled.
     void (*split)(const float* time, PlanarOut packed, std::size_t half, std::size_t lanes) noexcept;

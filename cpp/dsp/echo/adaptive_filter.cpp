@@ -7,13 +7,6 @@
 namespace spike {
 namespace {
 
-constexpr float near_power_smoothing = 0.8f;
-// How much of the expected echo is taken out of the error's power to give the near end's.
-constexpr float residual_share = 0.5f;
-constexpr float near_weight = 2.0f;  // half of the transform is zeros: its bins hold half of the power
-// How much of what a bin says is new: what neighbouring blocks and bins say is in part the same.
-constexpr float learned_share = 0.35f;
-constexpr float power_floor = 1e-6f;
 // A filter that adds more echo than it takes away, for this factor of power, has lost the room.
 constexpr float divergence_factor = 1.5f;
 constexpr float energy_smoothing = 0.9f;
@@ -63,17 +56,9 @@ void AdaptiveFilter::adapt(std::span<const float> error) noexcept {
     std::fill_n(time_.begin(), block_, 0.0f);
     std::copy(error.begin(), error.end(), time_.begin() + static_cast<std::ptrdiff_t>(block_));
     fft_.forward(time_, sum_);
-    // What the microphone hears beside the echo bounds the step: its power is tracked on the error, and an onset counts
-    // at once.
-    for (std::size_t k = 0; k < bins_; ++k) {
-        const float power = sum_.power(k);
-        near_power_[k] = near_power_smoothing * near_power_[k] + (1.0f - near_power_smoothing) * power;
-        const float near = std::max(std::max(near_power_[k], power) - residual_share * residual_[k], 0.0f);
-        expected_[k] = residual_[k] + near_weight * near + power_floor;
-        gain_.real[k] = sum_.real[k] / expected_[k];
-        gain_.imag[k] = sum_.imag[k] / expected_[k];
-        share_[k] = learned_share / expected_[k];
-    }
+    kernels_->weigh({sum_.view().planar(), residual_.data(), near_power_.data(), expected_.data(), gain_.real.data(),
+                     gain_.imag.data(), share_.data()},
+                    bins_);
     const Correction correction{gain_.real.data(), gain_.imag.data(), share_.data()};
     const float keep = config_.transition * config_.transition;
     const std::size_t partitions = far_->partitions();

@@ -10,7 +10,6 @@ namespace spike {
 namespace {
 
 constexpr std::size_t moments = 256;
-constexpr std::size_t lanes = 8;  // sums that are kept side by side
 constexpr std::size_t most_taps = 128;
 
 InterpolationFilter interpolation() { return {48000, 48000, ResamplerQuality::fast}; }  // the same at every rate
@@ -20,7 +19,8 @@ InterpolationFilter interpolation() { return {48000, 48000, ResamplerQuality::fa
 FarLine::FarLine(const Config& config)
     : config_(config),
       half_taps_(interpolation().half_taps()),
-      taps_((2 * half_taps_ + lanes - 1) / lanes * lanes),
+      taps_((2 * half_taps_ + side_by_side - 1) / side_by_side * side_by_side),
+      kernels_(&partition_kernels(active_isa())),
       length_(std::bit_ceil(config.history_samples + config.block_samples + 4 * half_taps_)),
       rings_(config.channels * length_) {
     const InterpolationFilter filter = interpolation();
@@ -72,14 +72,8 @@ float FarLine::between(const float* samples, double moment) const noexcept {
     const auto scaled = static_cast<float>(moment * moments);
     const auto row = std::min(static_cast<std::size_t>(scaled), moments - 1);
     const float share = scaled - static_cast<float>(row);
-    const float *below = fraction_.data() + row * taps_, *above = below + taps_;
-    float sums[lanes] = {};
-    for (std::size_t tap = 0; tap < taps_; tap += lanes)
-        for (std::size_t lane = 0; lane < lanes; ++lane)
-            sums[lane] += (below[tap + lane] + share * (above[tap + lane] - below[tap + lane])) * samples[tap + lane];
-    float sum = 0.0f;
-    for (const float part : sums) sum += part;
-    return sum;
+    const float* below = fraction_.data() + row * taps_;
+    return kernels_->between(below, below + taps_, share, samples, taps_);
 }
 
 }  // namespace spike

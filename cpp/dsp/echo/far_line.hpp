@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "dsp/echo/partition_kernels.hpp"
+
 namespace spike {
 
 // The far end's last second or so. A delay that drifts is a position that moves by less than a sample a block: what is
@@ -37,7 +39,8 @@ class FarLine {
 
     Config config_;
     std::size_t half_taps_;
-    std::size_t taps_;             // of a row, filled up with zeros
+    std::size_t taps_;  // of a row, filled up with zeros
+    const PartitionKernels* kernels_;
     std::size_t length_;           // of a channel's ring, a power of two
     std::vector<float> rings_;     // channels x length_
     std::vector<float> fraction_;  // rows of taps_ coefficients for moments of 0 to 1
