@@ -135,6 +135,8 @@ void EchoCanceller::predict() noexcept {
         placement_.is_settled() && predistorter_.can_learn() && ++state_.frames_since_bending % frames_per_bending == 0;
     if (bends) predistorter_.hear(filters_.sure());
     filters_.expect(return_.share());
+    for (std::size_t band = 0; band < EchoReturn::bands; ++band)
+        filters_.allow(return_.begin(band), return_.end(band), return_.times_heard(band));
     filters_.process({microphone_, state_.is_deaf, return_.most_echo()});
     if (bends && filters_.is_learning()) predistorter_.learn(filters_.sure());
     if (meter_.leaves_less_than(worth_keeping)) filters_.remember();

@@ -49,6 +49,20 @@ def test_echo_is_quiet_within_two_seconds(rate_hz: int) -> None:
 
 
 @pytest.mark.quality
+@pytest.mark.parametrize("gain_db", [20.0, 26.0])
+def test_a_soft_far_end_from_a_loud_loudspeaker_is_removed(gain_db: float) -> None:
+    far = speech(FAR, 16000, 4.0)
+    far = (far * 10 ** ((-20.0 - gain_db - level_db(far)) / 20)).astype(np.float32)
+    microphone = echo_of(far, impulse_response(16000, 0.3, 40, gain_db, seed=1))
+    left = EchoCanceller(16000, residual="spectral").linear_stage(microphone, far).error
+    out = cancelled(EchoCanceller(16000), microphone, far)
+    later = slice(2 * 16000, 4 * 16000)
+
+    assert level_db(microphone[later]) - level_db(left[later]) >= 17.0
+    assert level_db(microphone[later]) - level_db(out[later]) >= 50.0
+
+
+@pytest.mark.quality
 @pytest.mark.parametrize("rate_hz", [16000, 48000])
 @pytest.mark.parametrize("jump_ms", [-35, -4, 7, 100, 400])
 def test_a_jump_of_the_delay_is_made_good_within_three_tenths_of_a_second(rate_hz: int, jump_ms: int) -> None:

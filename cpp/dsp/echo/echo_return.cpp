@@ -16,6 +16,8 @@ constexpr float margin = 2.0f;          // for a room that adds up what was play
 constexpr float distortion = 0.02f;     // of an echo's power, that a loudspeaker puts into other bands
 constexpr float begins_power = 4.0f;    // times the last block's
 constexpr float heard_power = 1e-7f;    // of a far end that says something
+constexpr float aloud_power = 1e-4f;    // of a far end that says something aloud
+constexpr float audible_power = 1e-9f;  // of a band of such a far end
 constexpr float loud_share = 0.001f;    // of the loudest band, that one must have to tell something
 constexpr float loudest_kept = 0.999f;  // a chunk
 // A microphone with a noise gate hears nothing of what is soft: only what is loud, for this far end, tells how much
@@ -73,6 +75,7 @@ void EchoReturn::hear(SpectrumView microphone, std::span<const float> far, bool 
     }
     match_levels();
     bound_echo();
+    compare_loudest();
     if (++state_.blocks == chunk_blocks) end_chunk();
 }
 
@@ -141,6 +144,24 @@ void EchoReturn::end_chunk() noexcept {
     }
     state_.heard[state_.chunk] = state_.microphone;
     state_.deaf[state_.chunk] = false;
+}
+
+void EchoReturn::compare_loudest() noexcept {
+    Bands heard{}, played{};
+    float loudest = 0.0f;
+    for (std::size_t band = 0; band < bands; ++band) {
+        for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+            heard[band] = std::max(heard[band], state_.heard[chunk][band]);
+            played[band] = std::max(played[band], state_.played[chunk][band]);
+        }
+        loudest += played[band];
+    }
+    const auto hop = static_cast<float>(stft_.hop());
+    const bool is_aloud = loudest > aloud_power * hop * hop;
+    for (std::size_t band = 0; band < bands; ++band) {
+        const bool is_heard = is_aloud && played[band] > audible_power * hop * hop;
+        state_.times_heard[band] = is_heard ? heard[band] / played[band] : 0.0f;
+    }
 }
 
 void EchoReturn::weigh(float explained, bool is_loud) noexcept {

@@ -49,6 +49,10 @@ class EchoReturn {
     // How much of the far end's power comes back at most, up to 1.
     float share() const noexcept;
 
+    // How many times the far end's power the microphone heard in a band, both at their loudest within the last second
+    // or so; 0 as long as the far end says nothing aloud.
+    float times_heard(std::size_t band) const noexcept { return state_.times_heard[band]; }
+
     // The bins of a band.
     std::size_t begin(std::size_t band) const noexcept { return edges_[band]; }
     std::size_t end(std::size_t band) const noexcept { return edges_[band + 1]; }
@@ -65,6 +69,7 @@ class EchoReturn {
     void match_levels() noexcept;
     void bound_echo() noexcept;
     void end_chunk() noexcept;
+    void compare_loudest() noexcept;
 
     Stft stft_;
     Stft::Analysis far_;
@@ -79,7 +84,7 @@ class EchoReturn {
         std::array<Bands, chunks> heard{}, played{};  // the most in each chunk, in turn
         std::array<bool, chunks> deaf{};
         std::size_t chunk = 0, blocks = 0, known_chunks = 0;
-        Bands likely_echo{};
+        Bands likely_echo{}, times_heard{};
         bool is_proven = false;  // there is or was an echo
         int chances = 0;         // loud blocks in which a model could have been learned
         float loudest_chance = 0.0f;

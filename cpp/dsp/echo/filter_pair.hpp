@@ -37,6 +37,10 @@ class FilterPair {
     // How much of the far end's power may come back, against a loud path.
     void expect(float share) noexcept { sure_.model().expect(share); }
 
+    // As many times the far end's power may come back in the bins from `begin` to `end`. The quick filter alone looks
+    // for it, since it may be somebody who talks.
+    void allow(std::size_t begin, std::size_t end, float times) noexcept;
+
     // There is an echo, other than was believed: both filters are as unsure as at the start.
     void start_anew() noexcept;
 

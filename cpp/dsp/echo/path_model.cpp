@@ -22,6 +22,7 @@ PathModel::PathModel(const FarSpectra& far)
       partitions_(far.partitions()),
       rows_(far.channels() * far.partitions()),
       coefficients_(bins_, rows_),
+      expected_(bins_, 1.0f),
       variance_(bins_ * rows_) {
     forget();
 }
@@ -42,9 +43,19 @@ void PathModel::reset() noexcept {
 }
 
 void PathModel::forget_certainty() noexcept {
-    for (std::size_t row = 0; row < rows_; ++row)
-        std::fill_n(variance_.begin() + static_cast<std::ptrdiff_t>(row * bins_), bins_,
-                    expected_share_ * initial_variance(row % partitions_));
+    for (std::size_t row = 0; row < rows_; ++row) expect_anew(row, initial_variance(row % partitions_));
+}
+
+void PathModel::expect_anew(std::size_t row, float variance) noexcept {
+    std::ranges::transform(expected_, variance_.begin() + static_cast<std::ptrdiff_t>(row * bins_),
+                           [variance](float share) { return share * variance; });
+}
+
+void PathModel::expect_more(std::size_t begin, std::size_t end, float factor) noexcept {
+    for (std::size_t k = begin; k < end; ++k) {
+        expected_[k] *= factor;
+        for (std::size_t row = 0; row < rows_; ++row) variance_[row * bins_ + k] *= factor;
+    }
 }
 
 void PathModel::doubt(float share) noexcept {
@@ -59,15 +70,16 @@ void PathModel::shift(std::ptrdiff_t blocks) noexcept {
         const std::ptrdiff_t to = blocks > 0 ? step % partitions : partitions - 1 - step % partitions;
         const std::ptrdiff_t from = to + blocks, first = step / partitions * partitions;
         const bool known = from >= 0 && from < partitions;
-        const float new_variance =
-            expected_share_ * (blocks < 0 ? early_variance : initial_variance(static_cast<std::size_t>(to)));
         for (auto* values : {&coefficients_.real, &coefficients_.imag, &variance_}) {
             const auto target = values->begin() + (first + to) * bins;
             if (known)
                 std::copy_n(values->begin() + (first + from) * bins, bins, target);
             else
-                std::fill_n(target, bins, values == &variance_ ? new_variance : 0.0f);
+                std::fill_n(target, bins, 0.0f);
         }
+        if (!known)
+            expect_anew(static_cast<std::size_t>(first + to),
+                        blocks < 0 ? early_variance : initial_variance(static_cast<std::size_t>(to)));
     }
 }
 

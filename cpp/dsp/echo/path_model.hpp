@@ -1,6 +1,7 @@
 // What is known of the path from loudspeaker to microphone: coefficients, and how sure each of them is.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -22,7 +23,12 @@ class PathModel {
     SpectrumSpan spectrum(std::size_t index) noexcept { return coefficients_.row(index, bins_); }
 
     // Of a path that nothing is known of: how much of the far end's power may come back, against a loud one's.
-    void expect(float share) noexcept { expected_share_ = share; }
+    void expect(float share) noexcept { std::ranges::fill(expected_, share); }
+
+    float expected(std::size_t bin) const noexcept { return expected_[bin]; }
+
+    // So much more may come back in some bins, and at once: what is uncertain there is as much more uncertain.
+    void expect_more(std::size_t begin, std::size_t end, float factor) noexcept;
 
     // How uncertain a coefficient is at the beginning.
     static float initial_variance(std::size_t partition) noexcept;
@@ -40,9 +46,11 @@ class PathModel {
     void shift(std::ptrdiff_t blocks) noexcept;
 
   private:
+    void expect_anew(std::size_t row, float variance) noexcept;
+
     std::size_t bins_, partitions_, rows_;  // rows: channels x partitions
     Spectrum coefficients_;
-    float expected_share_ = 1.0f;
+    std::vector<float> expected_;  // for each bin, against a loud path
     std::vector<float> variance_;  // of the coefficients' error
 };
 
