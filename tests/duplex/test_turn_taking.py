@@ -177,7 +177,7 @@ def judged_when_spoken(texts: dict[str, tuple[str, ...]]) -> dict[tuple[str, str
     """What the judge says of 0.6 s of each, in voices of espeak-ng that it has not learned from."""
     espeak = pytest.importorskip("spike_engine.server.local.children.espeak").Worker()
     judged = {}
-    for voice, text, pitch in ((voice, *said) for voice in texts for said in product(texts[voice], (40, 65))):
+    for voice, text, pitch in [(voice, *each) for voice, said in texts.items() for each in product(said, (40, 65))]:
         request = {"text": text, "voice": voice, "words_per_minute": 175, "pitch": pitch}
         about, pcm = espeak.handle(request, b"")
         spoken = dsp.resample(np.frombuffer(pcm, np.int16) / np.float32(32768), about["sample_rate_hz"], 16000)
