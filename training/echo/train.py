@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from training.echo.aecmos import Aecmos
+from training.echo.clips import linear_stage
 from training.echo.network import BINS, FRAMES, EchoMask, power
 from training.shared.hearing import Hearing, compressed
 from training.shared.trainer import Trainer, options_of
@@ -24,6 +25,7 @@ BATCH, SAMPLES = 24, 3 * RATE_HZ
 RATIO_WEIGHT, HEARING_WEIGHT, VOICE_WEIGHT, JUDGE_WEIGHT = 0.01, 0.01, 0.01, 0.02
 JUDGED, STEEPEST = 8, 200.0  # pieces of a batch; MOS lost as a piece changes, of its size
 LOST, LEFT = (1.4, 0.8), (0.8, 1.6)  # weights of what is lost and what is left, while the near end talks and not
+HEADPHONES = 0.12  # of the pieces in which both ends are heard: there is no echo, or hardly any
 MICROPHONE, ERROR, ECHO, FAR, TARGET, NEAR = range(6)
 WEIGHTS = torch.cat([torch.full((81,), 1.3), torch.full((BINS - 81,), 0.9)])
 hearing = Hearing(BINS, RATE_HZ / 2 / (BINS - 1))
@@ -59,8 +61,20 @@ class Clips:
                 for signal in (MICROPHONE, ERROR, TARGET):
                     signals[signal] += other - signals[NEAR]
                 signals[NEAR] = other
+        if signals[NEAR].any() and signals[FAR].any() and self._random.random() < HEADPHONES:
+            signals = self._with_headphones(signals)
         gain = 10 ** (self._random.uniform(-12, 6) / 20)
         return np.clip(signals * np.float32(min(gain, 0.99 / (np.abs(signals).max() + 1e-6))), -1, 1)
+
+    def _with_headphones(self, signals: np.ndarray) -> np.ndarray:
+        """The near end begins soon after the far end, most of whose echo is taken away, at a cold start."""
+        begin, fade = int(self._random.uniform(0, 0.8) * RATE_HZ), RATE_HZ // 100
+        near = signals[NEAR] * np.clip((np.arange(SAMPLES, dtype=np.float32) - begin) / fade, 0, 1)
+        target = signals[TARGET] - signals[NEAR] + near
+        kept = np.float32(10 ** (self._random.uniform(-50, -25) / 20) * (self._random.random() < 0.5))
+        microphone = target + kept * (signals[MICROPHONE] - signals[TARGET])
+        error, echo, _ = linear_stage(microphone, signals[FAR])
+        return np.stack([microphone, error, echo, signals[FAR], target, near])
 
 
 def loss_of(network: EchoMask, signals: Tensor, judge: Aecmos | None = None) -> Tensor:
