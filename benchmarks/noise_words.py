@@ -1,6 +1,6 @@
 """Words that recognisers get wrong behind the noise suppressor: writes docs/tables/noise-words.md.
 
-python benchmarks/noise_words.py --corpus DIR ... --whisper MODEL [--scenes 25] [--cache DIR] [--weights FILE]
+python benchmarks/noise_words.py --corpus DIR ... --whisper MODEL [--scenes 25] [--first 0] [--cache DIR]
 
 The voices, noises and rooms are those that training keeps for validation (training/shared/prepare.py). A word is wrong
 where the recogniser hears another one than in the voice without noise. MODEL is a folder of weights for faster-whisper;
@@ -21,7 +21,8 @@ import soundfile
 import soxr
 from words import errors, whisper, words
 
-from spike_engine import _core, dsp
+from spike_engine import dsp
+from spike_engine.dsp.noise import NoiseMode
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -35,8 +36,7 @@ RATE_HZ, SECONDS = 16000, 14
 KINDS, SNRS_DB = ("stationary", "babble", "music", "recorded", "room"), (20, 10, 5, 0, -5)
 CLEAN = "clean"
 ENGLISH = {"librispeech_train251", "vctk_28", "vctk_48k", "picovoice_intent"}
-# By name: the most that noise is turned down by, in dB; None leaves the input as it is.
-SETTINGS = {"nothing": None, '"neural"': 60.0, "10 dB": 10.0, "6 dB": 6.0, '"recogniser"': 3.0}
+MODES: dict[str, NoiseMode | None] = {"nothing": None, '"neural"': "neural", '"recogniser"': "recogniser"}
 
 
 class World:
@@ -86,12 +86,11 @@ class World:
         return kind, snr_db, np.clip(noisy, -1, 1).astype(np.float32), clean.astype(np.float32)
 
 
-def suppressed(x: Samples, attenuation_db: float | None, weights: _core.Weights) -> Samples:
-    if attenuation_db is None:
+def suppressed(x: Samples, mode: NoiseMode | None) -> Samples:
+    if mode is None:
         return x
-    suppressor = _core.NoiseSuppressor(RATE_HZ, attenuation_db, weights)
-    late = suppressor.latency_samples
-    return suppressor.process(np.pad(x, (0, late + -len(x) % (RATE_HZ // 100))), None)[late:][: len(x)]
+    suppressor = dsp.NoiseSuppressor(RATE_HZ, mode=mode)
+    return suppressor.process(np.pad(x, (0, suppressor.latency_samples)))[suppressor.latency_samples :]
 
 
 def remembered(name: str, hear: Recogniser, folder: Path | None) -> Recogniser:
@@ -109,15 +108,15 @@ def remembered(name: str, hear: Recogniser, folder: Path | None) -> Recogniser:
     return read
 
 
-def measured(world: World, hear: Recogniser, scenes: int, weights: _core.Weights) -> dict[tuple[str, Any], list[int]]:
-    """By setting and condition: words wrong, at most all of a scene's, and words."""
+def measured(world: World, hear: Recogniser, scenes: range) -> dict[tuple[str, Any], list[int]]:
+    """By mode and condition: words wrong, at most all of a scene's, and words."""
     found: dict[tuple[str, Any], list[int]] = {}
-    for number in range(scenes):
+    for number in scenes:
         kind, snr_db, noisy, clean = world.scene(number)
         spoken = hear(clean)
-        for name, attenuation_db in SETTINGS.items():
+        for name, mode in MODES.items():
             for x, conditions in ((noisy, ("noisy", kind, snr_db)), (clean, (CLEAN,))):
-                wrong = min(len(spoken), errors(hear(suppressed(x, attenuation_db, weights)), spoken))
+                wrong = min(len(spoken), errors(hear(suppressed(x, mode)), spoken))
                 for condition in conditions:
                     sums = found.setdefault((name, condition), [0, 0])
                     sums[0], sums[1] = sums[0] + wrong, sums[1] + len(spoken)
@@ -128,7 +127,7 @@ def measured(world: World, hear: Recogniser, scenes: int, weights: _core.Weights
 def table(found: dict[tuple[str, Any], list[int]]) -> str:
     columns = (CLEAN, *(f"{snr_db} dB" for snr_db in SNRS_DB), *KINDS, "noisy")
     rows = [["", *columns], ["---"] * (len(columns) + 1)]
-    for name in SETTINGS:
+    for name in MODES:
         shares = (found.get((name, key)) for key in (CLEAN, *SNRS_DB, *KINDS, "noisy"))
         rows.append(
             [name, *(f"{wrong / max(1, all_of):.1%}" if all_of else "-" for wrong, all_of in filter(None, shares))]
@@ -141,17 +140,16 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="folders with manifest.tsv")
     parser.add_argument("--whisper", type=Path, help="weights for faster-whisper; without, PocketSphinx alone")
     parser.add_argument("--scenes", type=int, default=25, help="25 are each kind of noise at each level once")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--cache", type=Path, help="keeps what was heard")
-    parser.add_argument("--weights", type=Path, help="of another network than the package's")
     options = parser.parse_args()
-    path = options.weights or Path(str(dsp.__file__)).parent.parent / "weights" / "noise.spkw"
-    weights, world = _core.Weights(path.read_bytes(), path.name), World(options.corpus)
+    world, scenes = World(options.corpus), range(options.first, options.first + options.scenes)
     recognisers: dict[str, Recogniser] = {"PocketSphinx": words}
     if options.whisper:
         recognisers = {"Whisper": whisper(options.whisper)} | recognisers
     pages = []
     for name, hear in recognisers.items():
-        found = measured(world, remembered(name, hear, options.cache), options.scenes, weights)
+        found = measured(world, remembered(name, hear, options.cache), scenes)
         count = found["nothing", "noisy"][1]
         pages += [f"{name}, {options.scenes} scenes of {SECONDS} s, {count} words:\n", table(found)]
         print("\n".join(pages), flush=True)

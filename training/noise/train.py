@@ -21,6 +21,7 @@ from training.noise.network import FRAMES, Suppressor
 from training.shared.dnsmos import HOP, Dnsmos
 from training.shared.hearing import Hearing, compressed
 from training.shared.trainer import Trainer, options_of
+from training.shared.whisper_ear import WhisperEar
 
 BATCH, SECONDS = 24, 3.0
 RATIO_WEIGHT, HEARING_WEIGHT = 0.01, 0.01
@@ -32,6 +33,11 @@ WEIGHTS = torch.cat([torch.full((120,), 1.3), torch.full((121,), 0.9), torch.ful
 OPINION_PIECES = 6  # of a batch, of which DNSMOS is asked: more take too long
 OPINION_SHARES = torch.tensor([0.25, 0.25, 0.5])  # of voice, background, whole
 OPINION_DB = (-34.0, -20.0)  # how loud it hears them
+
+EAR_PIECES = 10  # of a batch, which Whisper hears
+EAR_SHARES = (0.15, 0.15, 0.2, 0.5)  # of its layers
+EAR_WEIGHT = 0.13
+EAR_DB = (5.0, 15.0)  # what the noise is turned down by at most when it listens
 
 hearing = Hearing(SPLIT_BIN + 1, BIN_HZ)
 
@@ -75,18 +81,36 @@ def noise_to_voice(clean: Tensor, estimate: Tensor) -> Tensor:
     return torch.log10((wrong[there] + 1e-3 * power[there]) / power[there]).sum() / len(power)
 
 
+def some_voices(clean: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Which pieces to ask a judge of, and how loud their voices are below 8 kHz, root mean square."""
+    level = (clean[..., : SPLIT_BIN + 1].abs().square().sum(-1).mean(1) / 2).sqrt()
+    there = torch.nonzero(level > 1e-4)[:, 0]
+    there = there[torch.randperm(len(there))[:most]]
+    return there, level[there]
+
+
 def missed(opinion: Dnsmos, clean: Tensor, estimate: Tensor) -> Tensor:
     """By how many points of MOS the estimate is below the best, as DNSMOS P.835 has it, of some pieces with a voice.
 
     Each is heard at a level and from a sample of its own on, so that no answer helps that depends on them.
     """
-    level = (clean[..., : SPLIT_BIN + 1].abs().square().sum(-1).mean(1) / 2).sqrt()
-    there = torch.nonzero(level > 1e-4)[:, 0]
-    there = there[torch.randperm(len(there))[:OPINION_PIECES]]
+    there, level = some_voices(clean, OPINION_PIECES)
     loud = 10 ** (torch.empty(len(there)).uniform_(*OPINION_DB) / 20)
-    samples = FRAMES.synthesise(estimate[there, :, : SPLIT_BIN + 1]) * (loud / level[there])[:, None]
+    samples = FRAMES.synthesise(estimate[there, :, : SPLIT_BIN + 1]) * (loud / level)[:, None]
     begin = int(torch.randint(2 * HOP, 3 * HOP, ()))  # past what synthesis is late
     return ((5 - opinion(samples[:, begin:].clamp(-1, 1))) @ OPINION_SHARES).mean()
+
+
+def misheard(ear: WhisperEar, clean: Tensor, estimate: Tensor, noisy: Tensor) -> Tensor:
+    """How far what Whisper hears is from what it hears in the clean voice, with some of the noise left in."""
+    there, _ = some_voices(clean, EAR_PIECES)
+    kept = 10 ** (-torch.empty(len(there), 1, 1).uniform_(*EAR_DB) / 20)
+    voice, cleaned, before = (x[there, :, : SPLIT_BIN + 1] for x in (clean, estimate, noisy))
+    with torch.no_grad():
+        wanted = ear(FRAMES.synthesise(voice))
+    found = ear(FRAMES.synthesise(cleaned + kept * (before - cleaned)))
+    errors = [((f - w) ** 2).mean() / ((w - w.mean((0, 1))) ** 2).mean() for f, w in zip(found, wanted, strict=True)]
+    return torch.stack(errors) @ torch.tensor(EAR_SHARES)
 
 
 class Distilled:
@@ -123,11 +147,11 @@ class Drawn(IterableDataset[tuple[Tensor, ...]]):
 
 
 class Loss:
-    """Of a network and a batch; in training with what DNSMOS says, where its file is given."""
+    """Of a network and a batch; in training with what DNSMOS says, or Whisper hears, where their files are given."""
 
-    def __init__(self, dnsmos: Path | None, weight: float) -> None:
-        self._opinion = Dnsmos(dnsmos) if dnsmos else None
-        self._weight = weight
+    def __init__(self, dnsmos: Path | None, opinion_weight: float, ear: Path | None) -> None:
+        self._opinion, self._opinion_weight = Dnsmos(dnsmos) if dnsmos else None, opinion_weight
+        self._ear = WhisperEar(ear) if ear else None
 
     def __call__(self, network: nn.Module, noisy: Tensor, clean: Tensor, taught: Tensor | None = None) -> Tensor:
         estimate, voice = network(noisy, JUDGED)
@@ -135,7 +159,9 @@ class Loss:
         if taught is not None:
             found = found + TEACHER_WEIGHT * (loss_of(taught[..., JUDGED], estimate, voice, noisy) - found)
         if self._opinion and network.training:
-            found = found + self._weight * missed(self._opinion, clean, estimate)
+            found = found + self._opinion_weight * missed(self._opinion, clean, estimate)
+        if self._ear and network.training:
+            found = found + EAR_WEIGHT * misheard(self._ear, clean, estimate, noisy)
         return found
 
 
@@ -146,9 +172,10 @@ def main() -> None:
     parser.add_argument("--distilled", type=Path, help="what distill.py wrote")
     parser.add_argument("--dnsmos", type=Path, help="sig_bak_ovr.onnx of the PyPI package speechmos, for the loss")
     parser.add_argument("--opinion-weight", type=float, default=0.002)
+    parser.add_argument("--ear", type=Path, help="model.bin of a Whisper model, for the loss")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    trainer = Trainer(Suppressor(), Loss(options.dnsmos, options.opinion_weight), options)
+    trainer = Trainer(Suppressor(), Loss(options.dnsmos, options.opinion_weight, options.ear), options)
     drawn = Drawn(options.pack, options.distilled, options.seed + trainer.step)
     held_out = Mixtures(options.pack, seconds=SECONDS, seed=7)
     trainer.run(

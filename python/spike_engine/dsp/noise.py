@@ -12,7 +12,8 @@ from spike_engine.dsp.settings import choice, flag, real, whole
 from spike_engine.dsp.stage import S, Stage, contiguous, contiguous_output, package_weights
 
 NoiseMode = Literal["neural", "recogniser", "classical"]
-RECOGNISER_ATTENUATION_DB = 3.0
+RECOGNISER_ATTENUATION_DB = 10.0
+WEIGHTS = {"neural": "noise.spkw", "recogniser": "noise_recogniser.spkw"}
 
 
 class _NoiseStage(Stage):
@@ -37,14 +38,14 @@ class NoiseSuppressor(_NoiseStage):
     with gains on the ERB scale and complex filters for the low bins (deep filtering, Mack and Habets 2020), one frame
     of 10 ms later than ``"classical"``: the log-spectral amplitude estimator of Ephraim and Malah (1985) with the noise
     tracker of Gerkmann and Hendriks (2012), which follows steady noise only and needs no weights. ``"recogniser"`` is
-    the network where a machine listens: it turns noise down by 3 dB and no more, since a recogniser that was trained on
-    noise loses more by what a network does to the voice than it gains (Iwamoto et al. 2022). The docs
-    have the measured words.
+    the same network with other weights, for a machine that listens: they were trained with what Whisper's encoder hears
+    in the loss, and noise is turned down by 10 dB and no more, since a recogniser loses more by what a network does to
+    the voice than by the noise (Iwamoto et al. 2022). The docs have the measured words.
 
     Args:
         sample_rate_hz: 8000 to 48000; see :mod:`spike_engine.dsp`.
         mode: ``"neural"`` for people, ``"recogniser"`` for machines, or ``"classical"``.
-        attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 60 dB, 3 dB in the recogniser mode
+        attenuation_db: The most that noise is turned down by, 0 to 60 dB; None is 60 dB, 10 dB in the recogniser mode
             and 12 dB in the classical one.
 
     Raises:
@@ -108,7 +109,8 @@ class NoiseSuppressorBank(_NoiseStage):
 
 def noise_weights_of(mode: NoiseMode) -> _core.Weights | None:
     """The weights that `mode` needs; ValueError for another word."""
-    return None if choice("mode", mode, *get_args(NoiseMode)) == "classical" else package_weights("noise.spkw")
+    name = WEIGHTS.get(choice("mode", mode, *get_args(NoiseMode)))
+    return package_weights(name) if name else None
 
 
 def attenuation_of(mode: NoiseMode, attenuation_db: float | None = None) -> float | None:
