@@ -15,8 +15,6 @@ constexpr float quick_wins = 0.7f, sure_wins = 0.5f;
 constexpr float doubt_of_memory = 0.1f;
 constexpr float heard_power = 1e-7f;  // -70 dBFS
 constexpr float muted_share = 1e-3f;  // of the predicted echo, that a microphone hears at least
-constexpr float gated_share = 0.01f;  // and of that and of what it heard before, where its gate has just shut
-constexpr int most_gated_blocks = 50;
 constexpr int blocks_of_a_mute = 20, most_blocks_on_trial = 30;
 constexpr float proven_share = 0.4f;  // of the microphone's power, that a model leaves at most
 constexpr int blocks_of_proof = 5;
@@ -52,10 +50,7 @@ void FilterPair::process(const Block& block) noexcept {
 void FilterPair::freeze_or_learn(const Block& block) noexcept {
     const float predicted = mean_power(echo_), heard = mean_power(block.microphone);
     const bool is_muted = state_.memories > 0 && predicted > heard_power && heard < muted_share * predicted;
-    // A model that is wrong predicts too much, but does not silence the microphone.
-    const bool is_gated = predicted > heard_power && state_.frozen_blocks < most_gated_blocks &&
-                          heard < gated_share * std::min(predicted, state_.microphone_power);
-    state_.is_frozen = block.is_deaf || is_muted || is_gated;
+    state_.is_frozen = block.is_deaf || is_muted;
     state_.frozen_blocks = state_.is_frozen ? state_.frozen_blocks + 1 : 0;
     if (state_.frozen_blocks >= blocks_of_a_mute && state_.memories > 0) {
         state_.is_on_trial = true;
