@@ -6,8 +6,7 @@ NODS = (
     "yeah", "yeah", "okay", "okay", "right", "yes", "yep", "uh-huh", "uh-huh", "aha", "hmm", "oh", "ah", "sure", "ok",
     "mhm", "mm-hmm", "um-hum", "I see", "alright", "yeah yeah", "oh yeah", "oh okay", "yeah right", "right right",
     "okay okay", "yes yes", "got it", "of course", "exactly", "ah okay", "oh I see", "mm yeah", "uh huh yeah", "yup",
-    "good", "great", "cool", "fine", "true", "I know", "oh right", "okay great", "sure sure", "nice", "makes sense",
-    "absolutely", "yeah sure", "yeah okay", "ah right", "mhm mhm", "uh-huh okay", "yeah exactly", "yeah I know",
+    "good", "great", "cool", "fine", "true", "I know", "oh right", "okay great", "sure sure",
 )  # fmt: skip
 HUMS = (
     "mˈhm", "mˈhmː", "mhˈm", "əmhˈəm", "mˈm", "hˈm", "həm", "ʌmhˈʌm", "mː", "ˈʌhə", "ˈʌhˈʌ", "ˈəhə", "mhˈəm", "ˈʌmhʌm",
@@ -35,7 +34,6 @@ WORDS = (
     "I can't", "I want", "I need", "we should", "you said", "but why", "why not", "what if", "no way", "hi", "please",
     "forget it", "mute", "volume", "yellow", "orange", "mother", "sister", "table", "window", "garden", "system",
     "delete", "confirm", "return", "agent", "operator", "human", "pizza", "ticket", "number", "address", "back", "home",
-    "thank you", "thank you", "thanks a lot", "no thank you", "thanks bye", "one moment", "that's enough", "hey listen",
 )  # fmt: skip
 NOISES = (
     "achoo", "hatchoo", "atishoo", "ha ha", "ha ha ha", "hachoo", "ah-choo", "tshoo", "choo", "hehe", "hapchee",

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from training.shared.prepare import Rooms, convolved
 from training.turns.disturbances import BANDS, disturbed
-from training.turns.made import made
-from training.turns.revoiced import in_another_voice, put_together
 from training.turns.scenes import beginnings
 from training.turns.sounds import NOD, OTHER, WORD, Sound, of_commands, of_corpora, of_coughs, of_voices
 
@@ -37,23 +35,21 @@ RARE = {
     "baby_cry": 3,
     "nods of kokoro": 3,
     "words of kokoro": 2,
-    "spoken sneezes of kokoro": 4,
 }
 USUAL = ("effects", "single words")  # some of these are enough
-MADE = "made sounds"
 OPENED = ("sentences",)  # those may begin wherever there was a pause
 PITCHES = {WORD: 0.12, NOD: 0.18, OTHER: 0.3}  # as a logarithm, either way
 Cut = tuple[NDArray[np.float32], int, int]  # what the network hears, the label, the kind
 
 
 class Judge(nn.Module):
-    """26 figures to 64, a memory of 160, and three answers in each frame: words, a nod, or neither."""
+    """26 figures to 64, a memory of 96, and three answers in each frame: words, a nod, or neither."""
 
     def __init__(self) -> None:
         super().__init__()
         self.inputs = nn.Linear(BANDS + 2, 64)
-        self.memory = nn.GRU(64, 160, batch_first=True)
-        self.answer = nn.Linear(160, 3)
+        self.memory = nn.GRU(64, 96, batch_first=True)
+        self.answer = nn.Linear(96, 3)
 
     def forward(self, heard: Tensor) -> Tensor:
         states, _ = self.memory(torch.relu(self.inputs(heard)))
@@ -92,12 +88,13 @@ def cut(voice: NDArray[np.int16], detected: int, end: int) -> NDArray[np.float32
 
 def dry(sounds: list[Sound], random: np.random.Generator, rooms: Rooms) -> list[Cut]:
     """Single sounds that passed no chain: more voices at little cost, and more often what there is little of."""
-    found = []
-    drawn = [each for each in sounds if each.kind == "person_sneeze" or each.kind.startswith("spoken sneezes")]
+    sneezes, found = [each for each in sounds if each.kind == "person_sneeze"], []
     responses = [soxr.resample(rooms.draw(random)[0], 48000, RATE_HZ)[: RATE_HZ // 3] for _ in range(200)]
     for each in sounds:
         for _ in range(RARE.get(each.kind, 1)):
-            samples = another(random, each, drawn)
+            samples = each.load()
+            if each.kind == "person_sneeze" and random.random() < 0.5:
+                samples = spliced(samples, sneezes[random.integers(len(sneezes))].load())
             begins = beginnings(samples)
             if not begins:
                 break
@@ -115,16 +112,11 @@ def dry(sounds: list[Sound], random: np.random.Generator, rooms: Rooms) -> list[
     return found
 
 
-def another(random: np.random.Generator, sound: Sound, drawn: list[Sound]) -> NDArray[np.float32]:
-    """The sound as somebody else makes it: a sneeze with another's breath before it, a short word in another voice."""
-    if sound.kind == MADE:
-        return made(random)
-    samples = sound.load()
-    if sound.kind == "person_sneeze" and random.random() < 0.7:
-        return put_together(random, drawn[random.integers(len(drawn))].load(), samples)
-    if sound.kind not in OPENED and sound.label != OTHER and random.random() < 0.75:
-        return in_another_voice(random, samples)
-    return samples
+def spliced(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The drawing of breath of one sneeze, and the outburst of another."""
+    loudest = [int(np.argmax(np.convolve(np.square(each), np.ones(400), "same"))) for each in (first, second)]
+    before, after = first[: loudest[0]] / np.abs(first).max(), second[loudest[1] :] / np.abs(second).max()
+    return np.concatenate([before, after]).astype(np.float32)
 
 
 def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> list[Sound]:
@@ -135,7 +127,6 @@ def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> l
         *(each for each in effects if each.kind in OPENED and random.random() < 0.6),
         *of_coughs(options.coughs, "train"),
         *commands,
-        *[Sound(OTHER, MADE, Path())] * 1400,
         *(each for each in effects if each.kind in RARE or (each.kind in USUAL and random.random() < 0.4)),
     ]
 

@@ -30,7 +30,7 @@ HELD_AT_MOST_S = 0.5  # most nods, coughs and doors are over by then
 # How sure a judge must be of a sound that goes on: after so long, that much. Nobody who goes on is ignored for ever.
 # Early it need not be: the loudspeaker is held anyway.
 SURE_AFTER_S, SURE = (0.2, 0.44, 0.5, 0.8, 1.2, 3.0), (0.98, 0.95, 0.75, 0.65, 0.5, 0.0)
-SURE_WHEN_OVER = 0.5
+SURE_WHEN_OVER = 0.65
 OVER_AFTER_S = 0.18  # a pause within a word is shorter
 INSISTS_WITHIN_S = 1.5  # sounds that follow each other so soon are judged together
 STOPS_AFTER_S = 0.7  # people pause for breath and thought
