@@ -89,56 +89,41 @@ inline void transform<7>(Complex (&x)[7]) noexcept {
     x[6] = m1 - n1;
 }
 
-// One butterfly column: `Radix` inputs that lie `step` apart, over `stride` neighbours, multiplied by the twiddles of
-// this column on the way out.
-template <std::size_t Radix>
-inline void column(const float* __restrict ir, const float* __restrict ii, std::size_t step, float* __restrict outr,
-                   float* __restrict outi, std::size_t stride, const float* __restrict wr,
-                   const float* __restrict wi) noexcept {
+// Butterflies side by side, `count` of them: their inputs lie `step` apart, and what comes out is multiplied by
+// twiddles. The neighbours of one column share its twiddles, and each output of theirs lies together. The columns of a
+// single transform's first stage, which are one value wide and so each other's neighbours, have twiddles and outputs of
+// their own (`Narrow`).
+template <std::size_t Radix, bool Narrow>
+inline void butterflies(const float* __restrict ir, const float* __restrict ii, std::size_t step,
+                        float* __restrict outr, float* __restrict outi, std::size_t count, const float* __restrict wr,
+                        const float* __restrict wi) noexcept {
     SPIKE_NO_OVERLAP
-    for (std::size_t k = 0; k < stride; ++k) {
+    for (std::size_t k = 0; k < count; ++k) {
+        const auto out = [&](std::size_t u) { return Narrow ? Radix * k + u : k + u * count; };
         Complex x[Radix];
         for (std::size_t t = 0; t < Radix; ++t) x[t] = {ir[k + t * step], ii[k + t * step]};
         transform<Radix>(x);
-        outr[k] = x[0].real;
-        outi[k] = x[0].imag;
+        outr[out(0)] = x[0].real;
+        outi[out(0)] = x[0].imag;
         for (std::size_t u = 1; u < Radix; ++u) {
-            const Complex turned = x[u] * Complex{wr[u], wi[u]};
-            outr[k + u * stride] = turned.real;
-            outi[k + u * stride] = turned.imag;
-        }
-    }
-}
-
-// The first stage of a single transform, all of whose columns are one value wide: they are each other's neighbours.
-template <std::size_t Radix>
-inline void narrow_columns(const float* __restrict ir, const float* __restrict ii, std::size_t count,
-                           float* __restrict outr, float* __restrict outi, const float* __restrict wr,
-                           const float* __restrict wi) noexcept {
-    SPIKE_NO_OVERLAP
-    for (std::size_t k = 0; k < count; ++k) {
-        Complex x[Radix];
-        for (std::size_t t = 0; t < Radix; ++t) x[t] = {ir[k + t * count], ii[k + t * count]};
-        transform<Radix>(x);
-        outr[Radix * k] = x[0].real;
-        outi[Radix * k] = x[0].imag;
-        for (std::size_t u = 1; u < Radix; ++u) {
-            const Complex turned = x[u] * Complex{wr[u * count + k], wi[u * count + k]};
-            outr[Radix * k + u] = turned.real;
-            outi[Radix * k + u] = turned.imag;
+            const std::size_t twiddle = Narrow ? u * count + k : u;
+            const Complex turned = x[u] * Complex{wr[twiddle], wi[twiddle]};
+            outr[out(u)] = turned.real;
+            outi[out(u)] = turned.imag;
         }
     }
 }
 
 template <std::size_t Radix>
 void all_columns(const FftStage& stage, const float* wr, const float* wi, PlanarIn in, PlanarOut out) noexcept {
-    if (stage.stride == 1) return narrow_columns<Radix>(in.real, in.imag, stage.count, out.real, out.imag, wr, wi);
+    if (stage.stride == 1)
+        return butterflies<Radix, true>(in.real, in.imag, stage.count, out.real, out.imag, stage.count, wr, wi);
     const std::size_t step = stage.count * stage.stride;
     const auto run = [&](std::size_t stride) {
         for (std::size_t at = 0; at < stage.count; ++at) {
             const std::size_t from = at * stride, to = from * Radix;
-            column<Radix>(in.real + from, in.imag + from, step, out.real + to, out.imag + to, stride, wr + at * Radix,
-                          wi + at * Radix);
+            butterflies<Radix, false>(in.real + from, in.imag + from, step, out.real + to, out.imag + to, stride,
+                                      wr + at * Radix, wi + at * Radix);
         }
     };
     if (stage.stride == 4) return run(4);  // after a first stage of 4: too short for a loop

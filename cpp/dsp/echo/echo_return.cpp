@@ -147,20 +147,17 @@ void EchoReturn::end_chunk() noexcept {
 }
 
 void EchoReturn::compare_loudest() noexcept {
-    Bands heard{}, played{};
-    float loudest = 0.0f;
+    Bands loudest{};
+    float played = 0.0f;
     for (std::size_t band = 0; band < bands; ++band) {
-        for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
-            heard[band] = std::max(heard[band], state_.heard[chunk][band]);
-            played[band] = std::max(played[band], state_.played[chunk][band]);
-        }
-        loudest += played[band];
+        for (const Bands& heard : state_.heard) loudest[band] = std::max(loudest[band], heard[band]);
+        played += state_.most_far[band];
     }
     const auto hop = static_cast<float>(stft_.hop());
-    const bool is_aloud = loudest > aloud_power * hop * hop;
+    const bool is_aloud = played > aloud_power * hop * hop;
     for (std::size_t band = 0; band < bands; ++band) {
-        const bool is_heard = is_aloud && played[band] > audible_power * hop * hop;
-        state_.times_heard[band] = is_heard ? heard[band] / played[band] : 0.0f;
+        const bool is_heard = is_aloud && state_.most_far[band] > audible_power * hop * hop;
+        state_.times_heard[band] = is_heard ? loudest[band] / state_.most_far[band] : 0.0f;
     }
 }
 
