@@ -110,7 +110,7 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
     read_far();
     predict();
     suppressor_.analyse({microphone_, filters_.error(), filters_.echo(), far_heard_, state_.is_deaf});
-    return_.hear(suppressor_.microphone(), far_mono_, state_.is_deaf);
+    return_.hear({microphone_, suppressor_.microphone(), far_mono_, state_.is_deaf});
     if (filters_.is_proven()) return_.raise();
     return_.weigh(meter_.explained_share(), !state_.is_deaf && onset_.is_loud());
     placement_.follow_drift(suppressor_.error(), suppressor_.echo(),
@@ -137,7 +137,7 @@ void EchoCanceller::predict() noexcept {
     filters_.expect(return_.share());
     for (std::size_t band = 0; band < EchoReturn::bands; ++band)
         filters_.allow(return_.begin(band), return_.end(band), return_.times_heard(band));
-    filters_.process({microphone_, state_.is_deaf, return_.most_echo()});
+    filters_.process({microphone_, state_.is_deaf, return_.most_echo(), return_.is_none()});
     if (bends && filters_.is_learning()) predistorter_.learn(filters_.sure());
     if (meter_.leaves_less_than(worth_keeping)) filters_.remember();
     meter_.hear_model({microphone_, filters_.error(), filters_.echo()});

@@ -13,6 +13,10 @@ std::size_t decimated(std::size_t ms, std::size_t factor, int rate_hz) {
     return ms * static_cast<std::size_t>(rate_hz) / factor / 1000;
 }
 
+std::size_t block_of(const DecimatedLines::Config& config) {
+    return static_cast<std::size_t>(config.sample_rate_hz) / 100;
+}
+
 }  // namespace
 
 double parabola_top(float before, float here, float after) noexcept {
@@ -56,30 +60,36 @@ void Decimator::reset() noexcept {
     phase_ = at_ = 0;
 }
 
+DecimatedLine::DecimatedLine(std::size_t factor, std::size_t samples, std::size_t most_pushed)
+    : decimator_(factor), line_(samples), kept_(most_pushed / factor + 2) {}
+
+std::size_t DecimatedLine::push(std::span<const float> samples) noexcept {
+    const auto count = static_cast<std::ptrdiff_t>(decimator_.process(samples, kept_));
+    std::move(line_.begin() + count, line_.end(), line_.begin());
+    std::copy_n(kept_.begin(), count, line_.end() - count);
+    return static_cast<std::size_t>(count);
+}
+
+void DecimatedLine::reset() noexcept {
+    decimator_.reset();
+    std::ranges::fill(line_, 0.0f);
+}
+
 DecimatedLines::DecimatedLines(const Config& config)
     : factor_(static_cast<std::size_t>(std::max(1, config.sample_rate_hz / decimated_rate_hz))),
       max_lag_(decimated(config.max_delay_ms, factor_, config.sample_rate_hz)),
-      microphone_decimator_(factor_),
-      far_decimator_(factor_),
-      kept_(static_cast<std::size_t>(config.sample_rate_hz) / 100 / factor_ + 2),
-      microphone_(decimated(microphone_ms, 1, decimated_rate_hz)),
-      far_(microphone_.size() + max_lag_ + decimated(config.tail_ms, factor_, config.sample_rate_hz)) {}
+      microphone_(factor_, decimated(microphone_ms, 1, decimated_rate_hz), block_of(config)),
+      far_(factor_, microphone().size() + max_lag_ + decimated(config.tail_ms, factor_, config.sample_rate_hz),
+           block_of(config)) {}
 
 void DecimatedLines::reset() noexcept {
-    microphone_decimator_.reset();
-    far_decimator_.reset();
-    for (auto* line : {&microphone_, &far_}) std::fill(line->begin(), line->end(), 0.0f);
+    microphone_.reset();
+    far_.reset();
 }
 
 void DecimatedLines::push(std::span<const float> microphone, std::span<const float> far) noexcept {
-    const auto append = [this](Decimator& decimator, std::span<const float> samples, std::vector<float>& line) {
-        const std::size_t count = decimator.process(samples, kept_);
-        std::move(line.begin() + static_cast<std::ptrdiff_t>(count), line.end(), line.begin());
-        std::copy_n(kept_.begin(), count, line.end() - static_cast<std::ptrdiff_t>(count));
-        return count;
-    };
-    append(far_decimator_, far, far_);
-    new_samples_ = append(microphone_decimator_, microphone, microphone_);
+    far_.push(far);
+    new_samples_ = microphone_.push(microphone);
 }
 
 }  // namespace spike

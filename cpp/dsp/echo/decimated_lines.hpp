@@ -26,6 +26,23 @@ class Decimator {
     std::vector<float> taps_, history_;
 };
 
+// A signal's last samples, decimated; oldest first.
+class DecimatedLine {
+  public:
+    // Holds `samples` of them; takes at most `most_pushed` of the others at a time.
+    DecimatedLine(std::size_t factor, std::size_t samples, std::size_t most_pushed);
+
+    // Returns how many were added.
+    std::size_t push(std::span<const float> samples) noexcept;
+
+    std::span<const float> samples() const noexcept { return line_; }
+    void reset() noexcept;
+
+  private:
+    Decimator decimator_;
+    std::vector<float> line_, kept_;
+};
+
 class DecimatedLines {
   public:
     struct Config {
@@ -38,9 +55,9 @@ class DecimatedLines {
 
     void push(std::span<const float> microphone, std::span<const float> far) noexcept;
 
-    // Oldest first. The far end reaches further back: by the longest delay, and the tail.
-    std::span<const float> microphone() const noexcept { return microphone_; }
-    std::span<const float> far() const noexcept { return far_; }
+    // The far end reaches further back: by the longest delay, and the tail.
+    std::span<const float> microphone() const noexcept { return microphone_.samples(); }
+    std::span<const float> far() const noexcept { return far_.samples(); }
 
     std::size_t factor() const noexcept { return factor_; }
     std::size_t max_lag() const noexcept { return max_lag_; }          // the longest delay, decimated
@@ -50,8 +67,7 @@ class DecimatedLines {
 
   private:
     std::size_t factor_, max_lag_, new_samples_ = 0;
-    Decimator microphone_decimator_, far_decimator_;
-    std::vector<float> kept_, microphone_, far_;
+    DecimatedLine microphone_, far_;
 };
 
 }  // namespace spike

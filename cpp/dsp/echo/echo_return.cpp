@@ -30,7 +30,8 @@ constexpr float new_sound = 20.0f;  // times the loudest so far: other chances a
 
 }  // namespace
 
-EchoReturn::EchoReturn(std::size_t block_samples, int sample_rate_hz) : stft_(block_samples, 2), far_(stft_) {
+EchoReturn::EchoReturn(std::size_t block_samples, int sample_rate_hz)
+    : stft_(block_samples, 2), far_(stft_), phase_match_(block_samples, sample_rate_hz) {
     for (std::size_t band = 0; band < bands; ++band)
         edges_[band] = std::min(stft_.bins(), static_cast<std::size_t>(edges_hz[band]) * stft_.size() /
                                                   static_cast<std::size_t>(sample_rate_hz));
@@ -41,6 +42,7 @@ EchoReturn::EchoReturn(std::size_t block_samples, int sample_rate_hz) : stft_(bl
 void EchoReturn::reset() noexcept {
     far_.reset();
     match_.reset();
+    phase_match_.reset();
     state_ = {};
     forget();
     state_.is_proven = false;
@@ -61,10 +63,11 @@ void EchoReturn::follow(SpectrumView spectrum, Bands& powers) const noexcept {
     }
 }
 
-void EchoReturn::hear(SpectrumView microphone, std::span<const float> far, bool is_deaf) noexcept {
-    follow(microphone, state_.microphone);
-    follow_far(far);
-    state_.deaf[state_.chunk] = state_.deaf[state_.chunk] || is_deaf;
+void EchoReturn::hear(const Block& block) noexcept {
+    if (!state_.is_proven) phase_match_.hear(block.microphone, block.far);
+    follow(block.spectrum, state_.microphone);
+    follow_far(block.far);
+    state_.deaf[state_.chunk] = state_.deaf[state_.chunk] || block.is_deaf;
     Bands &heard = state_.heard[state_.chunk], &played = state_.played[state_.chunk];
     for (std::size_t band = 0; band < bands; ++band) {
         heard[band] = std::max(heard[band], state_.microphone[band]);
@@ -169,11 +172,14 @@ void EchoReturn::weigh(float explained, bool is_loud) noexcept {
         const bool is_new = heard > new_sound * state_.loudest_chance;
         state_.loudest_chance = std::max(state_.loudest_chance, heard);
         state_.chances = is_new ? 0 : state_.chances + 1;
-        if (is_new) match_.begin();
+        if (is_new) {
+            match_.begin();
+            phase_match_.begin();
+        }
         state_.explained_share = explained;
     }
-    const float share = unlearned * state_.explained_share + least_share;
-    if (state_.chances < enough_chances || !match_.is_none() || share >= 1.0f) {
+    const float share = is_none() ? least_share : unlearned * state_.explained_share + least_share;
+    if (!is_none() && (state_.chances < enough_chances || !match_.is_none() || share >= 1.0f)) {
         state_.likely_echo.fill(unknown * unknown);
         return;
     }

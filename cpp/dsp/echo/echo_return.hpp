@@ -9,6 +9,7 @@
 #include "base/spectrum.hpp"
 #include "base/stft.hpp"
 #include "dsp/echo/envelope_match.hpp"
+#include "dsp/echo/phase_match.hpp"
 
 namespace spike {
 
@@ -22,14 +23,22 @@ class EchoReturn {
 
     EchoReturn(std::size_t block_samples, int sample_rate_hz);
 
-    // One block: the microphone's spectrum, as Stft makes it of two blocks, and the far end as it is played now.
-    // `is_deaf`: the microphone gives nothing that was heard; then nothing is learned.
-    void hear(SpectrumView microphone, std::span<const float> far, bool is_deaf) noexcept;
+    // One block: the microphone, its spectrum, as Stft makes it of two blocks, and the far end as it is played now.
+    struct Block {
+        std::span<const float> microphone;
+        SpectrumView spectrum;
+        std::span<const float> far;
+        bool is_deaf = false;  // the microphone gives nothing that was heard: nothing is learned
+    };
+    void hear(const Block& block) noexcept;
 
     // After `hear`: the share of the microphone's power, 0 to 1, that is like what a model predicts, and whether it is
     // loud enough to learn from. As long as none has proved an echo, what no model explains and what has another rhythm
-    // than the far end is none.
+    // than the far end is none; nor is what was not played, sample by sample.
     void weigh(float explained, bool is_loud) noexcept;
+
+    // Nothing of what is heard was played: no model has proved an echo, and none is found sample by sample.
+    bool is_none() const noexcept { return !state_.is_proven && phase_match_.is_none(); }
 
     // There is an echo, and it may be all that the microphone hears.
     void raise() noexcept;
@@ -74,6 +83,7 @@ class EchoReturn {
     Stft stft_;
     Stft::Analysis far_;
     EnvelopeMatch match_;
+    PhaseMatch phase_match_;
     std::array<std::size_t, bands + 1> edges_{};
     struct State {
         Bands microphone{}, far{};  // powers, smoothed

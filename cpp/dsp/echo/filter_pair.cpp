@@ -36,6 +36,7 @@ FilterPair::FilterPair(const FarSpectra& far)
 
 void FilterPair::process(const Block& block) noexcept {
     state_.most_echo = block.most_echo;
+    state_.is_none = block.is_none;
     sure_.predict(block.microphone, error_, echo_);
     quick_.predict(block.microphone, quick_error_, quick_echo_);
     freeze_or_learn(block);
@@ -132,7 +133,7 @@ void FilterPair::race(std::span<const float> microphone) noexcept {
         std::swap(error_, quick_error_);
         std::swap(echo_, quick_echo_);
     }
-    if (state_.is_on_trial) pass(microphone, error_, echo_);
+    if (state_.is_on_trial || state_.is_none) pass(microphone, error_, echo_);
 }
 
 // What predicts more echo than there can be has to be much better.

@@ -21,6 +21,7 @@ class FilterPair {
         std::span<const float> microphone;
         bool is_deaf = false;    // the microphone gives nothing that was heard
         float most_echo = 0.0f;  // the most power that an echo can have
+        bool is_none = false;    // nothing in it is an echo
     };
 
     // One block, after the far end's. Then `error` and `echo` are those of the sure filter, until `race`. Nothing is
@@ -93,6 +94,7 @@ class FilterPair {
         float sure_power = 0.0f, quick_power = 0.0f;  // of what the two leave
         float microphone_power = 0.0f;                // as long as theirs
         float most_echo = 0.0f;                       // of this block
+        bool is_none = false;                         // nothing of it is to be taken out
         bool is_frozen = false, is_on_trial = false;
         int frozen_blocks = 0, blocks_on_trial = 0;
         int proofs = 0;  // blocks in a row
