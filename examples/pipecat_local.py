@@ -18,20 +18,16 @@ spike.listen_to(transport.output())
 
 
 class Parrot(FrameProcessor):
-    """Says what it has heard as soon as there is a pause."""
-
-    said = b""
+    said = b""  # what it has heard, until there is a pause
 
     async def process_frame(self, frame, direction) -> None:
         await super().process_frame(frame, direction)
-        if not isinstance(frame, InputAudioRawFrame):
-            await self.push_frame(frame, direction)
-        elif spike.stats.voice_active:
+        await self.push_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame) and spike.stats.voice_active:
             self.said += frame.audio
-        elif self.said:
-            print(f"you said {len(self.said) / 2 / frame.sample_rate:.1f} s", flush=True)
-            said, self.said = self.said, b""
-            await self.push_frame(OutputAudioRawFrame(said, frame.sample_rate, 1))
+        elif isinstance(frame, InputAudioRawFrame) and self.said:
+            await self.push_frame(OutputAudioRawFrame(self.said, frame.sample_rate, 1))
+            self.said = b""
 
 
 async def main() -> None:

@@ -72,6 +72,7 @@ class Room:
         self._lock = threading.Lock()
         self._voice: list[NDArray[np.float32]] = []
         self._said_at: float | None = None
+        self._loud_blocks = 0
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run, name="room")
 
@@ -85,6 +86,11 @@ class Room:
     def said_at(self) -> float | None:
         """When the first sample of the last `say` went into the air, by ``time.monotonic``; None before."""
         return self._said_at
+
+    @property
+    def loud_s(self) -> float:
+        """For how long the loudspeaker has been louder than -50 dBFS, all in all."""
+        return self._loud_blocks * BLOCK / 48000
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -107,6 +113,7 @@ class Room:
             assert mouth.stdin
             while not self._ends.is_set():
                 heard = np.frombuffer(ear.stdout.read(4 * BLOCK), np.float32)
+                self._loud_blocks += bool(np.mean(heard**2) > 1e-5)
                 spectra = np.roll(spectra, 1, axis=0)
                 spectra[0] = np.fft.rfft(np.concatenate([before, heard]))
                 before = heard
