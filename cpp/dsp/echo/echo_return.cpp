@@ -194,6 +194,7 @@ void EchoReturn::weigh(float explained, bool is_loud) noexcept {
 }
 
 void EchoReturn::raise() noexcept {
+    if (!state_.is_proven && (phase_match_.is_none() || phase_match_.is_undecided())) return;
     state_.is_proven = true;
     state_.likely_echo.fill(unknown * unknown);
     for (std::size_t band = 0; band < bands; ++band)

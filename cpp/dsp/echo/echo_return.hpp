@@ -40,7 +40,8 @@ class EchoReturn {
     // Nothing of what is heard was played: no model has proved an echo, and none is found sample by sample.
     bool is_none() const noexcept { return !state_.is_proven && phase_match_.is_none(); }
 
-    // There is an echo, and it may be all that the microphone hears.
+    // A model has learned to predict what is heard: there is an echo, and it may be all that the microphone hears. Not
+    // believed of what was not played: a model can learn a second of anything by heart.
     void raise() noexcept;
 
     // All that was learned is wrong: there is an echo.

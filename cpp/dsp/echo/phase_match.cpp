@@ -63,6 +63,7 @@ void PhaseMatch::begin() noexcept {
 void PhaseMatch::hear(std::span<const float> microphone, std::span<const float> far) noexcept {
     far_.push(far);
     microphone_.push(microphone);
+    state_.age_blocks = std::min(state_.age_blocks + 1, blocks_to_judge);
     if (++state_.blocks < blocks_per_hop) return;
     state_.blocks = 0;
     end_hop();

@@ -27,12 +27,17 @@ class PhaseMatch {
     // A sound begins in the microphone.
     void begin() noexcept;
 
+    // A sound has begun so lately that nothing can be said of it.
+    bool is_undecided() const noexcept { return state_.is_listening && state_.age_blocks < blocks_to_judge; }
+
     // What has been heard since `begin` is no echo.
     bool is_none() const noexcept { return state_.is_none; }
 
     void reset() noexcept;
 
   private:
+    static constexpr int blocks_to_judge = 25;
+
     void end_hop() noexcept;
     void correlate() noexcept;
     void judge() noexcept;
@@ -47,7 +52,8 @@ class PhaseMatch {
     struct State {
         std::size_t blocks = 0;  // of this hop
         bool is_listening = false;
-        int hops = 0;            // since `begin`
+        int age_blocks = 0;      // since `begin`, up to `blocks_to_judge`
+        int hops = 0;            // of these in which both sides were loud
         float far_power = 0.0f;  // of the loudest hop of late
         bool is_none = false;
     };
