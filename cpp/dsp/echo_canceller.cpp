@@ -112,7 +112,7 @@ void EchoCanceller::process(std::span<const float> microphone, std::span<const f
     suppressor_.analyse({microphone_, filters_.error(), filters_.echo(), far_heard_, state_.is_deaf});
     return_.hear({microphone_, suppressor_.microphone(), far_mono_, state_.is_deaf});
     if (filters_.is_proven()) return_.raise();
-    return_.weigh(meter_.explained_share(), !state_.is_deaf && onset_.is_loud());
+    return_.notice(!state_.is_deaf && onset_.is_loud());
     placement_.follow_drift(suppressor_.error(), suppressor_.echo(),
                             filters_.is_learning() && meter_.leaves_less_than(trusted));
     suppressor_.suppress(filters_.residual_power(), return_, out);

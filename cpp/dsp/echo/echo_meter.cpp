@@ -31,9 +31,6 @@ void EchoMeter::hear_model(const Block& block) noexcept {
     follow(state_.quick.error, mean_power(block.error), quick_smoothing);
     follow(state_.quick_echo, echo, quick_smoothing);
     follow(state_.overpredicted, 2.0f * (echo - alike), quick_smoothing);
-    follow(state_.heard, microphone, recent_smoothing);
-    follow(state_.predicted, echo, recent_smoothing);
-    follow(state_.alike, alike, recent_smoothing);
 }
 
 void EchoMeter::hear_result(const Block& block) noexcept {
@@ -55,11 +52,6 @@ bool EchoMeter::leaves_less_than(float share) const noexcept {
 }
 
 bool EchoMeter::still_works() const noexcept { return state_.explained > works_share * state_.recent_echo; }
-
-float EchoMeter::explained_share() const noexcept {
-    const float alike = std::max(state_.alike, 0.0f);
-    return std::min(1.0f, alike * alike / (state_.predicted * state_.heard + 1e-20f));
-}
 
 bool EchoMeter::is_loud() const noexcept { return state_.quick.microphone > loud_power; }
 

@@ -34,10 +34,6 @@ class EchoMeter {
     // Over a tenth of a second: the microphone is loud enough to judge.
     bool is_loud() const noexcept;
 
-    // Over a fifth of a second: the share of the microphone's power that is like the echo which the sure filter
-    // predicts, 0 to 1.
-    float explained_share() const noexcept;
-
     bool is_louder_than(float power) const noexcept { return state_.quick.microphone > power; }
 
     // What the model leaves of the microphone's power over a tenth of a second, 0 to 1.
@@ -68,7 +64,6 @@ class EchoMeter {
         float recent_echo = 0.0f, explained = 0.0f;  // the predicted echo, and its product with the microphone
         Powers quick;                                // over a tenth of a second
         float quick_echo = 0.0f, overpredicted = 0.0f;
-        float heard = 0.0f, predicted = 0.0f, alike = 0.0f;  // microphone, the sure filter's echo and their product
     };
     State state_;
 };

@@ -23,10 +23,8 @@ constexpr float loudest_kept = 0.999f;  // a chunk
 // A microphone with a noise gate hears nothing of what is soft: only what is loud, for this far end, tells how much
 // comes back; and what was learned of a soft far end is forgotten when it becomes so much louder.
 constexpr float loud_for_it = 0.05f, much_louder = 10.0f;
-// After this many loud blocks a filter predicts half of what has not the far end's rhythm and yet is an echo.
-constexpr int enough_chances = 15;
-constexpr float unlearned = 2.0f, least_share = 0.002f;
-constexpr float new_sound = 20.0f;  // times the loudest so far: other chances are wanted
+constexpr float least_share = 0.002f;  // of the microphone's power, that may be an echo where none is found
+constexpr float new_sound = 20.0f;     // times the loudest so far: it may be another one
 
 }  // namespace
 
@@ -41,7 +39,6 @@ EchoReturn::EchoReturn(std::size_t block_samples, int sample_rate_hz)
 
 void EchoReturn::reset() noexcept {
     far_.reset();
-    match_.reset();
     phase_match_.reset();
     state_ = {};
     forget();
@@ -76,21 +73,9 @@ void EchoReturn::hear(const Block& block) noexcept {
         state_.loudest[band] = std::max(state_.loudest[band], state_.far[band]);
         state_.most_far[band] = std::max(state_.most_far[band], state_.far[band]);
     }
-    match_levels();
     bound_echo();
     compare_loudest();
     if (++state_.blocks == chunk_blocks) end_chunk();
-}
-
-void EchoReturn::match_levels() noexcept {
-    if (state_.is_proven) return;
-    const float hop = static_cast<float>(stft_.hop()), scale = 1.0f / (hop * hop);
-    Bands microphone, far;
-    for (std::size_t band = 0; band < bands; ++band) {
-        microphone[band] = scale * state_.microphone[band];
-        far[band] = scale * state_.far[band];
-    }
-    match_.hear(microphone, far);
 }
 
 // A band in which the far end has been silent so far has no bound of its own.
@@ -150,9 +135,10 @@ void EchoReturn::end_chunk() noexcept {
 }
 
 void EchoReturn::compare_loudest() noexcept {
-    Bands loudest{};
+    Bands& loudest = state_.loudest_heard;
     float played = 0.0f;
     for (std::size_t band = 0; band < bands; ++band) {
+        loudest[band] = 0.0f;
         for (const Bands& heard : state_.heard) loudest[band] = std::max(loudest[band], heard[band]);
         played += state_.most_far[band];
     }
@@ -164,33 +150,22 @@ void EchoReturn::compare_loudest() noexcept {
     }
 }
 
-void EchoReturn::weigh(float explained, bool is_loud) noexcept {
+void EchoReturn::notice(bool is_loud) noexcept {
     if (state_.is_proven) return;
     if (is_loud) {
         float heard = 0.0f;
         for (const float power : state_.microphone) heard += power;
-        const bool is_new = heard > new_sound * state_.loudest_chance;
-        state_.loudest_chance = std::max(state_.loudest_chance, heard);
-        state_.chances = is_new ? 0 : state_.chances + 1;
-        if (is_new) {
-            match_.begin();
-            phase_match_.begin();
-        }
-        state_.explained_share = explained;
+        if (heard > new_sound * state_.loudest_sound) phase_match_.begin();
+        state_.loudest_sound = std::max(state_.loudest_sound, heard);
     }
-    const float share = is_none() ? least_share : unlearned * state_.explained_share + least_share;
-    if (!is_none() && (state_.chances < enough_chances || !match_.is_none() || share >= 1.0f)) {
+    if (!is_none()) {
         state_.likely_echo.fill(unknown * unknown);
         return;
     }
-    Bands loudest{};
     float sum = 0.0f;
-    for (std::size_t band = 0; band < bands; ++band) {
-        for (const Bands& heard : state_.heard) loudest[band] = std::max(loudest[band], heard[band]);
-        sum += loudest[band];
-    }
+    for (const float power : state_.loudest_heard) sum += power;
     for (std::size_t band = 0; band < bands; ++band)
-        state_.likely_echo[band] = share * (loudest[band] + distortion * sum);
+        state_.likely_echo[band] = least_share * (state_.loudest_heard[band] + distortion * sum);
 }
 
 void EchoReturn::raise() noexcept {

@@ -8,7 +8,6 @@
 
 #include "base/spectrum.hpp"
 #include "base/stft.hpp"
-#include "dsp/echo/envelope_match.hpp"
 #include "dsp/echo/phase_match.hpp"
 
 namespace spike {
@@ -19,7 +18,7 @@ namespace spike {
 // proves that there is more. With headphones it falls to the room's noise: what is louder is no echo.
 class EchoReturn {
   public:
-    static constexpr std::size_t bands = EnvelopeMatch::bands;
+    static constexpr std::size_t bands = 16;
 
     EchoReturn(std::size_t block_samples, int sample_rate_hz);
 
@@ -32,10 +31,9 @@ class EchoReturn {
     };
     void hear(const Block& block) noexcept;
 
-    // After `hear`: the share of the microphone's power, 0 to 1, that is like what a model predicts, and whether it is
-    // loud enough to learn from. As long as none has proved an echo, what no model explains and what has another rhythm
-    // than the far end is none; nor is what was not played, sample by sample.
-    void weigh(float explained, bool is_loud) noexcept;
+    // After `hear`: whether the microphone hears something loud. As long as no model has proved an echo, what was not
+    // played, sample by sample, is none.
+    void notice(bool is_loud) noexcept;
 
     // Nothing of what is heard was played: no model has proved an echo, and none is found sample by sample.
     bool is_none() const noexcept { return !state_.is_proven && phase_match_.is_none(); }
@@ -51,7 +49,7 @@ class EchoReturn {
     float most_echo(std::size_t band) const noexcept { return state_.most_echo[band]; }
     float most_echo() const noexcept;
 
-    // The same of a band, where `weigh` may know better; too sure for a model to be judged by it.
+    // The same of a band, where `notice` may know better; too sure for a model to be judged by it.
     float likely_echo(std::size_t band) const noexcept {
         return std::min(state_.most_echo[band], state_.likely_echo[band]);
     }
@@ -76,14 +74,12 @@ class EchoReturn {
 
     void follow(SpectrumView spectrum, Bands& powers) const noexcept;
     void follow_far(std::span<const float> far) noexcept;
-    void match_levels() noexcept;
     void bound_echo() noexcept;
     void end_chunk() noexcept;
     void compare_loudest() noexcept;
 
     Stft stft_;
     Stft::Analysis far_;
-    EnvelopeMatch match_;
     PhaseMatch phase_match_;
     std::array<std::size_t, bands + 1> edges_{};
     struct State {
@@ -96,10 +92,9 @@ class EchoReturn {
         std::array<bool, chunks> deaf{};
         std::size_t chunk = 0, blocks = 0, known_chunks = 0;
         Bands likely_echo{}, times_heard{};
-        bool is_proven = false;  // there is or was an echo
-        int chances = 0;         // loud blocks in which a model could have been learned
-        float loudest_chance = 0.0f;
-        float explained_share = 1.0f;  // of the last of them
+        bool is_proven = false;      // there is or was an echo
+        Bands loudest_heard{};       // by the microphone, within the last second or so
+        float loudest_sound = 0.0f;  // of the microphone, so far
     };
     State state_;
 };

@@ -10,20 +10,20 @@ namespace spike {
 namespace {
 
 constexpr int decimated_hz = 8000, lowest_hz = 150, highest_hz = 3750;
-constexpr std::size_t blocks_per_hop = 4, longest_delay_ms = 1000;
-constexpr std::size_t blocks_before = 2;  // `begin`, which belong to the sound
-constexpr int enough_hops = 3;
-constexpr int early_hops = 25, later_step = 4;  // after a second one hop in four is enough
-constexpr float forgetting = 0.85f;             // of the cross spectrum, a hop
+constexpr std::size_t blocks_per_hop = 2, blocks_per_window = 4, longest_delay_ms = 1000;
+constexpr std::size_t blocks_before = 0;  // `begin`, which belong to the sound
+constexpr int enough_hops = 4;
+constexpr int early_hops = 50, later_step = 8;  // after a second one hop in four is enough
+constexpr float forgetting = 0.92f;             // of the cross spectrum, a hop
 // The most that the loudest two milliseconds of all lags have by chance, in the mean of all; from `enough_hops` on. And
 // what only an echo has.
-constexpr std::array no_echo{10.0f, 14.0f, 22.0f};
+constexpr std::array no_echo{10.0f, 12.0f, 14.0f, 18.0f, 22.0f};
 constexpr float certain_echo = 36.0f;
 constexpr std::size_t span_us = 2000;
 constexpr float voice_power = 2e-5f;  // of a microphone that hears more than its noise: softer echoes hide in it
 constexpr float aloud_power = 1e-4f;  // of a far end whose echo would be heard
 // What was learned while the far end was soft says little when it becomes so much louder.
-constexpr float much_louder = 10.0f, loudest_kept = 0.95f;  // a hop
+constexpr float much_louder = 10.0f, loudest_kept = 0.975f;  // a hop
 
 std::size_t factor_of(int sample_rate_hz) {
     return static_cast<std::size_t>(std::max(1, sample_rate_hz / decimated_hz));
@@ -32,12 +32,12 @@ std::size_t factor_of(int sample_rate_hz) {
 }  // namespace
 
 PhaseMatch::PhaseMatch(std::size_t block_samples, int sample_rate_hz)
-    : hop_(blocks_per_hop * block_samples / factor_of(sample_rate_hz)),
+    : window_(blocks_per_window * block_samples / factor_of(sample_rate_hz)),
       span_(static_cast<std::size_t>(sample_rate_hz) * span_us / factor_of(sample_rate_hz) / 1000000),
       lags_(longest_delay_ms / 10 * block_samples / factor_of(sample_rate_hz)),
-      microphone_(factor_of(sample_rate_hz), hop_, block_samples),
-      far_(factor_of(sample_rate_hz), hop_ + lags_, block_samples),
-      fft_(quick_fft_size(2 * hop_ + lags_)),
+      microphone_(factor_of(sample_rate_hz), window_, block_samples),
+      far_(factor_of(sample_rate_hz), window_ + lags_, block_samples),
+      fft_(quick_fft_size(2 * window_ + lags_)),
       time_(fft_.size()),
       far_spectrum_(fft_.bins()),
       microphone_spectrum_(fft_.bins()),
@@ -70,7 +70,7 @@ void PhaseMatch::hear(std::span<const float> microphone, std::span<const float> 
 }
 
 void PhaseMatch::end_hop() noexcept {
-    const float played = mean_power(far_.samples().last(hop_));
+    const float played = mean_power(far_.samples().last(window_));
     if (played > much_louder * state_.far_power) {
         state_.hops = 0;
         state_.is_none = false;

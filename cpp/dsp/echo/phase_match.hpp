@@ -43,7 +43,7 @@ class PhaseMatch {
     void judge() noexcept;
     float loudest_lags() noexcept;
 
-    std::size_t hop_, span_, lags_;  // in decimated samples
+    std::size_t window_, span_, lags_;  // in decimated samples
     DecimatedLine microphone_, far_;
     RealFft fft_;
     std::vector<float> time_;
