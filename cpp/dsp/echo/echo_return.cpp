@@ -39,6 +39,7 @@ EchoReturn::EchoReturn(std::size_t block_samples, int sample_rate_hz)
 
 void EchoReturn::reset() noexcept {
     far_.reset();
+    envelope_match_.reset();
     phase_match_.reset();
     state_ = {};
     forget();
@@ -73,9 +74,21 @@ void EchoReturn::hear(const Block& block) noexcept {
         state_.loudest[band] = std::max(state_.loudest[band], state_.far[band]);
         state_.most_far[band] = std::max(state_.most_far[band], state_.far[band]);
     }
+    match_levels();
     bound_echo();
     compare_loudest();
     if (++state_.blocks == chunk_blocks) end_chunk();
+}
+
+void EchoReturn::match_levels() noexcept {
+    if (state_.is_proven) return;
+    const float hop = static_cast<float>(stft_.hop()), scale = 1.0f / (hop * hop);
+    Bands microphone, far;
+    for (std::size_t band = 0; band < bands; ++band) {
+        microphone[band] = scale * state_.microphone[band];
+        far[band] = scale * state_.far[band];
+    }
+    envelope_match_.hear(microphone, far);
 }
 
 // A band in which the far end has been silent so far has no bound of its own.
@@ -155,7 +168,10 @@ void EchoReturn::notice(bool is_loud) noexcept {
     if (is_loud) {
         float heard = 0.0f;
         for (const float power : state_.microphone) heard += power;
-        if (heard > new_sound * state_.loudest_sound) phase_match_.begin();
+        if (heard > new_sound * state_.loudest_sound) {
+            phase_match_.begin();
+            envelope_match_.begin();
+        }
         state_.loudest_sound = std::max(state_.loudest_sound, heard);
     }
     if (!is_none()) {
@@ -169,7 +185,7 @@ void EchoReturn::notice(bool is_loud) noexcept {
 }
 
 void EchoReturn::raise() noexcept {
-    if (!state_.is_proven && (phase_match_.is_none() || phase_match_.is_undecided())) return;
+    if (!state_.is_proven && (is_none() || phase_match_.is_undecided())) return;
     state_.is_proven = true;
     state_.likely_echo.fill(unknown * unknown);
     for (std::size_t band = 0; band < bands; ++band)

@@ -8,6 +8,7 @@
 
 #include "base/spectrum.hpp"
 #include "base/stft.hpp"
+#include "dsp/echo/envelope_match.hpp"
 #include "dsp/echo/phase_match.hpp"
 
 namespace spike {
@@ -18,7 +19,7 @@ namespace spike {
 // proves that there is more. With headphones it falls to the room's noise: what is louder is no echo.
 class EchoReturn {
   public:
-    static constexpr std::size_t bands = 16;
+    static constexpr std::size_t bands = EnvelopeMatch::bands;
 
     EchoReturn(std::size_t block_samples, int sample_rate_hz);
 
@@ -31,12 +32,12 @@ class EchoReturn {
     };
     void hear(const Block& block) noexcept;
 
-    // After `hear`: whether the microphone hears something loud. As long as no model has proved an echo, what was not
-    // played, sample by sample, is none.
+    // After `hear`: whether the microphone hears something loud.
     void notice(bool is_loud) noexcept;
 
-    // Nothing of what is heard was played: no model has proved an echo, and none is found sample by sample.
-    bool is_none() const noexcept { return !state_.is_proven && phase_match_.is_none(); }
+    // Nothing of what is heard was played: no model has proved an echo, none is found sample by sample, and the far end
+    // had another rhythm.
+    bool is_none() const noexcept { return !state_.is_proven && phase_match_.is_none() && !envelope_match_.is_alike(); }
 
     // A model has learned to predict what is heard: there is an echo, and it may be all that the microphone hears. Not
     // believed of what was not played: a model can learn a second of anything by heart.
@@ -74,12 +75,14 @@ class EchoReturn {
 
     void follow(SpectrumView spectrum, Bands& powers) const noexcept;
     void follow_far(std::span<const float> far) noexcept;
+    void match_levels() noexcept;
     void bound_echo() noexcept;
     void end_chunk() noexcept;
     void compare_loudest() noexcept;
 
     Stft stft_;
     Stft::Analysis far_;
+    EnvelopeMatch envelope_match_;
     PhaseMatch phase_match_;
     std::array<std::size_t, bands + 1> edges_{};
     struct State {
