@@ -18,13 +18,14 @@ from torch.utils.data import DataLoader, IterableDataset
 from training.noise.bands import BIN_HZ, BINS, SPLIT_BIN
 from training.noise.mixtures import Mixtures
 from training.noise.network import FRAMES, Suppressor
+from training.shared import intelligibility
 from training.shared.dnsmos import HOP, Dnsmos
 from training.shared.hearing import Hearing, compressed
 from training.shared.trainer import Trainer, options_of
 from training.shared.whisper_ear import WhisperEar
 
 BATCH, SECONDS = 24, 3.0
-RATIO_WEIGHT, HEARING_WEIGHT = 0.01, 0.01
+RATIO_WEIGHT, HEARING_WEIGHT, MOVEMENT_WEIGHT = 0.01, 0.015, 0.02
 TAUGHT_SHARE, TEACHER_WEIGHT = 0.35, 0.6  # of the batches; of the teacher's answer in their loss, beside the target's
 # The bins that are judged, and what each counts: above 8 kHz every twelfth, since bands are wide there.
 JUDGED = torch.cat([torch.arange(SPLIT_BIN + 1), torch.arange(SPLIT_BIN + 12, BINS, 12)])
@@ -158,6 +159,9 @@ class Loss:
         found = loss_of(clean[..., JUDGED], estimate, voice, noisy)
         if taught is not None:
             found = found + TEACHER_WEIGHT * (loss_of(taught[..., JUDGED], estimate, voice, noisy) - found)
+        low = slice(0, SPLIT_BIN + 1)
+        if network.training:
+            found = found + MOVEMENT_WEIGHT * intelligibility.lost(clean[..., low], estimate[..., low], BIN_HZ)
         if self._opinion and network.training:
             found = found + self._opinion_weight * missed(self._opinion, clean, estimate)
         if self._ear and network.training:

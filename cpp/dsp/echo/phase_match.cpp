@@ -11,9 +11,8 @@ namespace {
 
 constexpr int decimated_hz = 8000, lowest_hz = 150, highest_hz = 3750;
 constexpr std::size_t blocks_per_hop = 2, blocks_per_window = 4, longest_delay_ms = 1000;
-constexpr std::size_t blocks_before = 0;  // `begin`, which belong to the sound
 constexpr int enough_hops = 4;
-constexpr int early_hops = 50, later_step = 8;  // after a second one hop in four is enough
+constexpr int early_hops = 50, later_step = 8;  // after a second one hop in eight is enough
 constexpr float forgetting = 0.92f;             // of the cross spectrum, a hop
 // The most that the loudest two milliseconds of all lags have by chance, in the mean of all; from `enough_hops` on. And
 // what only an echo has.
@@ -57,7 +56,7 @@ void PhaseMatch::reset() noexcept {
 
 void PhaseMatch::begin() noexcept {
     cross_.clear();
-    state_ = {.blocks = blocks_before, .is_listening = true, .far_power = state_.far_power};
+    state_ = {.is_listening = true, .far_power = state_.far_power};
 }
 
 void PhaseMatch::hear(std::span<const float> microphone, std::span<const float> far) noexcept {
