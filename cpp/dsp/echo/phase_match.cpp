@@ -77,7 +77,8 @@ void PhaseMatch::end_hop() noexcept {
     state_.far_power = std::max(played, loudest_kept * state_.far_power);
     if (!state_.is_listening || state_.far_power < aloud_power || mean_power(microphone_.samples()) < voice_power)
         return;
-    if (++state_.hops > early_hops && state_.hops % later_step != 0) return;
+    ++state_.hops;
+    if (state_.hops > early_hops && state_.hops % later_step != 0) return;
     correlate();
     if (state_.hops >= enough_hops) judge();
 }
