@@ -19,6 +19,10 @@ std::size_t block_of(const DecimatedLines::Config& config) {
 
 }  // namespace
 
+std::size_t decimation_factor(int sample_rate_hz, int decimated_hz) noexcept {
+    return static_cast<std::size_t>(std::max(1, sample_rate_hz / decimated_hz));
+}
+
 double parabola_top(float before, float here, float after) noexcept {
     const float curvature = before - 2.0f * here + after;
     return curvature < 0.0f ? std::clamp(0.5 * (before - after) / curvature, -0.5, 0.5) : 0.0;
@@ -76,7 +80,7 @@ void DecimatedLine::reset() noexcept {
 }
 
 DecimatedLines::DecimatedLines(const Config& config)
-    : factor_(static_cast<std::size_t>(std::max(1, config.sample_rate_hz / decimated_rate_hz))),
+    : factor_(decimation_factor(config.sample_rate_hz, decimated_rate_hz)),
       max_lag_(decimated(config.max_delay_ms, factor_, config.sample_rate_hz)),
       microphone_(factor_, decimated(microphone_ms, 1, decimated_rate_hz), block_of(config)),
       far_(factor_, microphone().size() + max_lag_ + decimated(config.tail_ms, factor_, config.sample_rate_hz),

@@ -9,6 +9,9 @@ namespace spike {
 
 constexpr int decimated_rate_hz = 4000;
 
+// Of how many samples one is kept, to come near to `decimated_hz`.
+std::size_t decimation_factor(int sample_rate_hz, int decimated_hz) noexcept;
+
 // Where the top of the parabola through a peak and its neighbours lies, -0.5 to 0.5 steps from the peak.
 double parabola_top(float before, float here, float after) noexcept;
 

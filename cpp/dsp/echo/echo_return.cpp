@@ -62,7 +62,6 @@ void EchoReturn::follow(SpectrumView spectrum, Bands& powers) const noexcept {
 }
 
 void EchoReturn::hear(const Block& block) noexcept {
-    if (!state_.is_proven) phase_match_.hear(block.microphone, block.far);
     follow(block.spectrum, state_.microphone);
     follow_far(block.far);
     state_.deaf[state_.chunk] = state_.deaf[state_.chunk] || block.is_deaf;
@@ -74,14 +73,14 @@ void EchoReturn::hear(const Block& block) noexcept {
         state_.loudest[band] = std::max(state_.loudest[band], state_.far[band]);
         state_.most_far[band] = std::max(state_.most_far[band], state_.far[band]);
     }
-    match_levels();
+    if (!state_.is_proven) match(block);
     bound_echo();
     compare_loudest();
     if (++state_.blocks == chunk_blocks) end_chunk();
 }
 
-void EchoReturn::match_levels() noexcept {
-    if (state_.is_proven) return;
+void EchoReturn::match(const Block& block) noexcept {
+    phase_match_.hear(block.microphone, block.far);
     const float hop = static_cast<float>(stft_.hop()), scale = 1.0f / (hop * hop);
     Bands microphone, far;
     for (std::size_t band = 0; band < bands; ++band) {

@@ -75,7 +75,7 @@ class EchoReturn {
 
     void follow(SpectrumView spectrum, Bands& powers) const noexcept;
     void follow_far(std::span<const float> far) noexcept;
-    void match_levels() noexcept;
+    void match(const Block& block) noexcept;
     void bound_echo() noexcept;
     void end_chunk() noexcept;
     void compare_loudest() noexcept;

@@ -24,9 +24,7 @@ constexpr float aloud_power = 1e-4f;  // of a far end whose echo would be heard
 // What was learned while the far end was soft says little when it becomes so much louder.
 constexpr float much_louder = 10.0f, loudest_kept = 0.975f;  // a hop
 
-std::size_t factor_of(int sample_rate_hz) {
-    return static_cast<std::size_t>(std::max(1, sample_rate_hz / decimated_hz));
-}
+std::size_t factor_of(int sample_rate_hz) { return decimation_factor(sample_rate_hz, decimated_hz); }
 
 }  // namespace
 
@@ -90,7 +88,7 @@ void PhaseMatch::judge() noexcept {
     state_.is_none = most < no_echo[at];
 }
 
-// The microphone's hop lies at the end of the far history: position `lags_` is delay 0.
+// The microphone's window lies at the end of the far history: position `lags_` is delay 0.
 void PhaseMatch::correlate() noexcept {
     const auto transform = [this](std::span<const float> samples, Spectrum& spectrum) {
         std::ranges::fill(time_, 0.0f);
