@@ -13,7 +13,7 @@ from rooms import NEAR, RECORDINGS, recording, speech
 
 from spike_engine import dsp
 from spike_engine.duplex import voice_shape
-from spike_engine.duplex.turn_taking import Floor, TurnTaking
+from spike_engine.duplex.turn_taking import SURE, SURE_AFTER_S, SURE_WHEN_OVER, Floor, TurnTaking
 from spike_engine.events import UserStartedSpeaking, UserStoppedSpeaking
 
 FRAME = np.full(160, 0.1, np.float32)  # 10 ms
@@ -155,6 +155,14 @@ def test_recorded_sentences_take_the_floor() -> None:
     assert np.mean(np.array(judged) > 0.5) >= 0.95, sorted(judged)
 
 
+def test_a_recorded_hello_takes_the_floor_as_soon_as_it_must_be_told() -> None:
+    hello = recording("hello")
+
+    for length_s in (0.44, 0.5, 0.58):
+        assert voice_shape.is_interruption(begun(hello, length_s)) > np.interp(length_s, SURE_AFTER_S, SURE)
+    assert voice_shape.is_interruption(np.pad(begun(hello, 0.58), (0, 2900))) > SURE_WHEN_OVER
+
+
 def knock(random: np.random.Generator, time_s: np.ndarray) -> np.ndarray:
     """Wood or metal that is struck: some tones that fade."""
     tones = [(random.uniform(150, 2500), random.uniform(15, 60)) for _ in range(6)]
@@ -194,8 +202,8 @@ def test_nods_do_not() -> None:
 
 
 def test_short_interruptions_do() -> None:
-    english = ("thank you", "stop", "wait", "no", "hold on", "what")
-    others = {"fr": ("non", "attends", "arrête", "pardon"), "es": ("no", "espera", "para", "perdona")}
+    english = ("thank you", "stop", "wait", "no", "hello", "hold on", "what")
+    others = {"fr": ("non", "attends", "bonjour", "pardon"), "es": ("no", "espera", "para", "hola")}
     judged = judged_when_spoken({"en": english, "en-us": english[:4], **others})
 
     assert np.mean(np.array(list(judged.values())) > 0.5) >= 0.94, judged

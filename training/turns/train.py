@@ -6,6 +6,7 @@ The network is asked in each frame of a sound, from a fifth of a second on, what
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from training.shared.prepare import Rooms, convolved
 from training.turns.disturbances import BANDS, disturbed
+from training.turns.judge import TAKEN, Judge, loss_of, of_weights
+from training.turns.lines import over_a_line
+from training.turns.made import made
+from training.turns.revoiced import in_another_voice, put_together
 from training.turns.scenes import beginnings
 from training.turns.sounds import NOD, OTHER, WORD, Sound, of_commands, of_corpora, of_coughs, of_voices
 
@@ -25,6 +30,7 @@ from spike_engine.duplex.voice_shape import RATE_HZ, features
 FRAME, HOP = RATE_HZ // 100, 256
 LONGEST_S, AFTER_S = 1.7, 0.25  # of a sound; of the silence that follows it
 ASKED_FROM = int((BEFORE_S + 0.19) * RATE_HZ) // HOP  # frames
+HELD_FOR = 0.45  # of the training the learning rate is at its highest
 EARLY = 84  # by this frame most has been decided: three batches in four end there
 # How often each is taken beside the scenes, at a pitch and a level of its own.
 RARE = {
@@ -35,26 +41,14 @@ RARE = {
     "baby_cry": 3,
     "nods of kokoro": 3,
     "words of kokoro": 2,
+    "spoken sneezes of kokoro": 4,
 }
 USUAL = ("effects", "single words")  # some of these are enough
+MADE = "made sounds"
+REVOICED, IN_ROOMS, OVER_LINES = 0.75, 0.4, 0.25  # shares of the single sounds
 OPENED = ("sentences",)  # those may begin wherever there was a pause
 PITCHES = {WORD: 0.12, NOD: 0.18, OTHER: 0.3}  # as a logarithm, either way
 Cut = tuple[NDArray[np.float32], int, int]  # what the network hears, the label, the kind
-
-
-class Judge(nn.Module):
-    """26 figures to 64, a memory of 96, and three answers in each frame: words, a nod, or neither."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inputs = nn.Linear(BANDS + 2, 64)
-        self.memory = nn.GRU(64, 96, batch_first=True)
-        self.answer = nn.Linear(96, 3)
-
-    def forward(self, heard: Tensor) -> Tensor:
-        states, _ = self.memory(torch.relu(self.inputs(heard)))
-        answers: Tensor = self.answer(nn.functional.dropout(states, 0.2, self.training))
-        return answers
 
 
 def detections(sounding: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -88,35 +82,51 @@ def cut(voice: NDArray[np.int16], detected: int, end: int) -> NDArray[np.float32
 
 def dry(sounds: list[Sound], random: np.random.Generator, rooms: Rooms) -> list[Cut]:
     """Single sounds that passed no chain: more voices at little cost, and more often what there is little of."""
-    sneezes, found = [each for each in sounds if each.kind == "person_sneeze"], []
+    found = []
+    drawn = [each for each in sounds if each.kind == "person_sneeze" or each.kind.startswith("spoken sneezes")]
     responses = [soxr.resample(rooms.draw(random)[0], 48000, RATE_HZ)[: RATE_HZ // 3] for _ in range(200)]
     for each in sounds:
         for _ in range(RARE.get(each.kind, 1)):
-            samples = each.load()
-            if each.kind == "person_sneeze" and random.random() < 0.5:
-                samples = spliced(samples, sneezes[random.integers(len(sneezes))].load())
+            samples = another(random, each, drawn)
             begins = beginnings(samples)
             if not begins:
                 break
-            begin = begins[random.integers(len(begins))] if each.label == OTHER or each.kind in OPENED else begins[0]
-            heard = samples[begin : begin + int(1.3 * LONGEST_S * RATE_HZ)]
+            opened = each.label == OTHER or each.kind in OPENED
+            begin = begins[random.integers(len(begins))] if opened else begins[0]
             pace = np.exp(random.uniform(-1, 1) * PITCHES[each.label])
-            heard = np.interp(np.arange(0, len(heard) - 1, pace), np.arange(len(heard)), heard)
-            if random.random() < 0.4:
-                (heard,) = convolved(heard.astype(np.float32), responses[random.integers(len(responses))])
-            heard = heard[: int(LONGEST_S * RATE_HZ)]
-            before, after = (np.zeros(int(s * RATE_HZ), np.float32) for s in (random.uniform(0.2, 0.35), AFTER_S))
-            heard = np.concatenate([before, heard * (0.3 / (np.abs(heard).max() + 1e-9)), after])
-            heard += 10 ** random.uniform(-4.5, -2.5) * random.standard_normal(len(heard))
-            found.append((features(heard.astype(np.float32)), each.label, -1))
+            response = responses[random.integers(len(responses))] if random.random() < IN_ROOMS else None
+            heard = elsewhere(random, samples[begin : begin + int(1.3 * LONGEST_S * RATE_HZ)], pace, response)
+            found.append((features(heard), each.label, -1))
     return found
 
 
-def spliced(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The drawing of breath of one sneeze, and the outburst of another."""
-    loudest = [int(np.argmax(np.convolve(np.square(each), np.ones(400), "same"))) for each in (first, second)]
-    before, after = first[: loudest[0]] / np.abs(first).max(), second[loudest[1] :] / np.abs(second).max()
-    return np.concatenate([before, after]).astype(np.float32)
+def elsewhere(
+    random: np.random.Generator, samples: NDArray[np.float32], pace: float, response: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """At another pace and pitch, in a room, over a line, between two silences, in noise."""
+    heard = np.interp(np.arange(0, len(samples) - 1, pace), np.arange(len(samples)), samples).astype(np.float32)
+    if response is not None:
+        (heard,) = convolved(heard, response)
+    if random.random() < OVER_LINES:
+        received = over_a_line(random, (random.uniform(0.1, 0.7) * heard / (np.abs(heard).max() + 1e-9)))
+        heard = received[next(iter(beginnings(received)), 0) :]
+    heard = heard[: int(LONGEST_S * RATE_HZ)]
+    before, after = (np.zeros(int(s * RATE_HZ), np.float32) for s in (random.uniform(0.2, 0.35), AFTER_S))
+    heard = np.concatenate([before, heard * (0.3 / (np.abs(heard).max() + 1e-9)), after])
+    heard += 10 ** random.uniform(-4.5, -2.5) * random.standard_normal(len(heard))
+    return heard.astype(np.float32)
+
+
+def another(random: np.random.Generator, sound: Sound, drawn: list[Sound]) -> NDArray[np.float32]:
+    """The sound as somebody else makes it: a sneeze with another's breath before it, a short word in another voice."""
+    if sound.kind == MADE:
+        return made(random)
+    samples = sound.load()
+    if sound.kind == "person_sneeze" and random.random() < 0.7:
+        return put_together(random, drawn[random.integers(len(drawn))].load(), samples)
+    if sound.kind not in OPENED and sound.label != OTHER and random.random() < REVOICED:
+        return in_another_voice(random, samples)
+    return samples
 
 
 def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> list[Sound]:
@@ -127,6 +137,7 @@ def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> l
         *(each for each in effects if each.kind in OPENED and random.random() < 0.6),
         *of_coughs(options.coughs, "train"),
         *commands,
+        *[Sound(OTHER, MADE, Path())] * 1400,
         *(each for each in effects if each.kind in RARE or (each.kind in USUAL and random.random() < 0.4)),
     ]
 
@@ -142,14 +153,17 @@ def batch_of(items: list[Cut]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(heard), torch.from_numpy(labels)
 
 
-def loss_of(network: Judge, heard: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(network(heard).flatten(0, 1), labels.flatten(), weights, ignore_index=-1)
+def share_of_rate(done: float) -> float:
+    """Of the learning rate, at a share of the training: up in no time, level for half of it, then half a cosine."""
+    if done < HELD_FOR:
+        return min(1.0, 0.1 + done / 0.06)
+    return 0.01 + 0.495 * (1 + math.cos(math.pi * (done - HELD_FOR) / (1 - HELD_FOR)))
 
 
 def report(network: Judge, held: list[Cut], kinds: list[str]) -> None:
     """Of each kind, how often words are heard in it after 0.35, 0.5 and 0.8 s, and when it is over."""
     network.eval()
-    asked = [ASKED_FROM + int(s * RATE_HZ) // HOP for s in (0.2, 0.35, 0.65)]
+    asked = [(ASKED_FROM + int(s * RATE_HZ) // HOP) // TAKEN for s in (0.2, 0.35, 0.65)]
     answers: dict[str, list[list[float]]] = {}
     for heard, label, kind in held:
         with torch.no_grad():
@@ -173,26 +187,29 @@ def main() -> None:
     parser.add_argument("--rooms", required=True, type=Path)
     parser.add_argument("--coughs", required=True, type=Path)
     parser.add_argument("--begin-with", type=Path, help="weights of an earlier run")
-    parser.add_argument("--rounds", type=int, default=14)
-    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument(
+        "--teachers", type=Path, nargs="+", default=[], help="weights whose answers count beside labels"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--decay", type=float, default=2e-2)
-    parser.add_argument("--word-weight", type=float, default=1.5, help="how much worse it is to miss a person")
+    parser.add_argument("--word-weight", type=float, default=1.3, help="how much worse it is to miss a person")
+    parser.add_argument("--other-weight", type=float, default=1.0, help="the same of what is neither")
     options = parser.parse_args()
-    torch.manual_seed(1)
+    torch.manual_seed(options.seed)
     torch.set_num_threads(1)
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(options.seed)
     trained = dry(single_sounds(options, random), random, Rooms(options.rooms))
     trained += [each for path in options.scenes for each in cuts(path, random)]
     held = cuts(options.held_out, random)
     print(len(trained), "sounds,", len(held), "held out")
-    network, batch = Judge(), 128
-    if options.begin_with:
-        begun = np.load(options.begin_with)
-        network.load_state_dict({name: torch.from_numpy(begun[name].astype(np.float32)) for name in begun.files})
+    network, batch = of_weights(options.begin_with) if options.begin_with else Judge(), 128
+    teachers = [of_weights(path).eval() for path in options.teachers]
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=options.decay)
     steps = options.rounds * (len(trained) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
-    weights = torch.tensor([options.word_weight, 1.0, 1.0])
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step / steps))
+    weights = torch.tensor([options.word_weight, 1.0, options.other_weight])
     mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     began = time.process_time()
     for number in range(options.rounds):
@@ -201,7 +218,7 @@ def main() -> None:
             most = EARLY if random.random() < 0.75 else None
             items = [(heard[:most], label, kind) for heard, label, kind in (trained[i] for i in order[first:][:batch])]
             heard, labels = disturbed(random, *batch_of(items))
-            loss = loss_of(network, heard, labels, weights)
+            loss = loss_of(network, teachers, heard, labels, weights)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -19,6 +19,7 @@ _FRAME, _HOP, _FFT = 512, 256, 1024
 _BANDS, _LOWEST_HZ, _HIGHEST_HZ = 24, 80.0, 7600.0
 _PITCH_LAGS = slice(40, 230)  # 70 to 400 Hz
 _RANGE_DB = 60.0  # below the loudest moment yet; what is quieter says nothing
+_TAKEN, _BEFORE = 2, 4  # frames that are taken in at a time, and how many before them are heard once more
 _QUIET = 1e-7  # the power of a frame that is silence, whatever came before
 
 Floats = NDArray[np.float32]
@@ -34,7 +35,8 @@ def is_interruption(samples: NDArray[np.float32]) -> float:
     if len(samples) < 4 * _FRAME or not np.any(samples):
         return 0.0
     weights = _weights()
-    heard = np.maximum(features(samples) @ weights["inputs.weight"].T + weights["inputs.bias"], 0)
+    kernel = weights["inputs.weight"]
+    heard = np.maximum(_moments(features(samples)) @ kernel.reshape(len(kernel), -1).T + weights["inputs.bias"], 0)
     answer = weights["answer.weight"] @ _last_state(heard, weights) + weights["answer.bias"]
     odds = np.exp(answer - answer.max())
     return float(odds[0] / odds.sum())
@@ -52,6 +54,14 @@ def features(samples: NDArray[np.float32]) -> Floats:
     bands = np.maximum(band_db - loudest_db[:, None], -_RANGE_DB) / 20 + 1
     level = np.maximum(10 * np.log10(total + 1e-9) - loudest_db, -_RANGE_DB) / 20 + 1
     return np.column_stack([bands, level, _pitch(power)]).astype(np.float32)
+
+
+def _moments(frames: Floats) -> Floats:
+    """Six frames in a row, one moment every second frame: shape ``(moments, 26 * 6)``."""
+    padded = np.concatenate([np.repeat(frames[:1], _BEFORE, axis=0), frames])
+    of_frames = np.lib.stride_tricks.sliding_window_view(padded, _BEFORE + _TAKEN, axis=0)[::_TAKEN]
+    moments: Floats = of_frames.reshape(len(of_frames), -1)
+    return moments
 
 
 def _pitch(power: Floats) -> Floats:
