@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from training.shared.prepare import Rooms, convolved
 from training.turns.disturbances import BANDS, disturbed
-from training.turns.judge import TAKEN, Judge, loss_of, of_weights
+from training.turns.judge import SHAPES, TAKEN, Judge, loss_of, of_weights
 from training.turns.lines import over_a_line
 from training.turns.made import made
 from training.turns.revoiced import in_another_voice, put_together
@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("--rooms", required=True, type=Path)
     parser.add_argument("--coughs", required=True, type=Path)
     parser.add_argument("--begin-with", type=Path, help="weights of an earlier run")
+    parser.add_argument("--width", type=int, default=6, choices=list(SHAPES), help="frames that are heard at a time")
     parser.add_argument(
         "--teachers", type=Path, nargs="+", default=[], help="weights whose answers count beside labels"
     )
@@ -204,7 +205,7 @@ def main() -> None:
     trained += [each for path in options.scenes for each in cuts(path, random)]
     held = cuts(options.held_out, random)
     print(len(trained), "sounds,", len(held), "held out")
-    network, batch = of_weights(options.begin_with) if options.begin_with else Judge(), 128
+    network, batch = of_weights(options.begin_with) if options.begin_with else Judge(options.width), 128
     teachers = [of_weights(path).eval() for path in options.teachers]
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=options.decay)
     steps = options.rounds * (len(trained) // batch)

@@ -66,11 +66,12 @@ def replay(file: dict[str, NDArray], begin: int, end: int, fate: Fate) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", required=True, type=Path)
-    parser.add_argument("--weights", type=Path, help="in place of the package's")
+    parser.add_argument("--weights", type=Path, help="of one network, in place of the package's")
     options = parser.parse_args()
     if options.weights:
         stored = np.load(options.weights)
-        voice_shape._weights = lambda: {name: stored[name].astype(np.float32) for name in stored.files}
+        network = {name: stored[name].astype(np.float32) for name in stored.files}
+        voice_shape._networks = lambda: (network,)
     loaded = np.load(options.scenes)
     file = {name: loaded[name] for name in loaded.files}
     kinds = list(file["kinds"])

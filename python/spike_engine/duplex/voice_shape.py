@@ -1,7 +1,7 @@
 """Whether a sound is somebody who takes the floor, or a nod ("mhm", "yeah", "okay"), a cough, a bark or a door.
 
-A small recurrent network hears it from its beginning to now: the levels of 24 bands against the loudest moment yet, and
-how much of a pitch there is, every 16 ms. ``training/MODEL_CARD.md`` says which recordings it has learned from.
+Two small recurrent networks hear it from its beginning to now: the levels of 24 bands against the loudest moment yet,
+and how much of a pitch there is, every 16 ms. ``training/MODEL_CARD.md`` says which recordings they have learned from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ _FRAME, _HOP, _FFT = 512, 256, 1024
 _BANDS, _LOWEST_HZ, _HIGHEST_HZ = 24, 80.0, 7600.0
 _PITCH_LAGS = slice(40, 230)  # 70 to 400 Hz
 _RANGE_DB = 60.0  # below the loudest moment yet; what is quieter says nothing
-_TAKEN, _BEFORE = 2, 4  # frames that are taken in at a time, and how many before them are heard once more
 _QUIET = 1e-7  # the power of a frame that is silence, whatever came before
 
 Floats = NDArray[np.float32]
@@ -34,12 +33,18 @@ def is_interruption(samples: NDArray[np.float32]) -> float:
     """
     if len(samples) < 4 * _FRAME or not np.any(samples):
         return 0.0
-    weights = _weights()
-    kernel = weights["inputs.weight"]
-    heard = np.maximum(_moments(features(samples)) @ kernel.reshape(len(kernel), -1).T + weights["inputs.bias"], 0)
-    answer = weights["answer.weight"] @ _last_state(heard, weights) + weights["answer.bias"]
-    odds = np.exp(answer - answer.max())
-    return float(odds[0] / odds.sum())
+    frames = features(samples)
+    log_odds = np.mean([_log_odds(frames, network) for network in _networks()])
+    return float(1 / (1 + np.exp(-log_odds)))
+
+
+def _log_odds(frames: Floats, network: dict[str, Floats]) -> float:
+    """Of words against all else; the networks' errors differ, and so the mean of two is better than either."""
+    kernel = network["inputs.weight"]
+    moments = _moments(frames, kernel.shape[2])
+    heard = np.maximum(moments @ kernel.reshape(len(kernel), -1).T + network["inputs.bias"], 0)
+    answer = network["answer.weight"] @ _last_state(heard, network) + network["answer.bias"]
+    return float(answer[0] - np.logaddexp(answer[1], answer[2]))
 
 
 def features(samples: NDArray[np.float32]) -> Floats:
@@ -56,10 +61,11 @@ def features(samples: NDArray[np.float32]) -> Floats:
     return np.column_stack([bands, level, _pitch(power)]).astype(np.float32)
 
 
-def _moments(frames: Floats) -> Floats:
-    """Six frames in a row, one moment every second frame: shape ``(moments, 26 * 6)``."""
-    padded = np.concatenate([np.repeat(frames[:1], _BEFORE, axis=0), frames])
-    of_frames = np.lib.stride_tricks.sliding_window_view(padded, _BEFORE + _TAKEN, axis=0)[::_TAKEN]
+def _moments(frames: Floats, width: int) -> Floats:
+    """So many frames in a row, two of them new each time, or one alone: shape ``(moments, 26 * width)``."""
+    new = min(2, width)
+    padded = np.concatenate([np.repeat(frames[:1], width - new, axis=0), frames])
+    of_frames = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0)[::new]
     moments: Floats = of_frames.reshape(len(of_frames), -1)
     return moments
 
@@ -87,9 +93,14 @@ def _last_state(heard: Floats, weights: dict[str, Floats]) -> Floats:
 
 
 @cache
-def _weights() -> dict[str, Floats]:
+def _networks() -> tuple[dict[str, Floats], ...]:
+    """Of the file's names the first part is the network's number, the rest is torch's."""
+    networks: dict[str, dict[str, Floats]] = {}
     with (resources.files("spike_engine") / "weights" / "turns.npz").open("rb") as file, np.load(file) as stored:
-        return {name: stored[name].astype(np.float32) for name in stored.files}
+        for name in stored.files:
+            number, _, of_network = name.partition(".")
+            networks.setdefault(number, {})[of_network] = stored[name].astype(np.float32)
+    return tuple(networks.values())
 
 
 @cache
