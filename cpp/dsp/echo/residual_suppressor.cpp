@@ -24,8 +24,8 @@ constexpr float noise_rise = 1.005f;  // a block: the noise floor rises by about
 constexpr float power_floor = 1e-9f;
 constexpr std::size_t learning_blocks = 20;
 constexpr std::size_t top_bands = 7;     // the network's from 6 kHz on
-constexpr float presence_kept = 0.95f;   // from block to block: between two sounds of a voice it still talks
-constexpr float certain_absence = 0.3f;  // probability of a near end below which its absence is believed
+constexpr float presence_kept = 0.97f;   // from block to block: between two sounds of a voice it still talks
+constexpr float certain_absence = 0.4f;  // probability of a near end below which its absence is believed
 constexpr float far_heard = 1e-7f;       // -70 dBFS
 constexpr int far_hold_blocks = 40;      // a room's reverberation
 
