@@ -202,7 +202,10 @@ def test_nods_do_not() -> None:
 
 def test_short_interruptions_do() -> None:
     english = ("thank you", "stop", "wait", "no", "hello", "hold on", "what")
-    others = {"fr": ("non", "attends", "bonjour", "pardon"), "es": ("no", "espera", "para", "hola")}
+    others = {
+        "fr": ("non", "attends", "arrête", "bonjour", "pardon"),
+        "es": ("no", "espera", "para", "perdona", "hola"),
+    }
     judged = judged_when_spoken({"en": english, "en-us": english[:4], **others})
 
     assert np.mean(np.array(list(judged.values())) > 0.5) >= 0.94, judged
