@@ -42,7 +42,7 @@ def _log_odds(frames: Floats, network: dict[str, Floats]) -> float:
     """Of words against all else; the networks' errors differ, and so the mean of two is better than either."""
     kernel = network["inputs.weight"]
     moments = _moments(frames, kernel.shape[2])
-    heard = np.maximum(moments @ kernel.reshape(len(kernel), -1).T + network["inputs.bias"], 0)
+    heard = np.maximum(_products(moments, kernel.reshape(len(kernel), -1)) + network["inputs.bias"], 0)
     answer = network["answer.weight"] @ _last_state(heard, network) + network["answer.bias"]
     return float(answer[0] - np.logaddexp(answer[1], answer[2]))
 
@@ -55,10 +55,18 @@ def features(samples: NDArray[np.float32]) -> Floats:
     power = np.square(np.abs(spectrum)).astype(np.float32)
     total = power.sum(axis=1) / _FFT
     loudest_db = 10 * np.log10(np.maximum.accumulate(np.maximum(total, _QUIET * _FRAME)))
-    band_db = 10 * np.log10(power @ _mel_bank() / _FFT + 1e-9)
+    band_db = 10 * np.log10(_products(power, _mel_bank()) / _FFT + 1e-9)
     bands = np.maximum(band_db - loudest_db[:, None], -_RANGE_DB) / 20 + 1
     level = np.maximum(10 * np.log10(total + 1e-9) - loudest_db, -_RANGE_DB) / 20 + 1
     return np.column_stack([bands, level, _pitch(power)]).astype(np.float32)
+
+
+def _products(frames: Floats, matrix: Floats) -> Floats:
+    """Of `matrix` with each frame, shape ``(frames, rows)``.
+
+    One by one: for all at once BLAS takes several threads, which on a busy machine wait for each other.
+    """
+    return np.array([matrix @ frame for frame in frames], np.float32)
 
 
 def _moments(frames: Floats, width: int) -> Floats:
@@ -80,12 +88,12 @@ def _pitch(power: Floats) -> Floats:
 
 def _last_state(heard: Floats, weights: dict[str, Floats]) -> Floats:
     """A gated recurrent unit's state after the last frame (Cho et al. 2014)."""
-    of_frame, of_state = weights["memory.weight_ih_l0"], weights["memory.weight_hh_l0"]
-    bias_of_frame, bias = weights["memory.bias_ih_l0"], weights["memory.bias_hh_l0"]
+    given_by_frame = _products(heard, weights["memory.weight_ih_l0"]) + weights["memory.bias_ih_l0"]
+    of_state, bias = weights["memory.weight_hh_l0"], weights["memory.bias_hh_l0"]
     size = of_state.shape[1]
     state = np.zeros(size, np.float32)
-    for frame in heard:  # all at once, BLAS would have several threads, which on a busy machine wait for each other
-        given, recalled = of_frame @ frame + bias_of_frame, of_state @ state + bias
+    for given in given_by_frame:
+        recalled = of_state @ state + bias
         gates = 1 / (1 + np.exp(-(given[: 2 * size] + recalled[: 2 * size])))
         new = np.tanh(given[2 * size :] + gates[:size] * recalled[2 * size :])
         state = new + gates[size:] * (state - new)
@@ -118,12 +126,12 @@ def _pitch_of_window() -> NDArray[Any]:
 
 @cache
 def _mel_bank() -> Floats:
-    """Triangles that are evenly spaced on the mel scale, shape ``(bins, bands)``."""
+    """Triangles that are evenly spaced on the mel scale, shape ``(bands, bins)``."""
     lowest, highest = (2595 * np.log10(1 + hz / 700) for hz in (_LOWEST_HZ, _HIGHEST_HZ))
     mel = np.linspace(lowest, highest, _BANDS + 2)
     edge_hz = 700 * (10 ** (mel / 2595) - 1)
     at_hz = np.fft.rfftfreq(_FFT, 1 / RATE_HZ)
     rising = (at_hz - edge_hz[:-2, None]) / (edge_hz[1:-1] - edge_hz[:-2])[:, None]
     falling = (edge_hz[2:, None] - at_hz) / (edge_hz[2:] - edge_hz[1:-1])[:, None]
-    bank: Floats = np.clip(np.minimum(rising, falling), 0, None).T.astype(np.float32)
+    bank: Floats = np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
     return bank
