@@ -159,8 +159,8 @@ class Loss:
         found = loss_of(clean[..., JUDGED], estimate, voice, noisy)
         if taught is not None:
             found = found + TEACHER_WEIGHT * (loss_of(taught[..., JUDGED], estimate, voice, noisy) - found)
-        low = slice(0, SPLIT_BIN + 1)
         if network.training:
+            low = slice(0, SPLIT_BIN + 1)
             found = found + MOVEMENT_WEIGHT * intelligibility.lost(clean[..., low], estimate[..., low], BIN_HZ)
         if self._opinion and network.training:
             found = found + self._opinion_weight * missed(self._opinion, clean, estimate)

@@ -7,6 +7,8 @@ of 10 ms.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +19,7 @@ CLIPPED_AT = 10 ** (15 / 20)  # of an envelope that is too loud
 AUDIBLE = 1e-4  # of the loudest frame's power: what is softer is silence
 
 
+@cache
 def _bands(bins: int, bin_hz: float) -> Tensor:
     centres_hz = LOWEST_HZ * 2 ** (np.arange(BANDS) / 3)
     hz = np.arange(bins) * bin_hz

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from training.turns.disturbances import BANDS
 
-FIGURES = 26  # of a frame: bands, level, pitch
+FIGURES = BANDS + 2  # of a frame: bands, level, pitch
 TAKEN = 2  # every second frame there is an answer
 SHAPES = {6: (96, 192), 1: (64, 160)}  # of how many frames at a time how many figures are made, and the units
 _OF_TEACHERS = 0.5  # of the loss

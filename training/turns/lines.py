@@ -7,8 +7,11 @@ import soxr
 from numpy.typing import NDArray
 
 from spike_engine._core import OpusEncoder, VoiceReceiver
+from spike_engine.duplex.voice_shape import RATE_HZ
+from spike_engine.frames import convert_samples
+from spike_engine.integrations.telephony import RATE_HZ as TELEPHONE_HZ
+from spike_engine.integrations.telephony import from_mulaw, to_mulaw
 
-RATE_HZ = 16000
 _PACKET_MS = 20
 _PACKET, _BLOCK = 48 * _PACKET_MS, 480  # samples at 48 kHz
 _PAUSE_S = 0.4  # before and after, so that a jitter buffer has all of it
@@ -35,9 +38,6 @@ def over_a_line(random: np.random.Generator, samples: Samples) -> Samples:
 
 
 def _by_telephone(samples: Samples) -> Samples:
-    """Mu-law (G.711), its 255 levels of each sign on a logarithmic scale."""
-    narrow = soxr.resample(samples, RATE_HZ, RATE_HZ // 2)
-    compressed = np.sign(narrow) * np.log1p(255 * np.minimum(np.abs(narrow), 1)) / np.log(256)
-    rounded = np.round(compressed * 127) / 127
-    expanded = np.sign(rounded) * np.expm1(np.abs(rounded) * np.log(256)) / 255
-    return soxr.resample(expanded, RATE_HZ // 2, RATE_HZ).astype(np.float32)
+    narrow = soxr.resample(samples, RATE_HZ, TELEPHONE_HZ).astype(np.float32)
+    heard = convert_samples(from_mulaw(to_mulaw(convert_samples(narrow, "int16"))))
+    return soxr.resample(heard, TELEPHONE_HZ, RATE_HZ).astype(np.float32)

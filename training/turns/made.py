@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-RATE_HZ, _LONGEST_S = 16000, 1.2
+from spike_engine.duplex.voice_shape import RATE_HZ
+
+_LONGEST_S = 1.2
 
 
 def made(random: np.random.Generator) -> NDArray[np.float32]:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import firwin2, lfilter
 
-RATE_HZ = 16000
+from spike_engine.duplex.voice_shape import RATE_HZ
+
 _LONGEST_S, _FRAME_MS = 1.9, 8.0
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 450.0  # of a voice
 _TRACT, _PITCH, _PACE = 0.16, 0.35, 0.2  # as a logarithm, either way
@@ -48,14 +49,15 @@ def _stretched(frames: NDArray[np.float64], factor: float) -> NDArray[np.float64
 
 def put_together(random: np.random.Generator, drawn: Samples, burst: Samples) -> Samples:
     """The breath of one sound and the outburst of another, each in its own colour, with or without a pause."""
-    head, tail = _before_outburst(random, drawn)[0], _before_outburst(random, burst)[1]
+    head, tail = _at_outburst(random, drawn)[0], _at_outburst(random, burst)[1]
     pause = np.zeros(int(random.uniform(0, 0.1) * RATE_HZ) if random.random() < 0.4 else 0, np.float32)
     head = _coloured(random, head) * 10 ** (random.uniform(-14, 2) / 20)
     tail = _coloured(random, tail) * np.exp(-np.arange(len(tail)) / RATE_HZ * random.uniform(0, 4))
     return np.concatenate([head, pause, tail]).astype(np.float32)
 
 
-def _before_outburst(random: np.random.Generator, samples: Samples) -> tuple[Samples, Samples]:
+def _at_outburst(random: np.random.Generator, samples: Samples) -> tuple[Samples, Samples]:
+    """What comes before it and what follows, at full level."""
     loudest = int(np.argmax(np.convolve(np.square(samples), np.ones(400), "same")))
     at = max(0, loudest - int(random.uniform(0, 0.06) * RATE_HZ))
     before = samples[:at] / (np.abs(samples[:at]).max(initial=0) + 1e-9)

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from training.shared.prepare import Rooms, convolved
-from training.turns.disturbances import BANDS, disturbed
-from training.turns.judge import SHAPES, TAKEN, Judge, loss_of, of_weights
+from training.turns.disturbances import disturbed
+from training.turns.judge import FIGURES, SHAPES, TAKEN, Judge, loss_of, of_weights
 from training.turns.lines import over_a_line
 from training.turns.made import made
 from training.turns.revoiced import in_another_voice, put_together
@@ -145,7 +145,7 @@ def single_sounds(options: argparse.Namespace, random: np.random.Generator) -> l
 def batch_of(items: list[Cut]) -> tuple[Tensor, Tensor]:
     """Padded to one length; frames that are not asked have the label -1."""
     longest = max(len(heard) for heard, _, _ in items)
-    heard = np.zeros((len(items), longest, BANDS + 2), np.float32)
+    heard = np.zeros((len(items), longest, FIGURES), np.float32)
     labels = np.full((len(items), longest), -1)
     for i, (each, label, _) in enumerate(items):
         heard[i, : len(each)] = each
